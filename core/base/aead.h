@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BASE_AEAD_H
+#define BASE_AEAD_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * Authenticated encryption in place.  This face and digest.h are all that the
+ * program knows of the cipher library; aead.c picks the fastest implementation
+ * that this processor has.
+ */
+enum aead_kind { AEAD_AES128_GCM, AEAD_CHACHA20_POLY1305 };
+
+enum { AEAD_TAG = 16, AEAD_NONCE = 12, AEAD_KEY_MAX = 32 };
+
+struct aead {
+	enum aead_kind kind;
+	union {
+		uint64_t align[64]; /* key schedule, opaque */
+		uint8_t key[AEAD_KEY_MAX];
+	} u;
+};
+
+/* `key` has 16 bytes for AES-128-GCM and 32 for ChaCha20-Poly1305. */
+void aead_init(struct aead *a, enum aead_kind kind, const uint8_t *key);
+void aead_fini(struct aead *a); /* wipes the key */
+/* Encrypts len bytes at p in place and writes the tag. */
+void
+aead_seal(const struct aead *a, const uint8_t nonce[static AEAD_NONCE], const void *aad,
+	size_t aadlen, uint8_t *p, size_t len, uint8_t tag[static AEAD_TAG]);
+/* Decrypts in place. 0, or -EBADMSG and the bytes at p are then of no use. */
+int
+aead_open(const struct aead *a, const uint8_t nonce[static AEAD_NONCE], const void *aad,
+	size_t aadlen, uint8_t *p, size_t len, const uint8_t tag[static AEAD_TAG]);
+/* What `security: auto` takes: the kind that is faster with this library on this
+ * processor. */
+enum aead_kind aead_fastest(void);
+
+/* One block of AES-128-ECB, for the VMess auth id. */
+void aes128_block(const uint8_t key[static 16], const uint8_t in[static 16],
+	uint8_t out[static 16]);
+void aes128_unblock(const uint8_t key[static 16], const uint8_t in[static 16],
+	uint8_t out[static 16]);
+
+#endif

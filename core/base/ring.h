@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BASE_RING_H
+#define BASE_RING_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * A ring holds the bytes that we owe to the application behind the TUN.  The
+ * TCP/IP stack sends straight from it, so a byte leaves in two steps: "sent"
+ * when the stack has been told of it, "done" when the application has
+ * acknowledged it.
+ */
+struct ring {
+	uint8_t *mem;
+	size_t cap;             /* a power of two */
+	size_t put, sent, done; /* ever-growing; put >= sent >= done */
+};
+
+/* cap is rounded up to a power of two. 0, or -ENOMEM. */
+int ring_init(struct ring *r, size_t cap);
+void ring_fini(struct ring *r);
+/* The longest piece that can be written at once, at *p; 0 when full. */
+size_t ring_room(const struct ring *r, uint8_t **p);
+void ring_put(struct ring *r, size_t n);
+/* The longest piece that was put and not yet sent, at *p. */
+size_t ring_unsent(const struct ring *r, uint8_t **p);
+void ring_sent(struct ring *r, size_t n);
+void ring_done(struct ring *r, size_t n);
+size_t ring_held(const struct ring *r); /* put - done */
+
+#endif

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef BASE_TEXT_H
+#define BASE_TEXT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Text as it comes from people. */
+
+/* Decimal, all of s, within [0, max]. */
+bool number_parse(uint64_t *n, const char *s, uint64_t max);
+/* Lower case (ASCII), without a final dot, into out. False when it does not fit or has an
+ * empty label, a space or a control character.  Underscores and UTF-8 bytes pass. */
+bool name_normal(char *out, size_t cap, const char *name, size_t len);
+/* 1234567 -> "1.2 MB"; decimal prefixes. Returns buf. */
+const char *size_format(uint64_t bytes, char buf[static 16]);
+bool
+hex_parse(uint8_t *out, size_t n, const char *s); /* exactly 2n digits, either case */
+/* The word of `words` (NULL-ended) nearest to `s` by edit distance (at most 2, without
+ * regard to case), or NULL: for "did you mean". */
+const char *text_nearest(const char *s, const char *const *words);
+
+#endif

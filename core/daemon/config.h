@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_CONFIG_H
+#define DAEMON_CONFIG_H
+
+#include "base/err.h"
+#include "base/log.h"
+#include "dns/dns.h"
+#include "flow/flow.h"
+#include "names/names.h"
+#include "outbound/outbound.h"
+#include "platform/tun.h"
+#include "rules/rules.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * The configuration, typed: Xray's schema (design 8) as this program
+ * understands it.  Reading is pure: bytes in, this struct out; no file but the
+ * one given is opened, nothing on the system is touched.  All strings and
+ * arrays belong to the struct and go with config_free.
+ */
+enum dns_server_kind { DNS_SERVER_ADDRESS, DNS_SERVER_LOCALHOST };
+
+struct dns_server_spec {
+	enum dns_server_kind kind;
+	struct endpoint at;
+};
+
+struct config {
+	const char *file; /* as given, for messages */
+	enum log_level log_level;
+	const char *log_access, *log_error; /* files, or NULL */
+
+	struct rule_spec *rule;
+	size_t nrule;
+	enum domain_resolve strategy;
+
+	struct outbound_spec *outbound;
+	size_t noutbound;
+
+	struct tun_config tun;
+	const char *tun_tag; /* inbound tag, "" when it has none */
+	bool tun_implied;    /* the file has no tun inbound */
+	bool auto_routes;    /* autoSystemRoutingTable; true for an implied tun */
+	bool route_v4, route_v6;
+	struct ip tun_dns[2];       /* what applications are told to ask (v4, v6) */
+	const char *auto_interface; /* autoOutboundsInterface: NULL, "auto" or a name */
+	struct sniffing sniffing;
+
+	struct dns_server_spec *dns_server;
+	size_t ndns_server;
+	struct names_host *host;
+	size_t nhost;
+
+	struct flow_policy policy;
+	const char *geoip_file; /* sluice.geoip, or NULL: the default place */
+
+	struct config_memory *memory; /* everything above */
+};
+
+/* What is not an error but should be said, one line each; the line has the file and the
+ * path. */
+struct config_say {
+	void (*warn)(struct config_say *, const char *line);
+};
+
+/*
+ * Reads a configuration from memory. `file` names it in messages. NULL and why:
+ * one line with the file, then line and column for broken JSON, or the path of
+ * the value: `config.json: outbounds[0].settings.port: 70000 is not a port (1-65535)`.
+ */
+struct config *config_read(const char *file, const char *text, size_t len,
+	struct config_say *say, struct err *e);
+void config_free(struct config *c);
+/* The typed form as JSON of the same schema, which config_read takes again (golden
+ * tests). */
+int config_print(const struct config *c, char **text);
+
+#endif

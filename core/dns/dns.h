@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DNS_DNS_H
+#define DNS_DNS_H
+
+#include "base/addr.h"
+#include "loop/loop.h"
+#include "names/names.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+
+/*
+ * What applications ask.  Their queries come out of the TUN, addressed to the
+ * resolver address that sluice put into the machine's settings; they go on to
+ * the resolver of the configuration, or the machine's own, as a flow like any
+ * other, by the rules.  What is answered is remembered: address -> name, which
+ * is the NAME fact of the flows that follow.
+ */
+struct dns;
+
+struct dns_config {
+	struct endpoint server[NAMES_SERVERS]; /* where queries go on to; the first that
+						  answers */
+	int nserver;
+	const struct names_host *host; /* answered here; borrowed; may be NULL */
+	size_t nhost;
+	struct ip ours[2]; /* the addresses (v4, v6) that applications are told to ask */
+	size_t seen_max;   /* names remembered; 0: 16,384 */
+	bool seen_off;
+};
+
+struct dns *dns_new(struct loop *l, const struct dns_config *c);
+void dns_free(struct dns *d);
+
+/* Whether a flow to `to` is a query to us: our address, port 53. */
+bool dns_is_ours(const struct dns *d, const struct endpoint *to);
+/*
+ * A query of an application from `source`. Answers the length of a reply at
+ * `reply` that goes back at once (hosts; FORMERR for what is no query), or 0
+ * and in *server where the query goes on to; a question that is repeated
+ * without an answer goes on to the next server. -ENETUNREACH: there is none.
+ */
+int dns_query(struct dns *d, const struct endpoint *source, const uint8_t *p, size_t len,
+	uint8_t *reply, size_t cap, struct endpoint *server);
+/* The server for queries over TCP, which are passed on as they are. */
+int dns_stream_server(struct dns *d, struct endpoint *server);
+/* An answer that passed by, from any resolver: its addresses are remembered. */
+void dns_note(struct dns *d, const uint8_t *p, size_t len);
+/* The name by which an application last came to know this address, or NULL. Borrowed
+ * until the next call of dns_note. */
+const char *dns_name_of(struct dns *d, const struct ip *ip);
+
+#endif

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FLOW_FLOW_H
+#define FLOW_FLOW_H
+
+#include "base/err.h"
+#include "dns/dns.h"
+#include "loop/loop.h"
+#include "names/names.h"
+#include "outbound/outbound.h"
+#include "rules/rules.h"
+#include "stack/stack.h"
+
+/*
+ * One flow's life, from its first packet to its last.  This room joins the
+ * stack, the rules and the outbounds; it decides nothing itself.
+ */
+struct flows;
+
+enum { SNIFF_HTTP = 1, SNIFF_TLS = 2 };
+
+struct sniffing {
+	unsigned override; /* SNIFF_ bits: destOverride; 0: off */
+	bool route_only;
+	const char *const *exclude; /* domainsExcluded: domain matchers in Xray's forms;
+				       NULL-ended */
+};
+
+/* Seconds; 0: not limited. */
+struct flow_policy {
+	unsigned handshake, conn_idle, uplink_only, downlink_only;
+	bool conn_idle_set; /* by the user: then it holds for direct flows too */
+};
+
+/* An immutable set of decisions. Flows keep what they started with; counted. */
+struct setup {
+	struct rules *rules;
+	struct outbound **outbound; /* the first is the default */
+	size_t noutbound;
+	struct sniffing sniffing;
+	struct flow_policy policy;
+	const char *inbound_tag;
+	unsigned count;
+	void (*free)(struct setup *); /* called at the last drop; owns all of the above */
+};
+
+void setup_drop(struct setup *s);
+struct outbound *
+setup_outbound(const struct setup *s, const char *tag); /* NULL tag: the first */
+
+struct flows_config {
+	size_t flows_max;  /* TCP connections; 0: 8,192 */
+	size_t assocs_max; /* UDP associations; 0: 4,096 */
+	unsigned udp_idle; /* seconds; 0: 60 (5 for a DNS exchange that was answered) */
+	int ping4, ping6;  /* sockets of sock_ping_open, borrowed; -1: none */
+	struct stack_config stack;
+};
+
+/*
+ * `tun` is borrowed. `setup` is held. `names` resolves the names of flows that
+ * have only a name. NULL and why.
+ */
+struct flows *flows_new(struct loop *l, int tun, const struct flows_config *c,
+	struct setup *setup, struct dns *dns, struct names *names, struct err *e);
+/* A new set of decisions for new flows. */
+void flows_use(struct flows *f, struct setup *setup);
+/* Ends every flow (the applications see resets) and frees. Returns blocks that did not
+ * come home. */
+size_t flows_free(struct flows *f);
+
+struct flow_counters {
+	size_t tcp, udp; /* now */
+	uint64_t tcp_total, udp_total;
+	uint64_t up, down; /* payload bytes */
+	uint64_t refused, dropped;
+};
+void flows_count(const struct flows *f, struct flow_counters *c);
+
+/* `sluice connect`: joins two descriptors to a connection through an outbound chosen by
+ * the rules. */
+struct relay_result {
+	uint64_t up, down;
+	int error; /* 0, or -errno */
+	char reason[256];
+};
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KEEPER_KEEPER_H
+#define KEEPER_KEEPER_H
+
+#include "base/err.h"
+
+/*
+ * Root's half.  It forks the engine before anything foreign is read, does what
+ * the engine asks for by the table of requests, writes every change of the
+ * system into the journal before it makes it, undoes all of them at the end,
+ * and starts a dead engine again while the device stays and holds the packets.
+ * It parses nothing that came from the network and nothing of the
+ * configuration.
+ */
+struct keeper_config {
+	const char *config_path; /* of `-c`, opened by the keeper for the engine */
+	const char *data_dir;    /* where geosite.dat and databases are by default */
+	const char *state_dir;   /* "/run/sluice": journal, lock */
+	/* The engine: runs in the child, without privileges, with the socket to the
+	 * keeper. What it returns is its exit status. */
+	int (*engine)(int keeper, void *arg);
+	void *arg;
+};
+
+/* Runs until SIGTERM or SIGINT, or until the engine gives up. The program's exit status.
+ */
+int keeper_run(const struct keeper_config *c);
+
+/* Undoes what a killed keeper left (class `session`). The number of entries undone, or -1
+ * and why (a live instance holds the lock, not root). */
+int keeper_recover(const char *state_dir, struct err *e);
+
+#endif

@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OUTBOUND_OUTBOUND_H
+#define OUTBOUND_OUTBOUND_H
+
+#include "base/addr.h"
+#include "base/aead.h"
+#include "base/err.h"
+#include "base/log.h"
+#include "loop/loop.h"
+#include "names/names.h"
+#include "stream/packets.h"
+#include "stream/stream.h"
+#include "stream/tcp.h"
+
+#include <stdbool.h>
+
+/*
+ * Ways out.  An outbound is made once from its spec, never changes, and is
+ * counted: each flow that dialled through it holds it until the flow ends, so
+ * a reload cannot take it away.
+ */
+
+/* What the configuration says. Strings are copied by outbound_new. */
+enum outbound_kind { OUTBOUND_FREEDOM, OUTBOUND_BLACKHOLE, OUTBOUND_VMESS };
+
+enum domain_strategy { DOMAIN_AS_IS, DOMAIN_USE_IP, DOMAIN_USE_IP4, DOMAIN_USE_IP6 };
+
+enum vmess_security { VMESS_AES128_GCM = 3, VMESS_CHACHA20_POLY1305 = 4, VMESS_NONE = 5 };
+
+struct vmess_spec {
+	const char *address; /* name or address of the server */
+	uint16_t port;
+	uint8_t id[16];
+	enum vmess_security security; /* `auto` is resolved before */
+};
+
+struct freedom_spec {
+	enum domain_strategy strategy;
+	const char *redirect_address; /* NULL: none; "" keeps the address */
+	uint16_t redirect_port;       /* 0: keeps the port */
+};
+
+struct blackhole_spec {
+	bool http; /* answers 403 before it closes */
+};
+
+struct outbound_spec {
+	const char *tag;  /* "" when it has none */
+	const char *path; /* "config.json: outbounds[2]", for messages */
+	enum outbound_kind kind;
+	struct sock_options
+		sock; /* interface and source, where the configuration names them */
+	union {
+		struct vmess_spec vmess;
+		struct freedom_spec freedom;
+		struct blackhole_spec blackhole;
+	} u;
+};
+
+/* What all outbounds of an engine share; borrowed, and lives longer than they do. */
+struct outbound_env {
+	struct loop *loop;
+	struct names *names;
+	struct tcp_memory *memory;
+	int64_t (*unix_time)(void);
+};
+
+struct outbound;
+
+struct outbound_ops {
+	const char *kind; /* "freedom" */
+	/* True: open answers OK only when the target itself has answered, so a flow can
+	 * be held until then and refused truthfully. */
+	bool truthful;
+	/* True: a packets of this outbound goes to one target only, the one it was bound
+	 * with. */
+	bool per_target;
+	/* True: the flow leaves this machine as it is: ping may be answered for it. */
+	bool direct;
+	struct stream *(*dial)(
+		struct outbound *, const struct target *, struct task *owner);
+	struct packets *(*bind)(
+		struct outbound *, const struct target *, struct task *owner);
+	void (*free)(struct outbound *);
+};
+
+struct outbound {
+	const struct outbound_ops *ops;
+	struct outbound_env env;
+	char tag[64];
+	char path[128];
+	unsigned count;
+};
+
+/* NULL and why. The caller holds one count. */
+struct outbound *outbound_new(
+	const struct outbound_spec *spec, const struct outbound_env *env, struct err *e);
+struct outbound *outbound_hold(struct outbound *o);
+void outbound_drop(struct outbound *o); /* the last one frees; NULL is fine */
+
+/*
+ * Begins a connection to `to`, which is copied. `owner` is made ready whenever
+ * there is something to do. NULL only without memory: everything else is told
+ * by stream_open. The stream holds the outbound.
+ */
+struct stream *
+outbound_dial(struct outbound *o, const struct target *to, struct task *owner);
+/* The same for datagrams. */
+struct packets *
+outbound_bind(struct outbound *o, const struct target *to, struct task *owner);
+
+/* Parses a VMess id as Xray does: a UUID, or 1 to 30 bytes mapped to UUIDv5 (vmess.md 3).
+ */
+int vmess_id_parse(uint8_t id[static 16], const char *text, struct err *e);
+
+#endif

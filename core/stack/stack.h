@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef STACK_STACK_H
+#define STACK_STACK_H
+
+#include "base/addr.h"
+#include "base/pool.h"
+#include "loop/loop.h"
+#include "platform/tun.h"
+#include "stream/stream.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/uio.h>
+
+/*
+ * The TCP/IP stack behind the TUN: packets on one side; connections, datagrams
+ * and echo requests on the other.  Any address and port is answered for.  This
+ * room alone knows lwIP, whose state is global: one stack a process.
+ */
+struct stack;
+
+/* What to do with a SYN. */
+enum stack_answer {
+	STACK_ADMIT,      /* let it in: SYN-ACK */
+	STACK_HOLD,       /* keep it until stack_answer_held */
+	STACK_RESET,      /* RST: connection refused */
+	STACK_NO_HOST,    /* ICMP host unreachable */
+	STACK_NO_NET,     /* ICMP network unreachable */
+	STACK_PROHIBITED, /* ICMP administratively prohibited */
+	STACK_IGNORE,     /* silence */
+};
+
+struct held; /* a SYN that is being held */
+
+/*
+ * What the stack tells its user.  Called from stack_input and from the stack's
+ * timers only; the calls may use the stack, but must not free it.
+ */
+struct stack_user {
+	/* A new connection is asked for. On ADMIT and HOLD, *cookie goes with it from
+	 * here on; on HOLD `held` stays good until it is answered or `gone` is called. */
+	enum stack_answer (*syn)(struct stack_user *, const struct endpoint *source,
+		const struct endpoint *target, struct held *held, void **cookie);
+	/* The application has completed the handshake. The connection is the user's: it
+	 * ends with stream_free. Its owner is set by conn_own. */
+	void (*conn)(struct stack_user *, void *cookie, struct stream *conn);
+	/* It never did, or stopped asking: nothing of it is left in the stack. */
+	void (*gone)(struct stack_user *, void *cookie);
+	/* A UDP datagram, whole and verified. */
+	void (*datagram)(struct stack_user *, const struct endpoint *source,
+		const struct endpoint *target, const uint8_t *p, size_t len);
+	/* An ICMP echo request. */
+	void (*echo)(struct stack_user *, const struct ip *source,
+		const struct ip *target, uint16_t id, uint16_t seq, const uint8_t *p,
+		size_t len);
+	/* A packet for the device. 0, or -EAGAIN: it is full, keep it until stack_resume.
+	 */
+	int (*output)(struct stack_user *, const struct iovec *v, int n,
+		const struct offload *o);
+};
+
+struct stack_config {
+	int mtu;          /* of the device */
+	size_t conns_max; /* connections; 0: 16,384 */
+	size_t held_max;  /* held SYNs; 0: 1,024 */
+	size_t ring; /* bytes towards the application per connection while in flight; 0:
+			256 KiB */
+	uint32_t window; /* receive window, bytes; 0: 256 KiB */
+};
+
+struct stack_counters {
+	uint64_t in, out; /* packets */
+	uint64_t in_bytes, out_bytes;
+	uint64_t
+		malformed; /* truncated, lying lengths, impossible flags, bad checksums */
+	uint64_t unknown;  /* protocols that nobody here speaks, options we do not take */
+	uint64_t syns, held, admitted, refused, forgotten, over_limit;
+	uint64_t retransmitted; /* segments towards the application: a bug where it is not
+				   0 */
+	uint64_t output_full;   /* times the device would not take a packet */
+	size_t conns;           /* now */
+};
+
+/* NULL without memory. `user` is borrowed for the stack's life. */
+struct stack *
+stack_new(struct loop *l, const struct stack_config *c, struct stack_user *user);
+/* All connections must have been freed; what lwIP still closes is dropped. Returns how
+ * many blocks of its pools did not come home. */
+size_t stack_free(struct stack *s);
+
+/* A packet from the device; copied. Whatever is in it, nothing worse than a drop happens.
+ */
+void stack_input(struct stack *s, const void *p, size_t len, const struct offload *o);
+/* The device takes packets again. */
+void stack_resume(struct stack *s);
+const struct stack_counters *stack_counters(const struct stack *s);
+
+/* Answers a held SYN, which is then gone (for ADMIT, `conn` or `gone` follows). */
+void stack_answer_held(struct stack *s, struct held *h, enum stack_answer a);
+
+/* The task that is made ready when this connection has news. */
+void conn_own(struct stream *conn, struct task *owner);
+
+/* A datagram to the application, from `source` (what it sent to). 0, -EAGAIN (dropped),
+ * -EMSGSIZE. */
+int stack_udp_send(struct stack *s, const struct endpoint *source,
+	const struct endpoint *to, const uint8_t *p, size_t len);
+/* An ICMP error to the application about a datagram that it sent from `app` to `target`:
+ * STACK_RESET (port unreachable), STACK_NO_HOST, STACK_NO_NET or STACK_PROHIBITED. */
+void stack_udp_refuse(struct stack *s, const struct endpoint *app,
+	const struct endpoint *target, enum stack_answer why);
+/* An echo reply from `source` to the application. */
+int stack_echo_reply(struct stack *s, const struct ip *source, const struct ip *to,
+	uint16_t id, uint16_t seq, const uint8_t *p, size_t len);
+
+#endif

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef STREAM_STREAM_H
+#define STREAM_STREAM_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/*
+ * A stream is one layer of a byte pipe: tcp, tls, ws, vmess, or a connection
+ * of the TCP/IP stack.  Layers stack, and whoever holds the top one never
+ * learns what is beneath it.
+ *
+ * Bytes are not passed as arguments.  The caller borrows a window of the
+ * stream's own memory, works in it in place, and says how much it used.  A
+ * window stays good until the next call on the same stream.
+ *
+ * No layer waits and no layer calls upward: a call does what it can at once
+ * and answers STREAM_AGAIN when something beneath must become ready first; the
+ * layer that said so has then arranged that the task which owns the stream is
+ * made ready.  Anything below zero is -errno, and final: every later call
+ * answers the same.
+ *
+ * Windows are never empty after STREAM_OK.
+ */
+
+enum {
+	STREAM_OK = 0,
+	STREAM_AGAIN = 1,
+	STREAM_END = 2, /* recv_buf only: the other side has ended, in order */
+};
+
+struct window {
+	uint8_t *p;
+	size_t len;
+};
+
+struct stream;
+
+struct stream_ops {
+	const char *name;
+	/* Carries connecting and handshakes forward. OK once bytes may pass. */
+	int (*open)(struct stream *);
+	/* Room to write into. */
+	int (*send_buf)(struct stream *, struct window *);
+	/* n bytes of the window were written. They may be held back until flush. */
+	int (*send_ack)(struct stream *, size_t n);
+	/* After OK nothing is held back: it is all with the kernel. */
+	int (*flush)(struct stream *);
+	/* Bytes that have come. */
+	int (*recv_buf)(struct stream *, struct window *);
+	/* The first n bytes of that window are done with. */
+	void (*recv_ack)(struct stream *, size_t n);
+	/* No more sends from us; what was acknowledged still goes. AGAIN: call again. */
+	int (*shut)(struct stream *);
+	/* The turn ends: memory that is shared or idle goes back. Windows end here too.
+	 */
+	void (*park)(struct stream *);
+	/* What an error was, for people: one line, borrowed until the next call. */
+	const char *(*reason)(const struct stream *);
+	/* Frees this layer and everything beneath. Without a shut before: abort (RST). */
+	void (*free)(struct stream *);
+
+	/* Bottom layers only (NULL elsewhere): bytes straight from or to the memory of
+	 * the layer above. OK with *n > 0, AGAIN, END (read), or an error. */
+	int (*read)(struct stream *, uint8_t *p, size_t cap, size_t *n);
+	int (*writev)(struct stream *, const struct window *w, int count, size_t *n);
+};
+
+struct stream {
+	const struct stream_ops *ops;
+	struct stream *lower; /* owned; NULL at the bottom */
+};
+
+int stream_open(struct stream *s);
+int stream_send_buf(struct stream *s, struct window *w);
+int stream_send_ack(struct stream *s, size_t n);
+int stream_flush(struct stream *s);
+int stream_recv_buf(struct stream *s, struct window *w);
+void stream_recv_ack(struct stream *s, size_t n);
+int stream_shut(struct stream *s);
+void stream_park(struct stream *s);
+const char *stream_reason(const struct stream *s);
+void stream_free(struct stream *s); /* NULL is fine */
+
+#endif

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef STREAM_TCP_H
+#define STREAM_TCP_H
+
+#include "base/addr.h"
+#include "loop/loop.h"
+#include "platform/sock.h"
+#include "stream/stream.h"
+
+/*
+ * The bottom of most pipes: a TCP connection of the kernel.  Its receive
+ * memory is shared by all streams of a loop turn (struct tcp_memory), so an idle
+ * connection costs its struct and the kernel's socket.
+ */
+struct tcp_memory; /* one a loop; read and write buffers that are lent for a turn */
+
+struct tcp_memory *tcp_memory_new(void);
+void tcp_memory_free(struct tcp_memory *m);
+
+/*
+ * Begins to connect to `to`; `owner` is made ready when there is something to
+ * do.  NULL only when there is no memory; every other failure is told by open
+ * (-ECONNREFUSED, -EHOSTUNREACH, -ENETUNREACH, -ETIMEDOUT, -EMFILE ...).
+ */
+struct stream *
+tcp_connect(struct loop *l, struct tcp_memory *m, const struct endpoint *to,
+	const struct sock_options *options, struct task *owner);
+/* Takes over a descriptor that is connected and non-blocking: pipes, socket pairs, tests.
+ */
+struct stream *
+tcp_adopt(struct loop *l, struct tcp_memory *m, int fd, struct task *owner);
+
+#endif

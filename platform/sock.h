@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PLATFORM_SOCK_H
+#define PLATFORM_SOCK_H
+
+#include "base/addr.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+/*
+ * Sockets of the kernel, all non-blocking and close-on-exec.  Results are a
+ * descriptor or a count, or -errno (-EAGAIN: would block).
+ */
+struct sock_options {
+	char interface[16]; /* "": the routing table decides */
+	struct ip source;   /* family 0: the kernel chooses */
+	unsigned mark;      /* 0: none; only where the process may set it */
+	bool nodelay;
+};
+
+/* Begins to connect. `o` may be NULL. */
+int sock_tcp_connect(const struct endpoint *to, const struct sock_options *o);
+/* 0 once connected, -EAGAIN while under way, else why it failed. */
+int sock_tcp_connected(int fd);
+/* An unconnected UDP socket of a family (4 or 6), which also reports ICMP errors. */
+int sock_udp_open(int family, const struct sock_options *o);
+/* A listening TCP socket, for tests and inbounds. */
+int sock_tcp_listen(const struct endpoint *at, int backlog);
+int sock_accept(int fd, struct endpoint *from);
+
+ssize_t sock_read(int fd, void *p, size_t cap);
+ssize_t sock_writev(int fd, const struct iovec *v, int n);
+int sock_shut_write(int fd);
+ssize_t sock_send_to(int fd, const struct endpoint *to, const void *p, size_t len);
+ssize_t sock_recv_from(int fd, struct endpoint *from, void *p, size_t cap);
+/* The next ICMP error that was queued: *from the destination that it is about, *error
+ * what it says as an errno (ECONNREFUSED, EHOSTUNREACH, EMSGSIZE ...). 0, or -EAGAIN:
+ * none. */
+int sock_next_error(int fd, struct endpoint *from, int *error);
+int sock_local(int fd, struct endpoint *e); /* the address it is bound to */
+
+/* The next echo reply on a socket of sock_ping_open. `seq` as it was sent. */
+int sock_ping_open(int family, unsigned mark);
+int sock_ping_send(int fd, const struct ip *to, uint16_t seq, const void *p, size_t len);
+ssize_t sock_ping_recv(int fd, struct ip *from, uint16_t *seq, void *p, size_t cap);
+
+void sock_close(int fd);
+
+#endif
