@@ -1,0 +1,57 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: MIT
+"""Runs ctest in a build directory and closes with `N passed, N failed, N skipped`.
+
+A skip counts as a failure unless tests/absent names the test with the kernel feature
+that is missing, one `TEST FEATURE...` a line.
+"""
+import pathlib
+import re
+import subprocess
+import sys
+
+HERE = pathlib.Path(__file__).resolve().parent
+LINE = re.compile(r"^\s*\d+/\d+ Test\s+#\d+: (\S+) \.+\s*(?:\*\*\*)?(Passed|Skipped|Failed|Timeout|Not Run|Exception[^0-9]*|\w[\w ]*?)\s+[\d.]+ sec")
+APART = "net|interop"
+
+
+def absent():
+    """Names of tests that may be skipped."""
+    lines = (HERE / "absent").read_text().splitlines()
+    return {line.split()[0] for line in lines if line.strip() and not line.startswith("#")}
+
+
+def ctest(build, args):
+    """Runs ctest, shows its output as it comes, and answers {test: result}."""
+    results = {}
+    with subprocess.Popen(["ctest", "--test-dir", build, "--output-on-failure", *args],
+                          stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as run:
+        for line in run.stdout:
+            print(line, end="", flush=True)
+            m = LINE.match(line)
+            if m:
+                results[m[1]] = m[2].strip()
+    return results
+
+
+def main():
+    build, args = sys.argv[1], sys.argv[2:]
+    results = {}
+    if "-L" in args:
+        results = ctest(build, args)
+    else:
+        results.update(ctest(build, ["-j2", "-LE", APART, *args]))
+        results.update(ctest(build, ["-j1", "-L", APART, *args]))
+    skipped = {t for t, r in results.items() if r == "Skipped"}
+    failed = {t for t, r in results.items() if r not in ("Passed", "Skipped")}
+    for test in sorted(skipped - absent()):
+        print(f"{test}: skipped, but tests/absent does not name it")
+        failed.add(test)
+    skipped -= failed
+    for test in sorted(failed):
+        print(f"failed: {test}")
+    print(f"{len(results) - len(failed) - len(skipped)} passed, {len(failed)} failed, {len(skipped)} skipped")
+    sys.exit(1 if failed or not results else 0)
+
+
+main()
