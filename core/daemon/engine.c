@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/engine.h"
+
+#include "base/list.h"
+#include "base/log.h"
+#include "daemon/build.h"
+#include "daemon/config.h"
+#include "daemon/keeper_files.h"
+#include "keeper/request.h"
+#include "loop/loop.h"
+#include "platform/sock.h"
+#include "platform/sys.h"
+
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+struct engine {
+	struct config *config;
+	struct loop *loop;
+	struct tcp_memory *memory;
+	struct names *names;
+	struct dns *dns;
+	struct setup *setup;
+	struct flows *flows;
+
+	int keeper, tun, ping4, ping6;
+	char device[TUN_NAME];
+	struct net_resolvers machine;
+	struct watch keeper_watch; /* readable only when the keeper has gone */
+	struct task keeper_task;
+};
+
+static void
+warn_line(struct config_say *say, const char *line)
+{
+	(void)say;
+	log_warn("%s", line);
+}
+
+static int
+config_load(struct engine *g, const struct engine_options *o, struct err *e)
+{
+	struct config_say say = { .warn = warn_line };
+	size_t len;
+	char *text = keeper_config_read(g->keeper, &len, e);
+
+	if (!text)
+		return -1;
+	g->config = config_read(o->config_path, text, len, &say, e);
+	keeper_config_free(text);
+	if (!g->config)
+		return -1;
+	log_open(STDERR_FILENO,
+		o->level >= 0 ? (enum log_level)o->level : g->config->log_level,
+		"engine");
+	return 0;
+}
+
+static int
+setup_load(struct engine *g, struct err *e)
+{
+	struct outbound_env env = { .loop = g->loop,
+		.names = g->names,
+		.memory = g->memory,
+		.unix_time = sys_unix_time };
+	struct keeper_files files;
+
+	keeper_files_init(&files, g->keeper, g->config->geoip_file);
+	g->setup = build_setup(g->config, &files.files, &env, e);
+	keeper_files_fini(&files);
+	return g->setup ? 0 : -1;
+}
+
+/* What needs nothing of the system beyond memory and descriptors. */
+static int
+inside_build(struct engine *g, struct err *e)
+{
+	sys_raise_descriptors();
+	if (request_resolvers(g->keeper, &g->machine, e) < 0)
+		return -1;
+	g->loop = loop_new();
+	g->memory = tcp_memory_new();
+	if (!g->loop || !g->memory)
+		return err_set(e, "no memory to start with");
+	g->names = build_names(g->config, g->loop, &g->machine);
+	g->dns = build_dns(g->config, g->loop, &g->machine);
+	if (!g->names || !g->dns)
+		return err_set(e, "no memory to start with");
+	return setup_load(g, e);
+}
+
+/* A kernel without ping sockets costs the answers to pings, and nothing else. */
+static int
+ping_open(struct engine *g, int family)
+{
+	struct err e;
+	int fd = request_ping(g->keeper, family, &e);
+
+	if (fd < 0)
+		log_warn("pings over IPv%d will not be answered: %s", family, e.text);
+	return fd;
+}
+
+static int
+flows_build(struct engine *g, struct err *e)
+{
+	struct flows_config c = { .stack.mtu = g->config->tun.mtu };
+
+	g->ping4 = ping_open(g, 4);
+	g->ping6 = ping_open(g, 6);
+	c.ping4 = g->ping4;
+	c.ping6 = g->ping6;
+	g->flows = flows_new(g->loop, g->tun, &c, g->setup, g->dns, g->names, e);
+	return g->flows ? 0 : -1;
+}
+
+static int
+resolver_take(struct engine *g, struct err *e)
+{
+	struct ip server[2];
+	int i, n = 0;
+
+	for (i = 0; i < 2; i++)
+		if (g->config->tun_dns[i].family)
+			server[n++] = g->config->tun_dns[i];
+	return n > 0 ? request_resolver(g->keeper, server, n, e) : 0;
+}
+
+/* What changes the system. The engine is able to take packets before any is led to it. */
+static int
+outside_build(struct engine *g, struct err *e)
+{
+	const struct config *c = g->config;
+
+	g->tun = request_tun(g->keeper, &c->tun, g->device, e);
+	if (g->tun < 0 || flows_build(g, e) < 0)
+		return -1;
+	if (c->auto_routes &&
+		(request_routes(g->keeper, c->route_v4, c->route_v6, e) < 0 ||
+			resolver_take(g, e) < 0))
+		return -1;
+	return 0;
+}
+
+static void
+keeper_gone(struct task *t)
+{
+	struct engine *g = container_of(t, struct engine, keeper_task);
+
+	loop_stop(g->loop);
+}
+
+static int
+engine_build(struct engine *g, const struct engine_options *o, struct err *e)
+{
+	if (config_load(g, o, e) < 0 || inside_build(g, e) < 0 || outside_build(g, e) < 0)
+		return -1;
+	task_init(&g->keeper_task, keeper_gone);
+	watch_init(&g->keeper_watch, g->loop, g->keeper, &g->keeper_task);
+	watch_want(&g->keeper_watch, WATCH_READ);
+	return request_ready(g->keeper, e);
+}
+
+static void
+descriptor_close(int fd)
+{
+	if (fd >= 0)
+		close(fd);
+}
+
+/* In reverse order; takes whatever there is. The number of blocks that were lost. */
+static size_t
+engine_fini(struct engine *g)
+{
+	size_t lost = 0;
+
+	if (g->keeper_watch.loop)
+		watch_fini(&g->keeper_watch);
+	if (g->flows)
+		lost += flows_free(g->flows);
+	if (g->setup)
+		setup_drop(g->setup);
+	dns_free(g->dns);
+	names_free(g->names);
+	if (g->loop)
+		loop_free(g->loop);
+	tcp_memory_free(g->memory);
+	config_free(g->config);
+	descriptor_close(g->ping4);
+	descriptor_close(g->ping6);
+	descriptor_close(g->tun);
+	return lost;
+}
+
+int
+engine_run(int keeper, void *options)
+{
+	const struct engine_options *o = options;
+	struct engine g = { .keeper = keeper, .tun = -1, .ping4 = -1, .ping6 = -1 };
+	struct err e = { "" };
+	bool built;
+
+	/* The keeper decides when to stop: a Ctrl-C at the terminal reaches both. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	log_open(STDERR_FILENO, o->level >= 0 ? (enum log_level)o->level : LOG_INFO,
+		"engine");
+	built = engine_build(&g, o, &e) == 0;
+	if (built) {
+		log_info("ready: device %s, %zu outbounds, %zu rules", g.device,
+			g.setup->noutbound, g.config->nrule);
+		loop_run(g.loop);
+	} else {
+		log_error("%s", e.text);
+	}
+	if (engine_fini(&g) > 0)
+		return 1;
+	return built ? 0 : 1;
+}

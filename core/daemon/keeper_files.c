@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/keeper_files.h"
+
+#include "base/list.h"
+#include "keeper/request.h"
+#include "platform/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { CONFIG_MAX = 16 << 20, DATA_MAX = 256 << 20 };
+
+/* All of a descriptor's bytes, NUL-terminated. NULL and errno; EFBIG above max. */
+static char *
+read_all(int fd, size_t max, size_t *len)
+{
+	size_t cap = 64 * 1024;
+	char *p = NULL, *more;
+	ssize_t n;
+
+	*len = 0;
+	do {
+		if (!p || *len + 1 == cap) {
+			cap *= 2;
+			more = realloc(p, cap);
+			if (!more || cap > 2 * max) {
+				errno = more ? EFBIG : ENOMEM;
+				free(more ? more : p);
+				return NULL;
+			}
+			p = more;
+		}
+		n = read(fd, p + *len, cap - 1 - *len);
+		if (n > 0)
+			*len += (size_t)n;
+	} while (n > 0 || (n == -1 && errno == EINTR));
+	if (n == -1) {
+		free(p);
+		return NULL;
+	}
+	p[*len] = '\0';
+	return p;
+}
+
+/* A file that only root may read is copied, since a library will open the path again. */
+static int
+readable_again(int fd, const char *name, struct err *e)
+{
+	char path[64];
+	size_t len;
+	char *p;
+	int copy;
+
+	copy = open(sys_fd_path(fd, path, sizeof(path)), O_RDONLY | O_CLOEXEC);
+	if (copy >= 0) {
+		close(copy);
+		return fd;
+	}
+	p = read_all(fd, DATA_MAX, &len);
+	copy = p ? sys_memory_file(name, p, len) : -errno;
+	free(p);
+	close(fd);
+	if (copy < 0)
+		return err_set(e, "%s: cannot be read: %s", name, strerror(-copy));
+	return copy;
+}
+
+static int
+keeper_files_open(struct rules_files *files, const char *name, char *path, size_t cap,
+	struct err *e)
+{
+	struct keeper_files *k = container_of(files, struct keeper_files, files);
+	int fd;
+
+	if (k->n == KEEPER_FILES)
+		return err_set(
+			e, "%s: more than %d data files are named", name, KEEPER_FILES);
+	if (strcmp(name, "geoip") == 0)
+		name = k->geoip ? k->geoip : "country.mmdb";
+	fd = request_file(k->keeper, name, e);
+	if (fd >= 0)
+		fd = readable_again(fd, name, e);
+	if (fd < 0)
+		return -1;
+	k->fd[k->n++] = fd;
+	sys_fd_path(fd, path, cap);
+	return 0;
+}
+
+void
+keeper_files_init(struct keeper_files *k, int keeper, const char *geoip)
+{
+	k->files.open = keeper_files_open;
+	k->keeper = keeper;
+	k->geoip = geoip;
+	k->n = 0;
+}
+
+void
+keeper_files_fini(struct keeper_files *k)
+{
+	while (k->n > 0)
+		close(k->fd[--k->n]);
+}
+
+char *
+keeper_config_read(int keeper, size_t *len, struct err *e)
+{
+	int fd = request_file(keeper, NULL, e);
+	char *text;
+
+	if (fd < 0)
+		return NULL;
+	text = read_all(fd, CONFIG_MAX, len);
+	if (!text)
+		err_set(e, "the configuration cannot be read: %s", strerror(errno));
+	close(fd);
+	return text;
+}
+
+void
+keeper_config_free(char *text)
+{
+	free(text);
+}
