@@ -43,4 +43,8 @@ void aes128_block(const uint8_t key[static 16], const uint8_t in[static 16],
 void aes128_unblock(const uint8_t key[static 16], const uint8_t in[static 16],
 	uint8_t out[static 16]);
 
+/* Fills p with the ChaCha20 key stream of `key` from block 0 with a nonce of zeros
+ * (RFC 8439, 2.4), for struct rng: a key is good for one call. */
+void chacha20_stream(const uint8_t key[static 32], void *p, size_t len);
+
 #endif

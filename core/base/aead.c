@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/aead.h"
+
+#include "base/bytes.h"
+
+#include <assert.h>
+#include <bearssl.h>
+#include <errno.h>
+#include <string.h>
+
+/*
+ * GCM is put together here from the library's CTR and GHASH and not by its own
+ * br_gcm_context: that one holds a pointer to the key schedule, so that a
+ * struct aead could not be copied, and enciphers a block more a message.
+ */
+
+struct gcm {
+	br_aes_gen_ctr_keys ctr;
+	br_ghash ghash;
+	uint8_t h[16]; /* the enciphered zero block, NIST SP 800-38D, 7.1 */
+};
+
+static_assert(sizeof(struct gcm) <= sizeof(((struct aead *)0)->u.align),
+	"struct aead holds the key schedule");
+static_assert(_Alignof(struct gcm) <= _Alignof(uint64_t), "and is aligned for it");
+
+static const struct gcm *
+gcm_of(const struct aead *a)
+{
+	return (const struct gcm *)(const void *)a->u.align;
+}
+
+static const br_block_ctr_class *
+ctr_class(void)
+{
+	const br_block_ctr_class *best = br_aes_x86ni_ctr_get_vtable();
+
+	return best ? best : &br_aes_ct64_ctr_vtable;
+}
+
+static br_ghash
+ghash_best(void)
+{
+	br_ghash best = br_ghash_pclmul_get();
+
+	return best ? best : br_ghash_ctmul64;
+}
+
+static br_chacha20_run
+chacha20_best(void)
+{
+	br_chacha20_run best = br_chacha20_sse2_get();
+
+	return best ? best : br_chacha20_ct_run;
+}
+
+static br_poly1305_run
+poly1305_best(void)
+{
+	br_poly1305_run best = br_poly1305_ctmulq_get();
+
+	return best ? best : br_poly1305_ctmul_run;
+}
+
+static void
+gcm_init(struct gcm *g, const uint8_t key[static 16])
+{
+	static const uint8_t zero[12];
+
+	ctr_class()->init(&g->ctr.vtable, key, 16);
+	g->ghash = ghash_best();
+	/* Counter mode over zeros gives the enciphered counter block itself. */
+	memset(g->h, 0, sizeof g->h);
+	g->ctr.vtable->run(&g->ctr.vtable, zero, 0, g->h, sizeof g->h);
+}
+
+/* SP 800-38D, 7.1: the counter starts at 1 with the block that hides the tag. */
+static void
+gcm_crypt(const struct gcm *g, const uint8_t *nonce, uint8_t *p, size_t len)
+{
+	g->ctr.vtable->run(&g->ctr.vtable, nonce, 2, p, len);
+}
+
+static void
+gcm_tag(const struct gcm *g, const uint8_t *nonce, const void *aad, size_t aadlen,
+	const uint8_t *p, size_t len, uint8_t tag[static AEAD_TAG])
+{
+	uint8_t sum[16] = { 0 }, lengths[16];
+	int i;
+
+	g->ghash(sum, g->h, aad, aadlen);
+	g->ghash(sum, g->h, p, len);
+	be64_put(lengths, (uint64_t)aadlen * 8);
+	be64_put(lengths + 8, (uint64_t)len * 8);
+	g->ghash(sum, g->h, lengths, sizeof lengths);
+	memset(tag, 0, AEAD_TAG);
+	g->ctr.vtable->run(&g->ctr.vtable, nonce, 1, tag, AEAD_TAG);
+	for (i = 0; i < AEAD_TAG; i++)
+		tag[i] ^= sum[i];
+}
+
+void
+aead_init(struct aead *a, enum aead_kind kind, const uint8_t *key)
+{
+	memset(a, 0, sizeof *a);
+	a->kind = kind;
+	switch (kind) {
+	case AEAD_AES128_GCM:
+		gcm_init((struct gcm *)(void *)a->u.align, key);
+		break;
+	case AEAD_CHACHA20_POLY1305:
+		memcpy(a->u.key, key, 32);
+		break;
+	}
+}
+
+void
+aead_fini(struct aead *a)
+{
+	bytes_wipe(a, sizeof *a);
+}
+
+void
+aead_seal(const struct aead *a, const uint8_t nonce[static AEAD_NONCE], const void *aad,
+	size_t aadlen, uint8_t *p, size_t len, uint8_t tag[static AEAD_TAG])
+{
+	switch (a->kind) {
+	case AEAD_AES128_GCM:
+		gcm_crypt(gcm_of(a), nonce, p, len);
+		gcm_tag(gcm_of(a), nonce, aad, aadlen, p, len, tag);
+		break;
+	case AEAD_CHACHA20_POLY1305:
+		poly1305_best()(
+			a->u.key, nonce, p, len, aad, aadlen, tag, chacha20_best(), 1);
+		break;
+	}
+}
+
+int
+aead_open(const struct aead *a, const uint8_t nonce[static AEAD_NONCE], const void *aad,
+	size_t aadlen, uint8_t *p, size_t len, const uint8_t tag[static AEAD_TAG])
+{
+	uint8_t right[AEAD_TAG];
+
+	switch (a->kind) {
+	case AEAD_AES128_GCM:
+		gcm_tag(gcm_of(a), nonce, aad, aadlen, p, len, right);
+		break;
+	case AEAD_CHACHA20_POLY1305:
+		poly1305_best()(
+			a->u.key, nonce, p, len, aad, aadlen, right, chacha20_best(), 0);
+		break;
+	}
+	if (!bytes_equal_secret(right, tag, AEAD_TAG))
+		return -EBADMSG;
+	if (a->kind == AEAD_AES128_GCM)
+		gcm_crypt(gcm_of(a), nonce, p, len);
+	return 0;
+}
+
+enum aead_kind
+aead_fastest(void)
+{
+	if (br_aes_x86ni_ctr_get_vtable() && br_ghash_pclmul_get())
+		return AEAD_AES128_GCM;
+	return AEAD_CHACHA20_POLY1305;
+}
+
+/* One block of ECB is one of CBC with a first vector of zeros. */
+
+void
+aes128_block(
+	const uint8_t key[static 16], const uint8_t in[static 16], uint8_t out[static 16])
+{
+	const br_block_cbcenc_class *c = br_aes_x86ni_cbcenc_get_vtable();
+	br_aes_gen_cbcenc_keys k;
+	uint8_t iv[16] = { 0 };
+
+	if (!c)
+		c = &br_aes_ct64_cbcenc_vtable;
+	memmove(out, in, 16);
+	c->init(&k.vtable, key, 16);
+	c->run(&k.vtable, iv, out, 16);
+	bytes_wipe(&k, sizeof k);
+}
+
+void
+aes128_unblock(
+	const uint8_t key[static 16], const uint8_t in[static 16], uint8_t out[static 16])
+{
+	const br_block_cbcdec_class *c = br_aes_x86ni_cbcdec_get_vtable();
+	br_aes_gen_cbcdec_keys k;
+	uint8_t iv[16] = { 0 };
+
+	if (!c)
+		c = &br_aes_ct64_cbcdec_vtable;
+	memmove(out, in, 16);
+	c->init(&k.vtable, key, 16);
+	c->run(&k.vtable, iv, out, 16);
+	bytes_wipe(&k, sizeof k);
+}
+
+void
+chacha20_stream(const uint8_t key[static 32], void *p, size_t len)
+{
+	static const uint8_t nonce[12];
+
+	memset(p, 0, len);
+	chacha20_best()(key, nonce, 0, p, len);
+}

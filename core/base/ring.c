@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/ring.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+
+int
+ring_init(struct ring *r, size_t cap)
+{
+	size_t whole = 1;
+
+	while (whole < cap) {
+		if (whole > SIZE_MAX / 2)
+			return -ENOMEM;
+		whole *= 2;
+	}
+	*r = (struct ring){ .mem = malloc(whole), .cap = whole };
+	return r->mem ? 0 : -ENOMEM;
+}
+
+void
+ring_fini(struct ring *r)
+{
+	free(r->mem);
+	*r = (struct ring){ 0 };
+}
+
+/* What lies in one piece of the n bytes that start at the ever-growing `from`. */
+static size_t
+piece(const struct ring *r, size_t from, size_t n, uint8_t **p)
+{
+	size_t at = from & (r->cap - 1);
+
+	*p = r->mem + at;
+	return n < r->cap - at ? n : r->cap - at;
+}
+
+size_t
+ring_room(const struct ring *r, uint8_t **p)
+{
+	return piece(r, r->put, r->cap - ring_held(r), p);
+}
+
+void
+ring_put(struct ring *r, size_t n)
+{
+	assert(n <= r->cap - ring_held(r));
+	r->put += n;
+}
+
+size_t
+ring_unsent(const struct ring *r, uint8_t **p)
+{
+	return piece(r, r->sent, r->put - r->sent, p);
+}
+
+void
+ring_sent(struct ring *r, size_t n)
+{
+	assert(n <= r->put - r->sent);
+	r->sent += n;
+}
+
+void
+ring_done(struct ring *r, size_t n)
+{
+	assert(n <= r->sent - r->done);
+	r->done += n;
+}
+
+size_t
+ring_held(const struct ring *r)
+{
+	return r->put - r->done;
+}
