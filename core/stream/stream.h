@@ -82,4 +82,15 @@ void stream_park(struct stream *s);
 const char *stream_reason(const struct stream *s);
 void stream_free(struct stream *s); /* NULL is fine */
 
+/*
+ * Bytes between a stream and memory that the caller has already: straight where
+ * s has read and writev, else copied through its windows. OK with *n > 0,
+ * AGAIN, END (read), or an error.  What writev took may be held back until flush.
+ */
+int stream_read(struct stream *s, uint8_t *p, size_t cap, size_t *n);
+int stream_writev(struct stream *s, const struct window *w, int count, size_t *n);
+
+/* What an errno means, in the words of a sentence: "connection refused". */
+const char *stream_error_text(int error);
+
 #endif

@@ -5,6 +5,7 @@
 #include "base/addr.h"
 #include "loop/loop.h"
 #include "platform/sock.h"
+#include "stream/blocks.h"
 #include "stream/stream.h"
 
 /*
@@ -15,7 +16,17 @@
 struct tcp_memory; /* one a loop; read and write buffers that are lent for a turn */
 
 struct tcp_memory *tcp_memory_new(void);
+/* All streams that used it are gone by then. Logs an error when a block is missing. */
 void tcp_memory_free(struct tcp_memory *m);
+
+/*
+ * The same memory for the layers above: blocks of TCP_BLOCK bytes for what is in
+ * flight, and a few of TCP_LARGE bytes for a record that does not fit in one.
+ */
+enum { TCP_BLOCK = 33 * 1024, TCP_LARGE = 64 * 1024 };
+
+struct blocks *tcp_memory_blocks(struct tcp_memory *m);
+struct blocks *tcp_memory_large(struct tcp_memory *m);
 
 /*
  * Begins to connect to `to`; `owner` is made ready when there is something to

@@ -1,0 +1,438 @@
+/* SPDX-License-Identifier: MIT */
+#include "stream/tcp.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+/*
+ * At most 4,096 connections have bytes in flight in user space at once (132 MB
+ * when all blocks are full); the others wait for a block.  Records above 33 KiB
+ * are rare: no known peer sends one.
+ */
+enum { BLOCKS_MAX = 4096, BLOCKS_KEEP = 16, LARGE_MAX = 256, LARGE_KEEP = 2 };
+enum { WRITEV_MAX = 8 };
+
+struct tcp_memory {
+	struct blocks blocks, large;
+	char text[128]; /* the last reason that was asked for */
+};
+
+/* A block with bytes that wait: at <= end <= TCP_BLOCK. mem is NULL while there are none.
+ */
+struct piece {
+	uint8_t *mem;
+	size_t at, end;
+};
+
+struct tcp {
+	struct stream s;
+	struct tcp_memory *m;
+	struct piece in, out; /* owned */
+	struct watch w;
+	struct block_wait wait;
+	struct deferred gone;
+	struct endpoint to; /* family 0: adopted */
+	int fd;
+	int error; /* -errno: final */
+	bool connected;
+	bool drained; /* the last read was short: the kernel has nothing more now */
+	bool ended;   /* the other side's FIN was read */
+	bool shut;    /* ours is out */
+};
+
+struct tcp_memory *
+tcp_memory_new(void)
+{
+	struct tcp_memory *m = calloc(1, sizeof(*m));
+
+	if (!m)
+		return NULL;
+	blocks_init(&m->blocks, "bytes in flight", TCP_BLOCK, BLOCKS_MAX, BLOCKS_KEEP);
+	blocks_init(&m->large, "large records", TCP_LARGE, LARGE_MAX, LARGE_KEEP);
+	return m;
+}
+
+void
+tcp_memory_free(struct tcp_memory *m)
+{
+	if (!m)
+		return;
+	blocks_fini(&m->blocks);
+	blocks_fini(&m->large);
+	free(m);
+}
+
+struct blocks *
+tcp_memory_blocks(struct tcp_memory *m)
+{
+	return &m->blocks;
+}
+
+struct blocks *
+tcp_memory_large(struct tcp_memory *m)
+{
+	return &m->large;
+}
+
+static struct tcp *
+tcp_of(struct stream *s)
+{
+	return container_of(s, struct tcp, s);
+}
+
+static int
+fail(struct tcp *t, int error)
+{
+	t->error = error;
+	if (t->fd >= 0)
+		watch_unwant(&t->w);
+	return error;
+}
+
+static int
+again(struct tcp *t, unsigned events)
+{
+	watch_want(&t->w, events);
+	return STREAM_AGAIN;
+}
+
+/* Makes sure that the piece has memory; AGAIN while there is none to be had. */
+static int
+piece_take(struct tcp *t, struct piece *p)
+{
+	if (p->mem)
+		return STREAM_OK;
+	p->mem = blocks_get(&t->m->blocks, &t->wait);
+	p->at = p->end = 0;
+	return p->mem ? STREAM_OK : STREAM_AGAIN;
+}
+
+static void
+piece_drop(struct tcp *t, struct piece *p)
+{
+	blocks_put(&t->m->blocks, p->mem);
+	*p = (struct piece){ 0 };
+}
+
+static int
+tcp_open(struct stream *s)
+{
+	struct tcp *t = tcp_of(s);
+	int r;
+
+	if (t->error)
+		return t->error;
+	if (t->connected)
+		return STREAM_OK;
+	r = sock_tcp_connected(t->fd);
+	if (r == -EAGAIN)
+		return again(t, WATCH_WRITE);
+	if (r < 0)
+		return fail(t, r);
+	t->connected = true;
+	return STREAM_OK;
+}
+
+static int
+tcp_read(struct stream *s, uint8_t *p, size_t cap, size_t *n)
+{
+	struct tcp *t = tcp_of(s);
+	ssize_t r;
+
+	if (t->error)
+		return t->error;
+	if (t->ended)
+		return STREAM_END;
+	if (t->drained) {
+		/* Not asked again: the watch says when there is more. */
+		t->drained = false;
+		return again(t, WATCH_READ);
+	}
+	r = sock_read(t->fd, p, cap);
+	if (r == -EAGAIN)
+		return again(t, WATCH_READ);
+	if (r < 0)
+		return fail(t, (int)r);
+	if (r == 0) {
+		t->ended = true;
+		return STREAM_END;
+	}
+	t->drained = (size_t)r < cap;
+	*n = (size_t)r;
+	return STREAM_OK;
+}
+
+/* Writes what was acknowledged and waits; OK when nothing is left. */
+static int
+write_out(struct tcp *t)
+{
+	struct piece *o = &t->out;
+	struct iovec v;
+	ssize_t r;
+
+	while (o->at < o->end) {
+		v.iov_base = o->mem + o->at;
+		v.iov_len = o->end - o->at;
+		r = sock_writev(t->fd, &v, 1);
+		if (r == -EAGAIN)
+			return again(t, WATCH_WRITE);
+		if (r < 0)
+			return fail(t, (int)r);
+		o->at += (size_t)r;
+	}
+	o->at = o->end = 0;
+	return STREAM_OK;
+}
+
+static int
+tcp_writev(struct stream *s, const struct window *w, int count, size_t *n)
+{
+	struct iovec v[WRITEV_MAX];
+	struct tcp *t = tcp_of(s);
+	ssize_t written;
+	int i, r;
+
+	if (t->error)
+		return t->error;
+	if (t->shut)
+		return -EPIPE;
+	r = write_out(t);
+	if (r != STREAM_OK)
+		return r;
+	if (count > WRITEV_MAX)
+		count = WRITEV_MAX;
+	for (i = 0; i < count; i++) {
+		v[i].iov_base = w[i].p;
+		v[i].iov_len = w[i].len;
+	}
+	written = sock_writev(t->fd, v, count);
+	if (written == -EAGAIN)
+		return again(t, WATCH_WRITE);
+	if (written < 0)
+		return fail(t, (int)written);
+	*n = (size_t)written;
+	return STREAM_OK;
+}
+
+static int
+tcp_send_buf(struct stream *s, struct window *w)
+{
+	struct tcp *t = tcp_of(s);
+	int r;
+
+	if (t->error)
+		return t->error;
+	if (t->shut)
+		return -EPIPE;
+	r = piece_take(t, &t->out);
+	if (r != STREAM_OK)
+		return r;
+	if (t->out.end == TCP_BLOCK) {
+		r = write_out(t);
+		if (r != STREAM_OK)
+			return r;
+	}
+	w->p = t->out.mem + t->out.end;
+	w->len = TCP_BLOCK - t->out.end;
+	return STREAM_OK;
+}
+
+/* Small pieces are gathered: a system call for each segment would cost more than the
+ * copy. */
+static int
+tcp_send_ack(struct stream *s, size_t n)
+{
+	struct tcp *t = tcp_of(s);
+
+	assert(n <= TCP_BLOCK - t->out.end);
+	t->out.end += n;
+	return t->error;
+}
+
+static int
+tcp_flush(struct stream *s)
+{
+	struct tcp *t = tcp_of(s);
+
+	return t->error ? t->error : write_out(t);
+}
+
+static int
+tcp_recv_buf(struct stream *s, struct window *w)
+{
+	struct tcp *t = tcp_of(s);
+	size_t n = 0;
+	int r;
+
+	if (t->error)
+		return t->error;
+	if (t->in.at == t->in.end) {
+		r = piece_take(t, &t->in);
+		if (r != STREAM_OK)
+			return r;
+		r = tcp_read(s, t->in.mem, TCP_BLOCK, &n);
+		if (r != STREAM_OK)
+			return r;
+		t->in.at = 0;
+		t->in.end = n;
+	}
+	w->p = t->in.mem + t->in.at;
+	w->len = t->in.end - t->in.at;
+	return STREAM_OK;
+}
+
+static void
+tcp_recv_ack(struct stream *s, size_t n)
+{
+	struct tcp *t = tcp_of(s);
+
+	assert(n <= t->in.end - t->in.at);
+	t->in.at += n;
+}
+
+static int
+tcp_shut(struct stream *s)
+{
+	struct tcp *t = tcp_of(s);
+	int r;
+
+	if (t->error)
+		return t->error;
+	if (t->shut)
+		return STREAM_OK;
+	r = write_out(t);
+	if (r != STREAM_OK)
+		return r;
+	/* A pipe has no half to shut: its end is told by the close. */
+	r = sock_shut_write(t->fd);
+	if (r < 0 && r != -ENOTSOCK)
+		return fail(t, r);
+	t->shut = true;
+	return STREAM_OK;
+}
+
+static void
+tcp_park(struct stream *s)
+{
+	struct tcp *t = tcp_of(s);
+
+	if (t->in.at == t->in.end)
+		piece_drop(t, &t->in);
+	if (t->out.at == t->out.end)
+		piece_drop(t, &t->out);
+	if (t->wait.called)
+		blocks_leave(&t->m->blocks, &t->wait);
+}
+
+static const char *
+tcp_reason(const struct stream *s)
+{
+	const struct tcp *t = container_of(s, struct tcp, s);
+	char at[ENDPOINT_TEXT] = "the descriptor";
+
+	if (!t->error)
+		return "";
+	if (t->to.ip.family)
+		endpoint_format(&t->to, at);
+	snprintf(t->m->text, sizeof(t->m->text), "%s%s: %s",
+		t->connected ? "" : "connect to ", at, stream_error_text(t->error));
+	return t->m->text;
+}
+
+static void
+tcp_delete(struct deferred *d)
+{
+	free(container_of(d, struct tcp, gone));
+}
+
+/* Closing with a linger time of zero sends RST (RFC 9293, 3.10.5: abort). */
+static void
+abort_connection(int fd)
+{
+	struct linger none = { .l_onoff = 1, .l_linger = 0 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &none, sizeof(none));
+}
+
+static void
+tcp_free(struct stream *s)
+{
+	struct tcp *t = tcp_of(s);
+
+	piece_drop(t, &t->in);
+	piece_drop(t, &t->out);
+	blocks_leave(&t->m->blocks, &t->wait);
+	if (t->fd >= 0) {
+		watch_fini(&t->w);
+		if (!t->shut)
+			abort_connection(t->fd);
+		sock_close(t->fd);
+	}
+	loop_defer(t->w.loop, &t->gone, tcp_delete);
+}
+
+static const struct stream_ops tcp_ops = {
+	.name = "tcp",
+	.open = tcp_open,
+	.send_buf = tcp_send_buf,
+	.send_ack = tcp_send_ack,
+	.flush = tcp_flush,
+	.recv_buf = tcp_recv_buf,
+	.recv_ack = tcp_recv_ack,
+	.shut = tcp_shut,
+	.park = tcp_park,
+	.reason = tcp_reason,
+	.free = tcp_free,
+	.read = tcp_read,
+	.writev = tcp_writev,
+};
+
+static struct tcp *
+tcp_new(struct loop *l, struct tcp_memory *m, int fd, struct task *owner)
+{
+	struct tcp *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->s.ops = &tcp_ops;
+	t->m = m;
+	t->fd = fd;
+	watch_init(&t->w, l, fd, owner);
+	block_wait_init(&t->wait, l, owner);
+	return t;
+}
+
+struct stream *
+tcp_connect(struct loop *l, struct tcp_memory *m, const struct endpoint *to,
+	const struct sock_options *options, struct task *owner)
+{
+	struct tcp *t;
+	int fd;
+
+	fd = sock_tcp_connect(to, options);
+	t = tcp_new(l, m, fd, owner);
+	if (!t) {
+		if (fd >= 0)
+			sock_close(fd);
+		return NULL;
+	}
+	t->to = *to;
+	if (fd < 0)
+		t->error = fd;
+	return &t->s;
+}
+
+struct stream *
+tcp_adopt(struct loop *l, struct tcp_memory *m, int fd, struct task *owner)
+{
+	struct tcp *t = tcp_new(l, m, fd, owner);
+
+	if (!t)
+		return NULL;
+	t->connected = true;
+	return &t->s;
+}
