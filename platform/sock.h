@@ -36,14 +36,16 @@ int sock_shut_write(int fd);
 ssize_t sock_send_to(int fd, const struct endpoint *to, const void *p, size_t len);
 ssize_t sock_recv_from(int fd, struct endpoint *from, void *p, size_t cap);
 /* The next ICMP error that was queued: *from the destination that it is about, *error
- * what it says as an errno (ECONNREFUSED, EHOSTUNREACH, EMSGSIZE ...). 0, or -EAGAIN:
- * none. */
+ * what it says as an errno (ECONNREFUSED, EHOSTUNREACH, EMSGSIZE ...); on a ping socket
+ * from->port is the sequence number of the request. 0, or -EAGAIN: none. */
 int sock_next_error(int fd, struct endpoint *from, int *error);
 int sock_local(int fd, struct endpoint *e); /* the address it is bound to */
 
-/* The next echo reply on a socket of sock_ping_open. `seq` as it was sent. */
+/* A socket for echo requests. -EACCES: the system allows them to nobody with this
+ * process's groups (Linux: net.ipv4.ping_group_range). `mark` as in sock_options. */
 int sock_ping_open(int family, unsigned mark);
 int sock_ping_send(int fd, const struct ip *to, uint16_t seq, const void *p, size_t len);
+/* The next echo reply: the length of its payload, and `seq` as it was sent. */
 ssize_t sock_ping_recv(int fd, struct ip *from, uint16_t *seq, void *p, size_t cap);
 
 void sock_close(int fd);

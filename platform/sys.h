@@ -15,19 +15,25 @@ int64_t sys_unix_time(void);  /* seconds; what people call the time */
 /* Raises the limit of descriptors as far as allowed; returns what it is now. */
 unsigned long sys_raise_descriptors(void);
 
-/* A connected pair for messages with borders that can carry descriptors. 0, or -errno. */
+/* A connected pair for messages with borders that can carry descriptors. fd[0] never
+ * waits (-EAGAIN), fd[1] does. 0, or -errno. */
 int sys_message_pair(int fd[2]);
-/* One message with up to `nfd` descriptors. The length, 0 when the other side is gone,
- * -errno. */
+/* One message with up to 8 descriptors, which stay the caller's. The length, or -errno
+ * (-EPIPE: the other side is gone). */
 ssize_t sys_message_send(int sock, const void *p, size_t len, const int *fd, int nfd);
+/* One message. `fd` has room for *nfd descriptors and gets *nfd of them, close-on-exec and
+ * the caller's (both may be NULL); what does not fit is closed. The length, 0 when the
+ * other side is gone, -EMSGSIZE when it was longer than `cap`, -errno. */
 ssize_t sys_message_recv(int sock, void *p, size_t cap, int *fd, int *nfd);
 
-/* Runs a program without a shell and without our descriptors, `input` on its standard
- * input, waits at most `timeout_ms`. Its exit status, or -1 and why (with what it said).
- */
+/* Runs the program argv[0] (a path) without a shell, without our descriptors and without
+ * our environment, with `input` (may be NULL) on its standard input, and waits at most
+ * `timeout_ms`; then it is killed. Its exit status (127 also when it is not there), or -1
+ * when it did not end by itself; `e` says why for everything but 0, with what it said. */
 int sys_run(const char *const *argv, const char *input, int timeout_ms, struct err *e);
 
-/* A path by which the open file `fd` can be opened again by this process. */
+/* A path by which the open file `fd` can be opened again by this process, if it may read
+ * that file; it always may for one of its own sys_memory_file. 32 bytes are enough. */
 const char *sys_fd_path(int fd, char *buf, size_t cap);
 
 /* The service manager's notification (sd_notify), silent where there is none. */
