@@ -11,14 +11,23 @@
  */
 struct backend;
 
+/* NULL when the system has no descriptor or memory left. */
 struct backend *backend_new(struct loop *l);
 void backend_free(struct backend *b);
 uint64_t backend_now(struct backend *b);
-/* Tells the kernel of `w->wanted | extra`. Called only when it differs from w->armed. */
+/*
+ * Tells the kernel of `events` and sets w->armed to them.  Called only when
+ * something is wanted that is not armed.  The backend may leave more armed than
+ * is wanted, and takes it back when an event comes that nobody wants.  What
+ * cannot be waited for is reported at once: its owner then learns from its own
+ * read or write why.
+ */
 void backend_arm(struct backend *b, struct watch *w, unsigned events);
+/* The kernel knows nothing of w->fd when this returns; w->armed and w->handle are zero. */
 void backend_forget(struct backend *b, struct watch *w);
 /* Waits at most `ms` (-1: for ever) and reports by loop_happened and loop_signalled. */
 void backend_wait(struct backend *b, int64_t ms);
+/* 0, or -errno. */
 int backend_signal(struct backend *b, struct signal_watch *s);
 void backend_unsignal(struct backend *b, struct signal_watch *s);
 

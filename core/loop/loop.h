@@ -75,6 +75,7 @@ struct timer {
 	struct loop *loop;
 	void (*fire)(struct timer *);
 	bool armed;
+	bool due; /* its time has come in this turn; the loop's own */
 };
 
 void timer_init(struct timer *t, struct loop *l, void (*fire)(struct timer *));
