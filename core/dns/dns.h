@@ -36,9 +36,12 @@ void dns_free(struct dns *d);
 bool dns_is_ours(const struct dns *d, const struct endpoint *to);
 /*
  * A query of an application from `source`. Answers the length of a reply at
- * `reply` that goes back at once (hosts; FORMERR for what is no query), or 0
- * and in *server where the query goes on to; a question that is repeated
- * without an answer goes on to the next server. -ENETUNREACH: there is none.
+ * `reply` that goes back at once (hosts; FORMERR for what cannot be read, NOTIMP
+ * for what is no question), or 0 and in *server where the query goes on to; a
+ * question that is repeated within ten seconds without an answer noted in
+ * between goes on to the next server. -EBADMSG: an answer, or too short for a
+ * header; it is dropped without a reply. -EMSGSIZE: the reply does not fit into
+ * cap, which never happens with 512. -ENETUNREACH: there is no server.
  */
 int dns_query(struct dns *d, const struct endpoint *source, const uint8_t *p, size_t len,
 	uint8_t *reply, size_t cap, struct endpoint *server);

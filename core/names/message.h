@@ -24,12 +24,15 @@ enum {
 	DNS_FORMERR = 1,
 	DNS_SERVFAIL = 2,
 	DNS_NXDOMAIN = 3,
+	DNS_NOTIMP = 4,
 	DNS_REFUSED = 5
 };
 enum { DNS_NAME_TEXT = 256, DNS_ANSWERS = 32, DNS_UDP_MAX = 1232 };
 
 struct dns_question {
-	char name[DNS_NAME_TEXT]; /* lower case, no final dot; "" for the root */
+	/* Lower case, no final dot; "" for the root. A byte of a label that is no
+	 * plain character, a dot or a backslash is written \DDD (RFC 1035 5.1). */
+	char name[DNS_NAME_TEXT];
 	uint16_t type, class;
 };
 
@@ -50,14 +53,21 @@ struct dns_message {
 				  given */
 };
 
-/* Reads a message with one question. 0, or -EBADMSG. Answers past DNS_ANSWERS are left
- * out. */
+/* Reads a message with one question. 0, or -EBADMSG; what stands in the header is right
+ * even then, if there is a header (12 bytes). Answers past DNS_ANSWERS, records of
+ * a section past 128 and chains of 16 CNAMEs and more are left out. */
 int dns_read(struct dns_message *m, const void *p, size_t len);
+/* The bytes of the question section, which begins behind the 12 of the header. 0: not
+ * readable, or not one question. */
+size_t dns_question_len(const void *p, size_t len);
+/* Whether two messages ask byte for byte the same, upper and lower case included. */
+bool dns_question_same(const void *a, size_t alen, const void *b, size_t blen);
 /* Writes a query with RD, and EDNS with our UDP size. Its length, or -EMSGSIZE / -EINVAL
  * (name). */
 int dns_write_query(void *p, size_t cap, uint16_t id, const char *name, uint16_t type);
-/* Writes an answer to `q` with these addresses (those of the type asked for), or only the
- * code. */
+/* Writes an answer to `q` with these addresses (those of the type asked for, as many as fit
+ * into cap), or only the code. A `q` whose question has type 0 is answered without a
+ * question. Its length, or -EMSGSIZE / -EINVAL (name). */
 int dns_write_answer(void *p, size_t cap, const struct dns_message *q, int rcode,
 	const struct ip *ip, size_t n, uint32_t ttl);
 

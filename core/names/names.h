@@ -36,8 +36,9 @@ struct names_config {
 	size_t cache_max;       /* entries; 0: 1,024 */
 };
 
+/* NULL only without memory. */
 struct names *names_new(struct loop *l, const struct names_config *c);
-void names_free(struct names *n);
+void names_free(struct names *n); /* all lookups must have been freed; NULL is fine */
 
 /* One question under way. `owner` is made ready when there is an answer. */
 struct lookup;
