@@ -20,6 +20,7 @@ block_wait_init(struct block_wait *w, struct loop *l, struct task *owner)
 	list_init(&w->node);
 	w->loop = l;
 	w->owner = owner;
+	w->blocks = NULL;
 	w->called = false;
 }
 
@@ -41,8 +42,10 @@ blocks_get(struct blocks *b, struct block_wait *w)
 {
 	void *block = pool_get(&b->pool);
 
-	w->called = false;
-	list_remove(&w->node);
+	if (w->blocks == b)
+		w->called = false; /* used now */
+	blocks_leave(w);
+	w->blocks = b;
 	if (!block)
 		list_append(&b->waiting, &w->node);
 	return block;
@@ -58,11 +61,11 @@ blocks_put(struct blocks *b, void *block)
 }
 
 void
-blocks_leave(struct blocks *b, struct block_wait *w)
+blocks_leave(struct block_wait *w)
 {
 	list_remove(&w->node);
 	if (!w->called)
 		return;
 	w->called = false;
-	call_next(b);
+	call_next(w->blocks);
 }

@@ -22,7 +22,8 @@ struct block_wait {
 	struct list node;
 	struct loop *loop;
 	struct task *owner;
-	bool called; /* made ready for a block, and has not asked yet */
+	struct blocks *blocks; /* that it asked last; NULL: none yet */
+	bool called;           /* made ready for a block, and has not asked yet */
 };
 
 void
@@ -36,6 +37,6 @@ void *blocks_get(struct blocks *b, struct block_wait *w);
 /* NULL is fine. */
 void blocks_put(struct blocks *b, void *block);
 /* w no longer waits; a call that it did not use goes to the next. */
-void blocks_leave(struct blocks *b, struct block_wait *w);
+void blocks_leave(struct block_wait *w);
 
 #endif

@@ -325,7 +325,7 @@ tcp_park(struct stream *s)
 	if (t->out.at == t->out.end)
 		piece_drop(t, &t->out);
 	if (t->wait.called)
-		blocks_leave(&t->m->blocks, &t->wait);
+		blocks_leave(&t->wait);
 }
 
 static const char *
@@ -365,7 +365,7 @@ tcp_free(struct stream *s)
 
 	piece_drop(t, &t->in);
 	piece_drop(t, &t->out);
-	blocks_leave(&t->m->blocks, &t->wait);
+	blocks_leave(&t->wait);
 	if (t->fd >= 0) {
 		watch_fini(&t->w);
 		if (!t->shut)

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#include "outbound/outbound.h"
+
+#include "outbound/outbound_kinds.h"
+
+#include <assert.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct outbound *
+kind_new(const struct outbound_spec *spec, struct err *e)
+{
+	switch (spec->kind) {
+	case OUTBOUND_FREEDOM:
+		return freedom_new(spec, e);
+	case OUTBOUND_BLACKHOLE:
+		return blackhole_new(spec, e);
+	case OUTBOUND_VMESS:
+		return vmess_new(spec, e);
+	}
+	err_set(e, "an outbound of an unknown kind");
+	return NULL;
+}
+
+struct outbound *
+outbound_new(
+	const struct outbound_spec *spec, const struct outbound_env *env, struct err *e)
+{
+	const char *path = spec->path ? spec->path : "";
+	struct outbound *o;
+
+	if (spec->tag && strlen(spec->tag) >= sizeof(o->tag)) {
+		err_set(e, "%s.tag: longer than %zu bytes", path, sizeof(o->tag) - 1);
+		return NULL;
+	}
+	o = kind_new(spec, e);
+	if (!o) {
+		err_prefix(e, "%s", path);
+		return NULL;
+	}
+	o->env = *env;
+	o->count = 1;
+	snprintf(o->tag, sizeof(o->tag), "%s", spec->tag ? spec->tag : "");
+	snprintf(o->path, sizeof(o->path), "%s", path);
+	return o;
+}
+
+struct outbound *
+outbound_hold(struct outbound *o)
+{
+	o->count++;
+	return o;
+}
+
+void
+outbound_drop(struct outbound *o)
+{
+	if (!o)
+		return;
+	assert(o->count > 0);
+	if (--o->count == 0)
+		o->ops->free(o);
+}
+
+struct stream *
+outbound_dial(struct outbound *o, const struct target *to, struct task *owner)
+{
+	return o->ops->dial(o, to, owner);
+}
+
+struct packets *
+outbound_bind(struct outbound *o, const struct target *to, struct task *owner)
+{
+	return o->ops->bind(o, to, owner);
+}

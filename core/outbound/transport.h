@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OUTBOUND_TRANSPORT_H
+#define OUTBOUND_TRANSPORT_H
+
+#include "outbound/outbound.h"
+
+/*
+ * The bottom of what an outbound dials: a TCP connection to an address, or to the
+ * first address of a name that takes it.  Looks like one stream: open covers
+ * the lookup and every attempt.
+ */
+struct way {
+	struct endpoint to; /* family 0: look the name up, for this port */
+	const char *name;   /* copied; NULL where there is an address */
+	unsigned families;  /* LOOKUP_ bits; 0: both */
+	struct ip
+		otherwise; /* where to go when the name has no address; family 0: nowhere */
+	const struct sock_options *sock; /* belongs to the outbound */
+};
+
+/* Holds the outbound. NULL only without memory. */
+struct stream *
+transport_new(struct outbound *o, const struct way *way, struct task *owner);
+
+#endif

@@ -1,0 +1,533 @@
+/* SPDX-License-Identifier: MIT */
+#include "outbound/vmess_session.h"
+
+#include "base/bytes.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Less room than this behind sealed chunks is not worth a chunk of its own. */
+enum { ROOM_MIN = 1024 };
+/* A connection that was given up after this long without a byte counts as unanswered. */
+enum { PATIENCE_MS = 10000 };
+
+_Static_assert(TCP_BLOCK >= VMESS_HEADER_MAX + VMESS_PAYLOAD_MAX + VMESS_OVERHEAD,
+	"the header and a full chunk leave in one write");
+_Static_assert(TCP_LARGE >= UINT16_MAX, "a chunk of any size fits");
+
+int
+vmess_session_fail(struct vmess_session *s, int error, const char *why)
+{
+	if (s->error)
+		return s->error;
+	s->error = error;
+	s->why = why;
+	if (s->greeted && !s->finished && !s->heard &&
+		(error == -ECONNRESET || error == -EPIPE))
+		vmess_unanswered(s->v);
+	return error;
+}
+
+/* OK and AGAIN as they are; an error of the lower stream becomes ours. */
+static int
+passed(struct vmess_session *s, int r)
+{
+	return r < 0 ? vmess_session_fail(s, r, NULL) : r;
+}
+
+int
+vmess_session_init(struct vmess_session *s, struct vmess *v, struct stream *lower,
+	enum vmess_command command, const struct target *to, struct task *owner)
+{
+	memset(s, 0, sizeof(*s));
+	s->lower = lower;
+	s->command = command;
+	s->to = *to;
+	s->v = (struct vmess *)container_of(outbound_hold(&v->o), struct vmess, o);
+	block_wait_init(&s->wait, v->o.env.loop, owner);
+	if (!to->name || (to->ip.family && !vmess_name_fits(to->name)))
+		s->to.name = NULL;
+	else
+		s->to.name = s->name = strdup(to->name);
+	if (to->name && !to->ip.family && !s->name)
+		return -ENOMEM;
+	if (s->name && !vmess_name_fits(s->name))
+		vmess_session_fail(s, -EINVAL,
+			"a name for VMess has letters, digits, '-', '.' and '_' only (others in punycode)");
+	return 0;
+}
+
+static struct blocks *
+in_blocks(struct vmess_session *s)
+{
+	struct tcp_memory *m = s->v->o.env.memory;
+
+	return s->in_large ? tcp_memory_large(m) : tcp_memory_blocks(m);
+}
+
+static struct blocks *
+out_blocks(struct vmess_session *s)
+{
+	return tcp_memory_blocks(s->v->o.env.memory);
+}
+
+static void
+drop_in(struct vmess_session *s)
+{
+	blocks_put(in_blocks(s), s->in);
+	s->in = NULL;
+	s->in_large = false;
+	s->in_at = s->in_end = 0;
+}
+
+static void
+drop_out(struct vmess_session *s)
+{
+	blocks_put(out_blocks(s), s->out);
+	s->out = NULL;
+	s->at = s->end = 0;
+}
+
+void
+vmess_session_fini(struct vmess_session *s)
+{
+	uint64_t now = loop_now(s->v->o.env.loop);
+
+	if (!s->error && !s->finished && s->greeted && !s->heard &&
+		s->command == VMESS_TCP && now - s->greeted_at >= PATIENCE_MS)
+		vmess_unanswered(s->v);
+	drop_in(s);
+	drop_out(s);
+	blocks_leave(&s->wait);
+	/* The server has our end mark, or the datagrams: no reason to reset. */
+	if (s->lower && !s->error && (s->finished || s->command == VMESS_UDP))
+		stream_shut(s->lower);
+	stream_free(s->lower);
+	outbound_drop(&s->v->o);
+	free(s->name);
+	bytes_wipe(s, sizeof(*s));
+}
+
+int
+vmess_session_open(struct vmess_session *s)
+{
+	return s->error ? s->error : passed(s, stream_open(s->lower));
+}
+
+/* Draws the keys of this connection and writes the header into the empty block. */
+static int
+greet(struct vmess_session *s)
+{
+	bool sealed = s->v->security != VMESS_NONE;
+	struct vmess_draw d;
+	struct vmess_request q = {
+		.security = s->v->security,
+		.options = VMESS_CHUNKED | VMESS_MASKED | (sealed ? VMESS_PADDED : 0),
+		.command = s->command,
+		.to = &s->to,
+		.time = s->v->o.env.unix_time(),
+	};
+	int n;
+
+	random_bytes(&d, sizeof(d));
+	d.padlen %= VMESS_PADDING_MAX + 1;
+	n = vmess_header_write(s->out, s->v->command_key, &q, &d);
+	if (n > 0) {
+		s->end = (size_t)n;
+		vmess_body_init(&s->up, q.security, q.options, d.key, d.iv);
+		vmess_response_keys(&d, s->response_key, s->response_iv);
+		s->response_tag = d.tag;
+		vmess_body_init(
+			&s->down, q.security, q.options, s->response_key, s->response_iv);
+		s->greeted = true;
+		s->greeted_at = loop_now(s->v->o.env.loop);
+		free(s->name);
+		s->name = NULL;
+		s->to.name = NULL;
+	}
+	bytes_wipe(&d, sizeof(d));
+	return n > 0 ? STREAM_OK : vmess_session_fail(s, n, "the target has no address");
+}
+
+/* A block to write into, with the header in it when nothing was sent before. */
+static int
+prepare(struct vmess_session *s)
+{
+	if (s->error)
+		return s->error;
+	if (s->finished)
+		return -EPIPE;
+	if (!s->out) {
+		s->out = blocks_get(out_blocks(s), &s->wait);
+		if (!s->out)
+			return STREAM_AGAIN;
+	}
+	return s->greeted ? STREAM_OK : greet(s);
+}
+
+static void
+seal(struct vmess_session *s)
+{
+	uint8_t *chunk = s->out + s->end;
+	size_t n, pad;
+
+	n = vmess_body_seal(&s->up, chunk, s->fill, &pad);
+	if (pad)
+		rng_bytes(&s->v->rng, chunk + n - pad, pad);
+	s->end += n;
+	s->fill = 0;
+}
+
+/* Writes what is sealed; OK when the block is empty. No chunk may be open. */
+static int
+write_out(struct vmess_session *s)
+{
+	struct window w;
+	size_t n;
+	int r;
+
+	assert(s->fill == 0);
+	while (s->at < s->end) {
+		w.p = s->out + s->at;
+		w.len = s->end - s->at;
+		n = 0;
+		r = passed(s, stream_writev(s->lower, &w, 1, &n));
+		if (r != STREAM_OK)
+			return r;
+		s->at += n;
+	}
+	s->at = s->end = 0;
+	return STREAM_OK;
+}
+
+/* How much more payload the open chunk takes. */
+static size_t
+chunk_room(const struct vmess_session *s)
+{
+	size_t used = s->end + VMESS_OVERHEAD + s->fill;
+	size_t room = used < TCP_BLOCK ? TCP_BLOCK - used : 0;
+
+	if (room > VMESS_PAYLOAD_MAX - s->fill)
+		room = VMESS_PAYLOAD_MAX - s->fill;
+	return s->fill == 0 && room < ROOM_MIN ? 0 : room;
+}
+
+int
+vmess_session_room(struct vmess_session *s, struct window *w)
+{
+	int r;
+
+	r = prepare(s);
+	if (r != STREAM_OK)
+		return r;
+	if (chunk_room(s) == 0) {
+		if (s->fill)
+			seal(s);
+		r = write_out(s);
+		if (r != STREAM_OK)
+			return r;
+	}
+	w->p = s->out + s->end + VMESS_LENGTH + s->fill;
+	w->len = chunk_room(s);
+	return STREAM_OK;
+}
+
+int
+vmess_session_put(struct vmess_session *s, size_t n)
+{
+	if (s->error)
+		return s->error;
+	assert(n <= chunk_room(s));
+	s->fill += n;
+	if (s->fill == VMESS_PAYLOAD_MAX)
+		seal(s);
+	return STREAM_OK;
+}
+
+int
+vmess_session_datagram(struct vmess_session *s, const uint8_t *p, size_t len)
+{
+	int r;
+
+	assert(len > 0 && len <= VMESS_PAYLOAD_MAX);
+	r = prepare(s);
+	if (r != STREAM_OK)
+		return r;
+	if (s->end + VMESS_OVERHEAD + len > TCP_BLOCK) {
+		r = write_out(s);
+		if (r != STREAM_OK)
+			return r;
+	}
+	memcpy(s->out + s->end + VMESS_LENGTH, p, len);
+	s->fill = len;
+	seal(s);
+	r = vmess_session_flush(s);
+	return r < 0 ? r : STREAM_OK;
+}
+
+int
+vmess_session_greet(struct vmess_session *s)
+{
+	int r = s->greeted ? STREAM_OK : prepare(s);
+
+	return r == STREAM_OK ? vmess_session_flush(s) : r;
+}
+
+int
+vmess_session_flush(struct vmess_session *s)
+{
+	int r;
+
+	if (s->error)
+		return s->error;
+	if (s->fill)
+		seal(s);
+	r = write_out(s);
+	return r == STREAM_OK ? passed(s, stream_flush(s->lower)) : r;
+}
+
+int
+vmess_session_finish(struct vmess_session *s)
+{
+	int r;
+
+	if (!s->finished) {
+		r = prepare(s);
+		if (r != STREAM_OK)
+			return r;
+		if (s->fill)
+			seal(s);
+		if (s->end + VMESS_OVERHEAD > TCP_BLOCK) {
+			r = write_out(s);
+			if (r != STREAM_OK)
+				return r;
+		}
+		seal(s);
+		s->finished = true;
+	}
+	return vmess_session_flush(s);
+}
+
+static size_t
+wanted(const struct vmess_session *s)
+{
+	switch (s->reading) {
+	case VMESS_READ_SIZE:
+		return VMESS_RESPONSE_SIZE;
+	case VMESS_READ_RESPONSE:
+		return s->response_len;
+	case VMESS_READ_LENGTH:
+		return VMESS_LENGTH;
+	case VMESS_READ_CHUNK:
+		return s->chunk.size;
+	case VMESS_READ_PAYLOAD:
+	case VMESS_READ_END:
+		return 0;
+	}
+	return 0;
+}
+
+static int
+garbled(struct vmess_session *s)
+{
+	vmess_garbled(s->v);
+	return vmess_session_fail(
+		s, -EBADMSG, "what the server answers is not VMess with this id");
+}
+
+static int
+response_size(struct vmess_session *s, uint8_t *p)
+{
+	int n = vmess_response_size(s->response_key, s->response_iv, p);
+
+	if (n < 0)
+		return garbled(s);
+	s->response_len = (size_t)n;
+	s->reading = VMESS_READ_RESPONSE;
+	s->in_at += VMESS_RESPONSE_SIZE;
+	return STREAM_OK;
+}
+
+static int
+response_open(struct vmess_session *s, uint8_t *p)
+{
+	if (vmess_response_open(s->response_key, s->response_iv, s->response_tag, p,
+		    s->response_len) < 0)
+		return garbled(s);
+	bytes_wipe(s->response_key, sizeof(s->response_key));
+	bytes_wipe(s->response_iv, sizeof(s->response_iv));
+	vmess_answered(s->v);
+	s->reading = VMESS_READ_LENGTH;
+	s->in_at += s->response_len;
+	return STREAM_OK;
+}
+
+static const char damaged[] = "a chunk from the VMess server is damaged";
+
+/* The end is taken at the length field: some servers close before the rest of the mark. */
+static int
+chunk_length(struct vmess_session *s, const uint8_t *p)
+{
+	if (vmess_body_length(&s->down, p, &s->chunk) < 0)
+		return vmess_session_fail(s, -EBADMSG, damaged);
+	s->in_at += VMESS_LENGTH;
+	s->reading = s->chunk.len ? VMESS_READ_CHUNK : VMESS_READ_END;
+	if (s->reading == VMESS_READ_END)
+		s->in_at = s->in_end;
+	return STREAM_OK;
+}
+
+static int
+chunk_open(struct vmess_session *s, uint8_t *p)
+{
+	if (vmess_body_open(&s->down, &s->chunk, p) < 0)
+		return vmess_session_fail(s, -EBADMSG, damaged);
+	s->lent = 0;
+	s->reading = VMESS_READ_PAYLOAD;
+	return STREAM_OK;
+}
+
+/* All the bytes that this step needs are at p. */
+static int
+advance(struct vmess_session *s, uint8_t *p)
+{
+	switch (s->reading) {
+	case VMESS_READ_SIZE:
+		return response_size(s, p);
+	case VMESS_READ_RESPONSE:
+		return response_open(s, p);
+	case VMESS_READ_LENGTH:
+		return chunk_length(s, p);
+	case VMESS_READ_CHUNK:
+		return chunk_open(s, p);
+	case VMESS_READ_PAYLOAD:
+	case VMESS_READ_END:
+		return STREAM_OK;
+	}
+	return -EINVAL;
+}
+
+/* The lower stream has ended, in order. */
+static int
+ended(struct vmess_session *s)
+{
+	if (!s->heard)
+		return vmess_session_fail(
+			s, -ECONNRESET, "the VMess server closed without an answer");
+	if (s->reading != VMESS_READ_LENGTH || s->in_at < s->in_end)
+		return vmess_session_fail(
+			s, -EPROTO, "the VMess server closed in the middle of a chunk");
+	s->reading = VMESS_READ_END;
+	return STREAM_OK;
+}
+
+/* Memory in which `need` bytes can lie in one piece; what is there moves to its front
+ * where the rest is short. */
+static int
+gather(struct vmess_session *s, size_t need)
+{
+	size_t have = s->in_end - s->in_at;
+	size_t cap = s->in_large ? TCP_LARGE : TCP_BLOCK;
+	bool large = need > TCP_BLOCK;
+	uint8_t *block;
+
+	if (!s->in || (large && !s->in_large)) {
+		block = blocks_get(large ? tcp_memory_large(s->v->o.env.memory)
+					 : tcp_memory_blocks(s->v->o.env.memory),
+			&s->wait);
+		if (!block)
+			return STREAM_AGAIN;
+		if (have)
+			memcpy(block, s->in + s->in_at, have);
+		drop_in(s);
+		s->in = block;
+		s->in_large = large;
+		s->in_end = have;
+	} else if (s->in_at + need > cap || cap - s->in_end < cap / 4) {
+		memmove(s->in, s->in + s->in_at, have);
+		s->in_at = 0;
+		s->in_end = have;
+	}
+	return STREAM_OK;
+}
+
+/* Reads more; OK when something has changed. */
+static int
+fetch(struct vmess_session *s)
+{
+	size_t cap, n = 0;
+	int r;
+
+	if (s->in_at == s->in_end)
+		s->in_at = s->in_end = 0;
+	r = gather(s, wanted(s));
+	if (r != STREAM_OK)
+		return r;
+	cap = s->in_large ? TCP_LARGE : TCP_BLOCK;
+	r = stream_read(s->lower, s->in + s->in_end, cap - s->in_end, &n);
+	if (r == STREAM_END)
+		return ended(s);
+	if (r == STREAM_OK) {
+		s->in_end += n;
+		s->heard = true;
+	}
+	return passed(s, r);
+}
+
+int
+vmess_session_recv(struct vmess_session *s, struct window *w)
+{
+	int r;
+
+	while (!s->error && s->reading != VMESS_READ_PAYLOAD) {
+		if (s->reading == VMESS_READ_END)
+			return STREAM_END;
+		if (s->in_end - s->in_at < wanted(s))
+			r = fetch(s);
+		else
+			r = advance(s, s->in + s->in_at);
+		if (r != STREAM_OK)
+			return r;
+	}
+	if (s->error)
+		return s->error;
+	w->p = s->in + s->in_at + s->lent;
+	w->len = s->chunk.len - s->lent;
+	return STREAM_OK;
+}
+
+void
+vmess_session_recv_ack(struct vmess_session *s, size_t n)
+{
+	if (n == 0)
+		return;
+	assert(s->reading == VMESS_READ_PAYLOAD && n <= s->chunk.len - s->lent);
+	s->lent += n;
+	if (s->lent < s->chunk.len)
+		return;
+	s->in_at += s->chunk.size;
+	s->reading = VMESS_READ_LENGTH;
+}
+
+void
+vmess_session_park(struct vmess_session *s)
+{
+	if (s->in_at == s->in_end || s->error)
+		drop_in(s);
+	if ((s->at == s->end && s->fill == 0) || s->error)
+		drop_out(s);
+	if (s->wait.called)
+		blocks_leave(&s->wait);
+	if (s->lower)
+		stream_park(s->lower);
+}
+
+const char *
+vmess_session_reason(const struct vmess_session *s)
+{
+	if (s->why)
+		return s->why;
+	return s->error && s->lower ? stream_reason(s->lower) : "";
+}

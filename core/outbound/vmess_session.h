@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef OUTBOUND_VMESS_SESSION_H
+#define OUTBOUND_VMESS_SESSION_H
+
+#include "outbound/vmess.h"
+
+/*
+ * One VMess connection over a lower stream: what its stream and its packets have
+ * in common.  Payload is copied once into the block from which it is sealed in
+ * place and written; received chunks are opened in place where they were read.
+ * Either block exists only while it holds bytes.
+ */
+
+/* How far reading has come. */
+enum vmess_reading {
+	VMESS_READ_SIZE,     /* the sealed length of the response header comes next */
+	VMESS_READ_RESPONSE, /* the response header itself */
+	VMESS_READ_LENGTH,   /* the length field of a chunk */
+	VMESS_READ_CHUNK,    /* the rest of a chunk */
+	VMESS_READ_PAYLOAD,  /* nothing: an opened chunk is being lent */
+	VMESS_READ_END,      /* nothing ever: the server has ended */
+};
+
+struct vmess_session {
+	struct stream *lower; /* owned; NULL: refused before it was dialled */
+	char *name;           /* of the target, until the header is written; owned */
+	uint8_t *out, *in;    /* blocks, or NULL; owned */
+	struct vmess *v;      /* held */
+	struct block_wait wait;
+	struct target to;
+	enum vmess_command command;
+	int error;       /* -errno: final */
+	const char *why; /* static text; NULL: lower knows */
+
+	struct vmess_body up;
+	size_t at, end; /* out[at..end) is sealed and not written */
+	size_t fill;    /* payload of the chunk that is open behind `end` */
+	bool greeted;   /* the request header is in `out`, or gone */
+	bool finished;  /* so is the end mark */
+	uint64_t greeted_at;
+
+	struct vmess_body down;
+	enum vmess_reading reading;
+	struct vmess_chunk chunk;
+	size_t in_at, in_end, lent;
+	size_t response_len;
+	bool in_large, heard; /* heard: at least one byte has come */
+	uint8_t response_key[16], response_iv[16], response_tag;
+};
+
+/* Takes `lower`. 0, or -ENOMEM. A target that VMess cannot name is told by open. */
+int vmess_session_init(struct vmess_session *s, struct vmess *v, struct stream *lower,
+	enum vmess_command command, const struct target *to, struct task *owner);
+void vmess_session_fini(struct vmess_session *s);
+
+int vmess_session_open(struct vmess_session *s);
+/* Room in the open chunk; greets, seals and writes where that makes room. */
+int vmess_session_room(struct vmess_session *s, struct window *w);
+int vmess_session_put(struct vmess_session *s, size_t n);
+/* One chunk of exactly these bytes, kept where it cannot be written at once. */
+int vmess_session_datagram(struct vmess_session *s, const uint8_t *p, size_t len);
+/* The header goes, with no payload behind it. */
+int vmess_session_greet(struct vmess_session *s);
+int vmess_session_flush(struct vmess_session *s);
+/* The end mark, behind everything else. */
+int vmess_session_finish(struct vmess_session *s);
+
+/* The payload of a chunk, or what is left of it. */
+int vmess_session_recv(struct vmess_session *s, struct window *w);
+void vmess_session_recv_ack(struct vmess_session *s, size_t n);
+
+void vmess_session_park(struct vmess_session *s);
+const char *vmess_session_reason(const struct vmess_session *s);
+int vmess_session_fail(struct vmess_session *s, int error, const char *why);
+
+#endif

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+#include "outbound/vmess_session.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/*
+ * How long the header waits for a first payload to leave with.  Where the server
+ * speaks first none comes, and the header goes alone: an empty chunk behind it
+ * would be the end mark (vmess.md 8.8, 14.6).
+ */
+enum { HEADER_WAIT_MS = 10 };
+
+struct vmess_stream {
+	struct stream s;
+	struct vmess_session session;
+	struct task *owner;
+	struct timer hold;
+	struct deferred gone;
+	bool up;     /* open has said OK */
+	bool waited; /* long enough for a first payload */
+};
+
+static struct vmess_stream *
+vmess_of(struct stream *s)
+{
+	return container_of(s, struct vmess_stream, s);
+}
+
+static void
+hold_over(struct timer *t)
+{
+	struct vmess_stream *m = container_of(t, struct vmess_stream, hold);
+
+	m->waited = true;
+	loop_ready(t->loop, m->owner);
+}
+
+static int
+vmess_open(struct stream *s)
+{
+	struct vmess_stream *m = vmess_of(s);
+	int r;
+
+	r = vmess_session_open(&m->session);
+	if (r != STREAM_OK || m->up)
+		return r;
+	m->up = true;
+	timer_arm(&m->hold, HEADER_WAIT_MS);
+	return STREAM_OK;
+}
+
+static int
+vmess_send_buf(struct stream *s, struct window *w)
+{
+	struct vmess_stream *m = vmess_of(s);
+
+	return m->up ? vmess_session_room(&m->session, w) : vmess_open(s);
+}
+
+static int
+vmess_send_ack(struct stream *s, size_t n)
+{
+	return vmess_session_put(&vmess_of(s)->session, n);
+}
+
+/* Nothing that the caller gave is held back while only the header waits. */
+static int
+vmess_flush(struct stream *s)
+{
+	struct vmess_stream *m = vmess_of(s);
+
+	if (m->session.error)
+		return m->session.error;
+	if (m->session.greeted)
+		return vmess_session_flush(&m->session);
+	return m->waited ? vmess_session_greet(&m->session) : STREAM_OK;
+}
+
+static int
+vmess_recv_buf(struct stream *s, struct window *w)
+{
+	struct vmess_stream *m = vmess_of(s);
+	int r;
+
+	if (m->session.error)
+		return m->session.error;
+	if (!m->session.greeted) {
+		/* No server speaks before it was spoken to; the timer comes back here. */
+		if (!m->waited)
+			return STREAM_AGAIN;
+		r = vmess_session_greet(&m->session);
+		if (r < 0 || !m->session.greeted)
+			return r;
+	}
+	return vmess_session_recv(&m->session, w);
+}
+
+static void
+vmess_recv_ack(struct stream *s, size_t n)
+{
+	vmess_session_recv_ack(&vmess_of(s)->session, n);
+}
+
+/* The end mark goes; the lower stream stays open both ways, since servers drop what is
+ * half closed (vmess.md 8.8). */
+static int
+vmess_shut(struct stream *s)
+{
+	struct vmess_stream *m = vmess_of(s);
+
+	if (m->session.error)
+		return m->session.error;
+	return m->up ? vmess_session_finish(&m->session) : STREAM_AGAIN;
+}
+
+static void
+vmess_park(struct stream *s)
+{
+	vmess_session_park(&vmess_of(s)->session);
+}
+
+static const char *
+vmess_reason(const struct stream *s)
+{
+	return vmess_session_reason(&container_of(s, struct vmess_stream, s)->session);
+}
+
+static void
+vmess_delete(struct deferred *d)
+{
+	free(container_of(d, struct vmess_stream, gone));
+}
+
+static void
+vmess_free(struct stream *s)
+{
+	struct vmess_stream *m = vmess_of(s);
+
+	timer_stop(&m->hold);
+	vmess_session_fini(&m->session);
+	loop_defer(m->hold.loop, &m->gone, vmess_delete);
+}
+
+static const struct stream_ops vmess_stream_ops = {
+	.name = "vmess",
+	.open = vmess_open,
+	.send_buf = vmess_send_buf,
+	.send_ack = vmess_send_ack,
+	.flush = vmess_flush,
+	.recv_buf = vmess_recv_buf,
+	.recv_ack = vmess_recv_ack,
+	.shut = vmess_shut,
+	.park = vmess_park,
+	.reason = vmess_reason,
+	.free = vmess_free,
+};
+
+struct stream *
+vmess_stream_new(struct vmess *v, struct stream *lower, const struct target *to,
+	struct task *owner)
+{
+	struct vmess_stream *m = calloc(1, sizeof(*m));
+
+	if (!m) {
+		stream_free(lower);
+		return NULL;
+	}
+	m->s.ops = &vmess_stream_ops;
+	m->s.lower = lower;
+	m->owner = owner;
+	timer_init(&m->hold, v->o.env.loop, hold_over);
+	if (vmess_session_init(&m->session, v, lower, VMESS_TCP, to, owner) < 0) {
+		vmess_session_fini(&m->session);
+		free(m);
+		return NULL;
+	}
+	return &m->s;
+}
