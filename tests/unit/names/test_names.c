@@ -667,7 +667,8 @@ questions_are_limited(void **state)
 	for (i = 0; i < 520; i++) {
 		snprintf(name, sizeof(name), "n%d.example", i);
 		k[i] = names_lookup(s.names, name, LOOKUP_V4, NULL);
-		assert_int_equal(lookup_answer(k[i], &ip), i < 512 ? -EAGAIN : -ETIMEDOUT);
+		assert_int_equal(
+			lookup_answer(k[i], &ip), i < 512 ? -EAGAIN : -ETIMEDOUT);
 	}
 	assert_non_null(strstr(lookup_reason(k[512]), "too many names"));
 	for (i = 0; i < 520; i++)
