@@ -23,18 +23,32 @@ struct sniffing {
 	bool route_only;
 	const char *const *exclude; /* domainsExcluded: domain matchers in Xray's forms;
 				       NULL-ended */
+	struct rules *excluded;     /* made of it by sniffing_load; NULL: none */
 };
 
-/* Seconds; 0: not limited. */
+/*
+ * Makes `excluded`, once; flows_new and flows_use do it where it was not done
+ * before.  `files` (for geosite:) may be NULL.  0, or -1 and why.
+ */
+int sniffing_load(struct sniffing *s, struct rules_files *files, struct err *e);
+
+/*
+ * Seconds.  `handshake` is for inbounds that have one of their own; a TUN has
+ * none, and the kernel's (or 30 s for an outbound that has a server) limits the
+ * opening.
+ */
 struct flow_policy {
-	unsigned handshake, conn_idle, uplink_only, downlink_only;
+	unsigned handshake;
+	unsigned conn_idle; /* without a byte either way; 0 and not set: 300 */
+	unsigned uplink_only, downlink_only; /* the same once the other way has ended; 0:
+						as conn_idle */
 	bool conn_idle_set; /* by the user: then it holds for direct flows too */
 };
 
 /* An immutable set of decisions. Flows keep what they started with; counted. */
 struct setup {
 	struct rules *rules;
-	struct outbound **outbound; /* the first is the default */
+	struct outbound **outbound; /* the first is the default; at least one */
 	size_t noutbound;
 	struct sniffing sniffing;
 	struct flow_policy policy;
@@ -43,7 +57,8 @@ struct setup {
 	void (*free)(struct setup *); /* called at the last drop; owns all of the above */
 };
 
-void setup_drop(struct setup *s);
+struct setup *setup_hold(struct setup *s);
+void setup_drop(struct setup *s); /* NULL is fine; frees sniffing.excluded too */
 struct outbound *
 setup_outbound(const struct setup *s, const char *tag); /* NULL tag: the first */
 
@@ -61,8 +76,8 @@ struct flows_config {
  */
 struct flows *flows_new(struct loop *l, int tun, const struct flows_config *c,
 	struct setup *setup, struct dns *dns, struct names *names, struct err *e);
-/* A new set of decisions for new flows. */
-void flows_use(struct flows *f, struct setup *setup);
+/* A new set of decisions for new flows; held. 0, or -1 and why: the old one stays. */
+int flows_use(struct flows *f, struct setup *setup, struct err *e);
 /* Ends every flow (the applications see resets) and frees. Returns blocks that did not
  * come home. */
 size_t flows_free(struct flows *f);
@@ -74,13 +89,5 @@ struct flow_counters {
 	uint64_t refused, dropped;
 };
 void flows_count(const struct flows *f, struct flow_counters *c);
-
-/* `sluice connect`: joins two descriptors to a connection through an outbound chosen by
- * the rules. */
-struct relay_result {
-	uint64_t up, down;
-	int error; /* 0, or -errno */
-	char reason[256];
-};
 
 #endif

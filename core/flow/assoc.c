@@ -1,0 +1,442 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/bytes.h"
+#include "flow/ending.h"
+#include "flow/leg.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Keys: a source alone, or a source, a target and what the application asked for. */
+enum { KEY_ENDPOINT = 1 + 16 + 2 };
+
+static void
+endpoint_write(struct writer *w, const struct endpoint *e)
+{
+	writer_u8(w, e->ip.family);
+	writer_bytes(w, e->ip.b, sizeof(e->ip.b));
+	writer_be16(w, e->port);
+}
+
+static uint64_t
+source_hash(const struct assocs *a, const struct endpoint *source)
+{
+	uint8_t key[KEY_ENDPOINT];
+	struct writer w;
+
+	writer_init(&w, key, sizeof(key));
+	endpoint_write(&w, source);
+	return table_hash(&a->by_source, key, w.len);
+}
+
+static uint64_t
+route_hash(const struct assocs *a, const struct assoc_route_key *k)
+{
+	uint8_t key[3 * KEY_ENDPOINT];
+	struct writer w;
+
+	writer_init(&w, key, sizeof(key));
+	endpoint_write(&w, &k->source);
+	endpoint_write(&w, &k->target);
+	endpoint_write(&w, &k->as);
+	return table_hash(&a->by_route, key, w.len);
+}
+
+static bool
+source_same(const struct table_node *n, const void *key)
+{
+	const struct assoc *a = container_of(n, struct assoc, in_table);
+
+	return endpoint_equal(&a->source, key);
+}
+
+static bool
+route_same(const struct table_node *n, const void *key)
+{
+	const struct assoc_route *r = container_of(n, struct assoc_route, in_table);
+	const struct assoc_route_key *k = key;
+
+	return endpoint_equal(&r->key.source, &k->source) &&
+		endpoint_equal(&r->key.target, &k->target) &&
+		endpoint_equal(&r->key.as, &k->as);
+}
+
+/* Routes. */
+
+static void
+route_log(const struct assoc_route *r, const char *how)
+{
+	const struct assoc *a = r->assoc;
+	struct ending e = {
+		.network = NETWORK_UDP,
+		.source = a->source,
+		.target = r->key.as.ip.family != 0 ? r->key.as : r->key.target,
+		.name = r->name[0] != '\0' ? r->name : NULL,
+		.rule = &r->verdict,
+		.outbound = r->outbound->tag,
+		.up = r->up,
+		.down = r->down,
+		.duration = loop_now(a->flows->loop) - r->began,
+		.how = how,
+	};
+
+	ending_log(&e);
+}
+
+static void
+route_free(struct assoc_route *r, const char *how)
+{
+	struct assoc *a = r->assoc;
+	struct assocs *all = &a->flows->assocs;
+
+	route_log(r, how);
+	leg_leave(r);
+	list_remove(&r->node);
+	table_remove(&all->by_route, &r->in_table);
+	a->nroutes--;
+	setup_drop(r->setup);
+	pool_put(&all->routes, r);
+}
+
+/* What the rules say about a target. False: no outbound, or no answer without waiting. */
+static bool
+route_decide(struct assoc_route *r)
+{
+	struct flows *fs = r->assoc->flows;
+	struct target to = { .ip = r->key.target.ip, .port = r->key.target.port };
+	enum inquiry_answer answer;
+	struct inquiry q;
+
+	inquiry_begin(&q, r->setup, fs->dns, fs->names);
+	inquiry_about(&q, NETWORK_UDP, &r->key.source, &to);
+	answer = inquiry_decide(&q, &r->verdict, NULL);
+	if (q.facts.name != NULL)
+		memcpy(r->name, q.name, sizeof(r->name));
+	inquiry_fini(&q);
+	r->outbound = answer == INQUIRY_DECIDED
+		? setup_outbound(r->setup, r->verdict.outbound)
+		: NULL;
+	return r->outbound != NULL;
+}
+
+static struct assoc_route *
+route_new(struct assoc *a, const struct assoc_route_key *k)
+{
+	struct assocs *all = &a->flows->assocs;
+	struct assoc_route *r = pool_get(&all->routes);
+
+	if (r == NULL)
+		return NULL;
+	r->assoc = a;
+	r->key = *k;
+	r->setup = setup_hold(a->flows->setup);
+	r->began = loop_now(a->flows->loop);
+	list_init(&r->node);
+	if (!route_decide(r)) {
+		setup_drop(r->setup);
+		pool_put(&all->routes, r);
+		return NULL;
+	}
+	list_append(&a->routes, &r->node);
+	table_insert(&all->by_route, &r->in_table, route_hash(all, k));
+	a->nroutes++;
+	return r;
+}
+
+static struct assoc_route *
+route_find(struct assocs *all, const struct assoc_route_key *k)
+{
+	struct table_node *n = table_find(
+		&all->by_route, route_hash(all, k), route_same, k);
+
+	return n != NULL ? container_of(n, struct assoc_route, in_table) : NULL;
+}
+
+/* Associations. */
+
+static void
+assoc_end(struct assoc *a, const char *how)
+{
+	struct flows *fs = a->flows;
+
+	while (!list_empty(&a->routes))
+		route_free(container_of(a->routes.next, struct assoc_route, node), how);
+	while (!list_empty(&a->legs))
+		leg_free(container_of(a->legs.next, struct leg, node));
+	timer_stop(&a->timer);
+	table_remove(&fs->assocs.by_source, &a->in_table);
+	list_remove(&a->node);
+	list_append(&fs->assocs.dead, &a->node);
+	fs->count.udp--;
+}
+
+/* Whether all that it did was to ask resolvers, and they have answered. */
+static bool
+only_answered_queries(const struct assoc *a)
+{
+	for (struct list *n = a->routes.next; n != &a->routes; n = n->next) {
+		const struct assoc_route *r = container_of(n, struct assoc_route, node);
+
+		if (r->key.target.port != 53 || r->received < r->sent)
+			return false;
+	}
+	return !list_empty(&a->routes);
+}
+
+static uint64_t
+idle_limit(const struct assoc *a)
+{
+	uint64_t idle = a->flows->assocs.idle;
+
+	return only_answered_queries(a) && idle > DNS_DONE_MS ? DNS_DONE_MS : idle;
+}
+
+/* Targets that are no longer spoken to go, with the legs that only they use. */
+static void
+idle_routes_free(struct assoc *a, uint64_t now)
+{
+	while (!list_empty(&a->routes)) {
+		struct assoc_route *r = container_of(
+			a->routes.next, struct assoc_route, node);
+
+		if (now - r->used < a->flows->assocs.idle)
+			return;
+		route_free(r, "idle");
+	}
+}
+
+static void
+timer_fired(struct timer *t)
+{
+	struct assoc *a = container_of(t, struct assoc, timer);
+	uint64_t now = loop_now(a->flows->loop), limit = idle_limit(a);
+
+	if (now - a->used >= limit) {
+		assoc_end(a, limit == DNS_DONE_MS ? "answered" : "idle");
+		return;
+	}
+	idle_routes_free(a, now);
+	timer_arm(&a->timer, limit - (now - a->used));
+}
+
+static void
+assoc_used(struct assoc *a)
+{
+	a->used = loop_now(a->flows->loop);
+	list_remove(&a->node);
+	list_append(&a->flows->assocs.by_use, &a->node);
+}
+
+void
+assoc_route_used(struct assoc_route *r)
+{
+	r->used = loop_now(r->assoc->flows->loop);
+	list_remove(&r->node);
+	list_append(&r->assoc->routes, &r->node);
+	assoc_used(r->assoc);
+}
+
+void
+assoc_answered(struct assoc *a, const struct endpoint *from, size_t len)
+{
+	struct assoc_route_key k = { .source = a->source, .target = *from };
+	struct assoc_route *r = route_find(&a->flows->assocs, &k);
+
+	if (r == NULL) {
+		/* From where the application never sent to: it is let in (RFC 4787, 5:
+		 * endpoint-independent filtering), and keeps nothing alive. */
+		return;
+	}
+	assoc_route_answered(r, len);
+}
+
+void
+assoc_route_answered(struct assoc_route *r, size_t len)
+{
+	struct assoc *a = r->assoc;
+
+	r->received++;
+	r->down += len;
+	assoc_route_used(r);
+	if (r->key.target.port == 53)
+		timer_arm(&a->timer, idle_limit(a));
+}
+
+static struct assoc *
+assoc_new(struct flows *fs, const struct endpoint *source)
+{
+	struct assocs *all = &fs->assocs;
+	struct assoc *a = pool_get(&all->pool);
+
+	if (a == NULL)
+		return NULL;
+	a->flows = fs;
+	a->source = *source;
+	list_init(&a->routes);
+	list_init(&a->legs);
+	list_init(&a->node);
+	timer_init(&a->timer, fs->loop, timer_fired);
+	table_insert(&all->by_source, &a->in_table, source_hash(all, source));
+	assoc_used(a);
+	timer_arm(&a->timer, all->idle);
+	fs->count.udp++;
+	fs->count.udp_total++;
+	return a;
+}
+
+/* Ends the association that was used longest ago, if it is idle. */
+static bool
+evict(struct flows *fs)
+{
+	struct assoc *a;
+
+	if (list_empty(&fs->assocs.by_use))
+		return false;
+	a = container_of(fs->assocs.by_use.next, struct assoc, node);
+	if (loop_now(fs->loop) - a->used < ASSOC_EVICT_MS)
+		return false;
+	assoc_end(a, "closed while idle: the table of associations is full");
+	return true;
+}
+
+static struct assoc *
+assoc_get(struct flows *fs, const struct endpoint *source)
+{
+	struct assocs *all = &fs->assocs;
+	struct table_node *n = table_find(
+		&all->by_source, source_hash(all, source), source_same, source);
+
+	if (n != NULL)
+		return container_of(n, struct assoc, in_table);
+	if (fs->count.udp >= all->max && !evict(fs))
+		return NULL;
+	return assoc_new(fs, source);
+}
+
+/* Takes the room's table of routes as full as it is: the oldest association of others
+ * gives way. */
+static struct assoc_route *
+route_get(struct flows *fs, const struct assoc_route_key *k)
+{
+	struct assoc_route *r = route_find(&fs->assocs, k);
+	struct assoc *a;
+
+	if (r != NULL)
+		return r;
+	if (fs->assocs.routes.out >= fs->assocs.routes.max && !evict(fs))
+		return NULL;
+	a = assoc_get(fs, &k->source);
+	if (a == NULL)
+		return NULL;
+	if (a->nroutes >= ASSOC_ROUTES)
+		route_free(container_of(a->routes.next, struct assoc_route, node),
+			"closed: too many targets of one socket");
+	return route_new(a, k);
+}
+
+/* Datagrams. */
+
+/*
+ * A query to us: answered here, or on its way to a resolver, as a flow like any
+ * other.  False: there is nothing to send.
+ */
+static bool
+query_turn(struct flows *fs, struct assoc_route_key *k, const uint8_t *p, size_t len)
+{
+	uint8_t *reply = fs->assocs.datagram;
+	struct endpoint server;
+	int n;
+
+	if (fs->dns == NULL || !dns_is_ours(fs->dns, &k->target))
+		return true;
+	n = dns_query(fs->dns, &k->source, p, len, reply, TUN_PACKET, &server);
+	if (n > 0)
+		stack_udp_send(fs->stack, &k->target, &k->source, reply, (size_t)n);
+	else if (n == -ENETUNREACH)
+		stack_udp_refuse(fs->stack, &k->source, &k->target, STACK_NO_NET);
+	if (n != 0)
+		return false;
+	k->as = k->target;
+	k->target = server;
+	return true;
+}
+
+void
+assoc_datagram(struct flows *fs, const struct endpoint *source,
+	const struct endpoint *target, const uint8_t *p, size_t len)
+{
+	struct assoc_route_key k = { .source = *source, .target = *target };
+	struct assoc_route *r = NULL;
+
+	if (!ip_is_multicast(&target->ip)) {
+		if (!query_turn(fs, &k, p, len))
+			return;
+		r = route_get(fs, &k);
+	}
+	if (r == NULL) {
+		fs->count.dropped++;
+		return;
+	}
+	assoc_route_used(r);
+	leg_send(r, p, len);
+}
+
+/* The room's part. */
+
+int
+assocs_init(struct flows *fs, size_t max, unsigned idle)
+{
+	struct assocs *all = &fs->assocs;
+	size_t routes = max * ROUTES_PER_ASSOC;
+
+	if (routes < ASSOC_ROUTES)
+		routes = ASSOC_ROUTES;
+	all->max = max;
+	all->idle = (uint64_t)idle * 1000;
+	all->troubles.every = 60000;
+	/* Those that ended in this turn still have their block. */
+	pool_init(&all->pool, "associations", sizeof(struct assoc), 2 * max, 64);
+	pool_init(&all->routes, "routes", sizeof(struct assoc_route), routes, 64);
+	pool_init(&all->legs, "legs", sizeof(struct leg), 2 * routes, 64);
+	list_init(&all->by_use);
+	list_init(&all->dead);
+	list_init(&all->dead_legs);
+	all->datagram = malloc(TUN_PACKET);
+	if (all->datagram == NULL || table_init(&all->by_source, 64) < 0 ||
+		table_init(&all->by_route, 64) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+void
+assocs_close(struct flows *fs)
+{
+	struct list *by_use = &fs->assocs.by_use;
+
+	while (!list_empty(by_use))
+		assoc_end(container_of(by_use->next, struct assoc, node), "sluice ends");
+}
+
+void
+assocs_reap(struct flows *fs)
+{
+	struct assocs *all = &fs->assocs;
+	struct list *n;
+
+	while ((n = list_take(&all->dead_legs)) != NULL)
+		leg_bury(container_of(n, struct leg, node));
+	while ((n = list_take(&all->dead)) != NULL)
+		pool_put(&all->pool, container_of(n, struct assoc, node));
+}
+
+size_t
+assocs_fini(struct flows *fs)
+{
+	struct assocs *all = &fs->assocs;
+
+	assocs_reap(fs);
+	table_fini(&all->by_source);
+	table_fini(&all->by_route);
+	free(all->datagram);
+	return pool_fini(&all->pool) + pool_fini(&all->routes) + pool_fini(&all->legs);
+}

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FLOW_ASSOC_H
+#define FLOW_ASSOC_H
+
+#include "base/addr.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "base/table.h"
+#include "loop/loop.h"
+
+/*
+ * UDP.  An association is one source endpoint of an application.  It has
+ * routes, one a target, which remember what the rules said; and legs, which
+ * are the ways out: one leg serves all targets of an outbound that sends to
+ * any (so that the mapping is endpoint-independent, RFC 4787, 4.1), and each
+ * target has a leg of its own where the outbound is bound to one.
+ */
+enum {
+	ASSOC_ROUTES = 256,     /* targets an association; the oldest goes */
+	LEG_QUEUE = 16,         /* datagrams while a leg opens; the newest are dropped */
+	ROUTES_PER_ASSOC = 4,   /* on the average: the room's table of routes */
+	QUEUED_BYTES = 4 << 20, /* of all queues; above, the newest is dropped */
+	LEG_TURN = 64,          /* datagrams from one leg in a turn */
+	ASSOC_EVICT_MS = 1000,  /* one used later than that is not idle */
+	LEG_RETRY_MS = 1000,    /* between two tries of a way out that failed */
+	DNS_DONE_MS = 5000,     /* after a DNS exchange that was answered */
+};
+
+struct flows;
+
+struct assocs {
+	struct pool pool, routes, legs;
+	struct table by_source, by_route;
+	struct list by_use; /* the one that was used longest ago first */
+	struct list dead, dead_legs;
+	uint8_t *datagram;  /* owned: one datagram, or a DNS reply */
+	size_t max, queued; /* associations; bytes in the queues of legs */
+	uint64_t idle;      /* milliseconds */
+	struct log_limit troubles;
+};
+
+/* 0, or -ENOMEM. `idle` in seconds. */
+int assocs_init(struct flows *fs, size_t max, unsigned idle);
+void assocs_close(struct flows *fs);
+size_t assocs_fini(struct flows *fs); /* the blocks that did not come home */
+void assocs_reap(struct flows *fs);
+
+/* A datagram of an application. */
+void assoc_datagram(struct flows *fs, const struct endpoint *source,
+	const struct endpoint *target, const uint8_t *p, size_t len);
+
+#endif

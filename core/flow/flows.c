@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: MIT */
+#include "flow/flows.h"
+
+#include <stdlib.h>
+
+enum { FLOWS_MAX = 8192, ASSOCS_MAX = 4096, UDP_IDLE = 60 };
+
+static struct flows *
+flows_of(struct stack_user *u)
+{
+	return container_of(u, struct flows, user);
+}
+
+static enum stack_answer
+on_syn(struct stack_user *u, const struct endpoint *source, const struct endpoint *target,
+	struct held *held, void **cookie)
+{
+	return flow_syn(flows_of(u), source, target, held, cookie);
+}
+
+static void
+on_conn(struct stack_user *u, void *cookie, struct stream *conn)
+{
+	(void)u;
+	flow_conn(cookie, conn);
+}
+
+static void
+on_gone(struct stack_user *u, void *cookie)
+{
+	(void)u;
+	flow_gone(cookie);
+}
+
+static void
+on_datagram(struct stack_user *u, const struct endpoint *source,
+	const struct endpoint *target, const uint8_t *p, size_t len)
+{
+	assoc_datagram(flows_of(u), source, target, p, len);
+}
+
+static void
+on_echo(struct stack_user *u, const struct ip *source, const struct ip *target,
+	uint16_t id, uint16_t seq, const uint8_t *p, size_t len)
+{
+	ping_echo(flows_of(u), source, target, id, seq, p, len);
+}
+
+static int
+on_output(struct stack_user *u, const struct iovec *v, int n, const struct offload *o)
+{
+	return tun_port_write(&flows_of(u)->tun, v, n, o);
+}
+
+static const struct stack_user user = {
+	.syn = on_syn,
+	.conn = on_conn,
+	.gone = on_gone,
+	.datagram = on_datagram,
+	.echo = on_echo,
+	.output = on_output,
+};
+
+static void
+reap(struct turn_end *e)
+{
+	struct flows *fs = container_of(e, struct flows, reaper);
+
+	flow_table_reap(fs);
+	assocs_reap(fs);
+}
+
+static int
+parts_init(struct flows *fs, int tun, const struct flows_config *c)
+{
+	int err;
+
+	flow_table_init(fs, c->flows_max ? c->flows_max : FLOWS_MAX);
+	err = assocs_init(fs, c->assocs_max ? c->assocs_max : ASSOCS_MAX,
+		c->udp_idle ? c->udp_idle : UDP_IDLE);
+	if (err == 0)
+		err = tun_port_init(&fs->tun, fs->loop, tun);
+	if (err == 0)
+		err = pings_init(fs, c->ping4, c->ping6);
+	if (err < 0)
+		return err;
+	fs->stack = stack_new(fs->loop, &c->stack, &fs->user);
+	return fs->stack == NULL ? -1 : 0;
+}
+
+struct flows *
+flows_new(struct loop *l, int tun, const struct flows_config *c, struct setup *setup,
+	struct dns *dns, struct names *names, struct err *e)
+{
+	struct flows *fs;
+
+	if (sniffing_load(&setup->sniffing, NULL, e) < 0)
+		return NULL;
+	fs = calloc(1, sizeof(*fs));
+	if (fs == NULL) {
+		err_set(e, "no memory for the table of flows");
+		return NULL;
+	}
+	fs->loop = l;
+	fs->dns = dns;
+	fs->names = names;
+	fs->user = user;
+	fs->setup = setup_hold(setup);
+	fs->reaper.run = reap;
+	loop_at_end(l, &fs->reaper);
+	if (parts_init(fs, tun, c) < 0) {
+		err_set(e, "no memory for the stack and the table of flows");
+		flows_free(fs);
+		return NULL;
+	}
+	tun_port_start(&fs->tun, fs->stack);
+	return fs;
+}
+
+int
+flows_use(struct flows *fs, struct setup *setup, struct err *e)
+{
+	struct setup *old = fs->setup;
+
+	if (sniffing_load(&setup->sniffing, NULL, e) < 0)
+		return -1;
+	fs->setup = setup_hold(setup);
+	setup_drop(old);
+	return 0;
+}
+
+size_t
+flows_free(struct flows *fs)
+{
+	size_t lost = 0;
+
+	if (fs == NULL)
+		return 0;
+	flow_table_close(fs);
+	assocs_close(fs);
+	if (fs->stack != NULL)
+		lost += stack_free(fs->stack);
+	loop_not_at_end(fs->loop, &fs->reaper);
+	lost += flow_table_fini(fs);
+	lost += assocs_fini(fs);
+	pings_fini(fs);
+	tun_port_fini(&fs->tun);
+	setup_drop(fs->setup);
+	free(fs);
+	return lost;
+}
+
+void
+flows_count(const struct flows *fs, struct flow_counters *c)
+{
+	*c = fs->count;
+	c->dropped += fs->tun.dropped;
+}

@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FLOW_FLOWS_H
+#define FLOW_FLOWS_H
+
+#include "base/pool.h"
+#include "flow/assoc.h"
+#include "flow/flow.h"
+#include "flow/ping.h"
+#include "flow/tun_port.h"
+
+/*
+ * The inside of the room: what its files share.  A flow, an association or a
+ * leg that has ended lies in a list of the dead until the end of the turn, so
+ * that nobody who is on the way through it meets freed memory.
+ */
+struct flow_table {
+	struct pool pool;    /* struct flow */
+	struct pool early;   /* first bytes that were read before the way out is open */
+	struct list by_use;  /* the one that was used longest ago first */
+	struct list leaving; /* will end in this turn, or when the stack lets go */
+	struct list dead;
+	size_t max;
+};
+
+struct flows {
+	struct loop *loop;
+	struct stack *stack; /* owned */
+	struct setup *setup; /* counted: for new flows */
+	struct dns *dns;     /* borrowed */
+	struct names *names; /* borrowed */
+	struct stack_user user;
+	struct flow_counters count;
+	struct turn_end reaper;
+	struct tun_port tun;
+	struct flow_table tcp;
+	struct assocs assocs;
+	struct pings pings;
+};
+
+void flow_table_init(struct flows *fs, size_t max);
+/* Ends all flows; those whose connection the stack still keeps go with flow_table_fini.
+ */
+void flow_table_close(struct flows *fs);
+/* After stack_free. The blocks that did not come home. */
+size_t flow_table_fini(struct flows *fs);
+void flow_table_reap(struct flows *fs);
+
+/* The stack's questions about TCP. */
+enum stack_answer flow_syn(struct flows *fs, const struct endpoint *source,
+	const struct endpoint *target, struct held *held, void **cookie);
+void flow_conn(void *cookie, struct stream *conn);
+void flow_gone(void *cookie);
+
+#endif

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FLOW_LEG_H
+#define FLOW_LEG_H
+
+#include "flow/facts.h"
+#include "flow/flows.h"
+
+struct assoc {
+	struct table_node in_table;
+	struct list node;         /* in by_use, or among the dead */
+	struct list routes, legs; /* owned; routes: the one used longest ago first */
+	struct flows *flows;
+	struct timer timer; /* when it may have become idle */
+	struct endpoint source;
+	uint64_t used;
+	size_t nroutes;
+};
+
+struct assoc_route_key {
+	struct endpoint source, target;
+	struct endpoint as; /* family 0, or our resolver address, which was asked */
+};
+
+/* What the rules said about one target of an association. */
+struct assoc_route {
+	struct setup *setup; /* counted */
+	struct table_node in_table;
+	struct list node; /* in the association */
+	struct assoc *assoc;
+	struct leg *leg;           /* the association's; NULL: none now */
+	struct outbound *outbound; /* the setup's */
+	struct assoc_route_key key;
+	struct verdict verdict;
+	uint64_t began, used, retry; /* loop time; no new leg before `retry` */
+	uint64_t up, down;           /* bytes */
+	uint64_t sent, received;     /* datagrams */
+	char name[NAME_MAX_LEN + 1];
+};
+
+struct leg {
+	struct packets *packets;   /* owned; NULL: ended in this turn */
+	struct list queue;         /* owned: datagrams that cannot go yet */
+	struct outbound *outbound; /* counted */
+	struct flows *flows;
+	struct list node; /* in the association, or among the dead */
+	struct assoc *assoc;
+	struct assoc_route
+		*only; /* the route that it serves; NULL: all of its outbound */
+	struct task task;
+	size_t queued;
+	bool open;
+};
+
+/* A datagram of the application; refused, dropped or queued where it cannot go. */
+void leg_send(struct assoc_route *r, const uint8_t *p, size_t len);
+/* The route goes: so does a leg that only it used. */
+void leg_leave(struct assoc_route *r);
+void leg_free(struct leg *g);
+/* At the end of the turn. */
+void leg_bury(struct leg *g);
+
+/* assoc.c */
+void assoc_route_used(struct assoc_route *r);
+void assoc_route_answered(struct assoc_route *r, size_t len);
+/* The same where only the source of the answer is known. */
+void assoc_answered(struct assoc *a, const struct endpoint *from, size_t len);
+
+#endif

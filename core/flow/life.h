@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FLOW_LIFE_H
+#define FLOW_LIFE_H
+
+#include "flow/facts.h"
+#include "flow/flows.h"
+#include "flow/relay.h"
+
+/* The life of one TCP flow: flow.c (states, table), way.c (finding and opening a way
+ * out), open.c (bytes pass). */
+enum flow_state {
+	FLOW_ROUTING,   /* the rules lack a fact: the name's addresses, the first bytes */
+	FLOW_DIALING,   /* the way out is opening */
+	FLOW_ADMITTING, /* it is open; the application's handshake is not complete */
+	FLOW_OPEN,      /* bytes may pass both ways */
+	FLOW_HALF,      /* one side has ended, the other has not */
+	FLOW_LINGERING, /* all is said: waits for the application to end too, since a close
+			   that meets unread bytes would be a reset, and overtake the rest */
+	FLOW_ORPHAN,    /* has ended, but the stack still keeps its cookie */
+	FLOW_DEAD,      /* freed at the end of the turn */
+};
+
+/* What the stack has of the application's side. */
+enum near {
+	NEAR_HELD,    /* its SYN */
+	NEAR_AWAITED, /* its SYN was answered; the connection or its end will be told */
+	NEAR_HERE,    /* the connection is ours */
+	NEAR_GONE,    /* nothing */
+};
+
+struct flow {
+	struct relay relay;        /* owns both streams, here */
+	struct inquiry inquiry;    /* owned */
+	struct setup *setup;       /* counted */
+	uint8_t *early;            /* owned: SNIFF_MAX bytes, or NULL */
+	struct outbound *outbound; /* the setup's; NULL until it is decided */
+	struct held *held;         /* the stack's, in NEAR_HELD */
+	struct flows *flows;
+	struct list node; /* in one list of the table */
+	struct task task;
+	struct timer timer; /* what for depends on the state */
+	struct verdict verdict;
+	struct endpoint source, asked; /* as the application has it */
+	struct target to;              /* where it goes; name: NULL, or the inquiry's */
+	uint64_t began, used;          /* loop time */
+	size_t early_len;
+	enum flow_state state;
+	enum near near;
+	bool late;    /* the timer has fired */
+	bool evicted; /* another one needs the place */
+	bool decided;
+};
+
+void flow_become(struct flow *f, enum flow_state to);
+/* Bytes have passed, or something else that shows that it is in use. */
+void flow_used(struct flow *f);
+/* Ends the flow and says so in the log. `a` answers a SYN that is still held. */
+void flow_end(struct flow *f, enum stack_answer a, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+bool flow_has_ended(const struct flow *f);
+/* Ends it because a stream of it failed; `side` is whose. */
+void flow_side_failed(struct flow *f, const char *side, const struct stream *s);
+/* The first bytes are with the way out. */
+void flow_early_drop(struct flow *f);
+uint64_t flow_now(const struct flow *f);
+
+/* way.c */
+enum route {
+	ROUTE_CHOSEN, /* f->outbound is set */
+	ROUTE_BYTES,  /* the first bytes are needed */
+	ROUTE_WAITS,  /* for a name */
+	ROUTE_NONE,   /* the rules name an outbound that there is not */
+};
+enum route flow_route(struct flow *f);
+bool flow_dial(struct flow *f);
+void flow_no_outbound(struct flow *f);
+void flow_routing_step(struct flow *f);
+void flow_dialing_step(struct flow *f);
+
+/* open.c */
+/* From here on bytes pass, from the flow's next step. */
+void flow_opened(struct flow *f);
+void flow_open_step(struct flow *f);
+void flow_linger_step(struct flow *f);
+
+#endif

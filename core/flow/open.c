@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/bytes.h"
+#include "flow/life.h"
+
+#include <string.h>
+
+enum {
+	CONN_IDLE = 300,  /* seconds, for the way by a server of ours */
+	LINGER_MS = 5000, /* for an application to end, once all is said */
+};
+
+static void
+end_idle(struct flow *f)
+{
+	flow_end(f, STACK_RESET, "idle for %llu s",
+		(unsigned long long)(flow_now(f) - f->used) / 1000);
+}
+
+/* Milliseconds without a byte after which the flow ends; 0: never. */
+static uint64_t
+idle_limit(const struct flow *f)
+{
+	const struct flow_policy *p = &f->setup->policy;
+	const struct relay *r = &f->relay;
+	bool truthful = f->outbound->ops->truthful;
+
+	if (r->near_shut && p->uplink_only != 0)
+		return (uint64_t)p->uplink_only * 1000;
+	if (r->near_ended && p->downlink_only != 0)
+		return (uint64_t)p->downlink_only * 1000;
+	if (p->conn_idle_set)
+		return (uint64_t)p->conn_idle * 1000;
+	if (truthful)
+		return 0;
+	return (uint64_t)(p->conn_idle != 0 ? p->conn_idle : CONN_IDLE) * 1000;
+}
+
+/* Arms the timer for what is left of the limit. False: nothing is left. */
+static bool
+idle_arm(struct flow *f)
+{
+	uint64_t limit = idle_limit(f), quiet = flow_now(f) - f->used;
+
+	if (limit == 0) {
+		timer_stop(&f->timer);
+		return true;
+	}
+	if (quiet >= limit)
+		return false;
+	timer_arm(&f->timer, limit - quiet);
+	return true;
+}
+
+void
+flow_linger_step(struct flow *f)
+{
+	bool over = relay_linger(&f->relay);
+
+	if (over || f->late)
+		flow_end(f, STACK_RESET, "ended by the far side");
+}
+
+/*
+ * Answers to queries over TCP are looked at where the first one came whole in
+ * one piece, which is how they come (RFC 7766, 8); others teach no name.
+ */
+static void
+answer_note(struct flow *f)
+{
+	struct dns *dns = f->flows->dns;
+	struct window w;
+
+	if (dns == NULL || f->to.port != 53 || f->relay.down != 0 ||
+		stream_recv_buf(f->relay.far, &w) != STREAM_OK || w.len < 2)
+		return;
+	if (w.len - 2 >= be16_get(w.p))
+		dns_note(dns, w.p + 2, be16_get(w.p));
+}
+
+void
+flow_side_failed(struct flow *f, const char *side, const struct stream *s)
+{
+	const char *reason = stream_reason(s);
+
+	flow_end(f, STACK_RESET, "%s: %s", side,
+		reason != NULL && reason[0] != '\0' ? reason : strerror(-f->relay.error));
+}
+
+static void
+linger_begin(struct flow *f)
+{
+	flow_become(f, FLOW_LINGERING);
+	stream_free(f->relay.far);
+	f->relay.far = NULL;
+	f->late = false;
+	timer_arm(&f->timer, LINGER_MS);
+	flow_linger_step(f);
+}
+
+/* Where one side has ended, other limits hold. */
+static void
+halves_look(struct flow *f)
+{
+	const struct relay *r = &f->relay;
+
+	if (f->state == FLOW_OPEN && (r->near_ended || r->far_ended)) {
+		flow_become(f, FLOW_HALF);
+		f->late = true;
+	}
+	if (f->late) {
+		f->late = false;
+		if (!idle_arm(f))
+			end_idle(f);
+	}
+}
+
+static void
+bytes_count(struct flow *f, uint64_t up, uint64_t down)
+{
+	struct flow_counters *c = &f->flows->count;
+
+	up = f->relay.up - up;
+	down = f->relay.down - down;
+	c->up += up;
+	c->down += down;
+	if (up + down > 0)
+		flow_used(f);
+	if (f->early != NULL && f->relay.early_len == 0)
+		flow_early_drop(f);
+}
+
+void
+flow_open_step(struct flow *f)
+{
+	uint64_t up = f->relay.up, down = f->relay.down;
+	enum relay_news news;
+
+	answer_note(f);
+	news = relay_run(&f->relay);
+	bytes_count(f, up, down);
+	switch (news) {
+	case RELAY_WAITS:
+		halves_look(f);
+		return;
+	case RELAY_MORE:
+		halves_look(f);
+		if (!flow_has_ended(f))
+			loop_ready(f->flows->loop, &f->task);
+		return;
+	case RELAY_DONE:
+		flow_end(f, STACK_RESET, "ended");
+		return;
+	case RELAY_LINGERS:
+		linger_begin(f);
+		return;
+	case RELAY_NEAR_FAILED:
+		flow_side_failed(f, "application", f->relay.near);
+		return;
+	case RELAY_FAR_FAILED:
+		flow_side_failed(f, "far side", f->relay.far);
+		return;
+	}
+}
+
+void
+flow_opened(struct flow *f)
+{
+	flow_become(f, FLOW_OPEN);
+	flow_used(f);
+	f->late = false;
+	idle_arm(f);
+}

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: MIT */
+#include "flow/relay.h"
+
+#include <string.h>
+
+/* How copying in one direction came to a stop. */
+enum copied {
+	COPIED_WAITS, /* one of the two will say when it goes on */
+	COPIED_MORE,  /* the budget is spent */
+	COPIED_ALL,   /* the source has ended, and nothing of it is held back */
+	COPIED_FROM_FAILED,
+	COPIED_TO_FAILED,
+};
+
+static size_t
+smaller(size_t a, size_t b)
+{
+	return a < b ? a : b;
+}
+
+static enum copied
+to_failed(struct relay *r, int error)
+{
+	r->error = error;
+	return COPIED_TO_FAILED;
+}
+
+/* What came before the error still goes. */
+static enum copied
+from_failed(struct relay *r, struct stream *to, int error)
+{
+	stream_flush(to);
+	r->error = error;
+	return COPIED_FROM_FAILED;
+}
+
+/* Puts what fits of the len bytes at p into `to`; *n is how many. */
+static int
+window_fill(struct stream *to, const uint8_t *p, size_t len, size_t *n)
+{
+	struct window out;
+	int err;
+
+	*n = 0;
+	err = stream_send_buf(to, &out);
+	if (err != STREAM_OK)
+		return err;
+	*n = smaller(len, out.len);
+	memcpy(out.p, p, *n);
+	err = stream_send_ack(to, *n);
+	return err < 0 ? err : STREAM_OK;
+}
+
+/* The source is dry, for now or for ever: nothing may be held back any longer. */
+static enum copied
+dry(struct relay *r, struct stream *to, bool ended)
+{
+	int err = stream_flush(to);
+
+	if (err < 0)
+		return to_failed(r, err);
+	return ended && err == STREAM_OK ? COPIED_ALL : COPIED_WAITS;
+}
+
+static enum copied
+copy(struct relay *r, struct stream *from, struct stream *to, uint64_t *count)
+{
+	size_t budget = RELAY_BUDGET, n;
+	struct window in;
+	int err;
+
+	while (budget > 0) {
+		err = stream_recv_buf(from, &in);
+		if (err < 0)
+			return from_failed(r, to, err);
+		if (err != STREAM_OK)
+			return dry(r, to, err == STREAM_END);
+		err = window_fill(to, in.p, smaller(in.len, budget), &n);
+		if (err < 0)
+			return to_failed(r, err);
+		if (err != STREAM_OK)
+			return COPIED_WAITS;
+		stream_recv_ack(from, n);
+		*count += n;
+		budget -= n;
+	}
+	return COPIED_MORE;
+}
+
+/* What was read before the far side was there. */
+static enum copied
+copy_early(struct relay *r)
+{
+	size_t n;
+	int err;
+
+	while (r->early_len > 0) {
+		err = window_fill(r->far, r->early, r->early_len, &n);
+		if (err < 0)
+			return to_failed(r, err);
+		if (err != STREAM_OK)
+			return COPIED_WAITS;
+		r->early += n;
+		r->early_len -= n;
+		r->up += n;
+	}
+	return COPIED_ALL;
+}
+
+/* Tells a side that the other has ended; *shut once it knows. */
+static enum copied
+shut(struct relay *r, struct stream *side, bool *is_shut)
+{
+	int err = stream_shut(side);
+
+	if (err < 0)
+		return to_failed(r, err);
+	*is_shut = err == STREAM_OK;
+	return COPIED_WAITS;
+}
+
+static enum copied
+down_run(struct relay *r)
+{
+	enum copied c;
+
+	if (r->near_shut)
+		return COPIED_WAITS;
+	c = copy(r, r->far, r->near, &r->down);
+	if (c != COPIED_ALL)
+		return c;
+	r->far_ended = true;
+	return shut(r, r->near, &r->near_shut);
+}
+
+static enum copied
+up_run(struct relay *r)
+{
+	enum copied c = copy_early(r);
+
+	if (c != COPIED_ALL)
+		return c;
+	/* The end is asked for again although it is known: a reset may follow it. */
+	c = copy(r, r->near, r->far, &r->up);
+	if (c != COPIED_ALL)
+		return c;
+	r->near_ended = true;
+	if (r->far_shut || r->keep_fin)
+		return COPIED_WAITS;
+	return shut(r, r->far, &r->far_shut);
+}
+
+/*
+ * Where the far side's end is the end of both ways, it is answered at once.
+ * The application has everything and was told so, and a far side that is gone
+ * by now takes nothing back: failing here is as good as having been shut.
+ */
+static void
+far_close(struct relay *r)
+{
+	if (!r->far_shut)
+		r->far_shut = stream_shut(r->far) != STREAM_AGAIN;
+}
+
+static enum relay_news
+rest(const struct relay *r, bool more)
+{
+	if (r->near_shut && r->far_shut)
+		return r->near_ended ? RELAY_DONE : RELAY_LINGERS;
+	return more ? RELAY_MORE : RELAY_WAITS;
+}
+
+/*
+ * The way down goes first: what the far side sent before it failed is with the
+ * application before an error of sending ends the flow.
+ */
+enum relay_news
+relay_run(struct relay *r)
+{
+	enum copied down = down_run(r), up = COPIED_WAITS;
+
+	if (down == COPIED_FROM_FAILED)
+		return RELAY_FAR_FAILED;
+	if (down == COPIED_TO_FAILED)
+		return RELAY_NEAR_FAILED;
+	if (r->keep_fin && r->near_shut)
+		far_close(r);
+	else
+		up = up_run(r);
+	if (up == COPIED_FROM_FAILED)
+		return RELAY_NEAR_FAILED;
+	if (up == COPIED_TO_FAILED)
+		return RELAY_FAR_FAILED;
+	return rest(r, down == COPIED_MORE || up == COPIED_MORE);
+}
+
+bool
+relay_linger(struct relay *r)
+{
+	size_t budget = RELAY_BUDGET;
+	struct window in;
+
+	while (budget > 0) {
+		int err = stream_recv_buf(r->near, &in);
+
+		if (err == STREAM_AGAIN)
+			return false;
+		if (err != STREAM_OK)
+			return true;
+		stream_recv_ack(r->near, in.len);
+		budget -= smaller(budget, in.len);
+	}
+	/* An application that floods a connection that is over is not waited for. */
+	return true;
+}

@@ -1,0 +1,123 @@
+/* SPDX-License-Identifier: MIT */
+#include "flow/tun_port.h"
+
+#include "platform/tun.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum {
+	PAUSE_MS = 1000,          /* before a device that failed is asked again */
+	TROUBLES_EVERY_MS = 60000 /* one line a minute */
+};
+
+/*
+ * A device that is down, or whose keeper is about to take it away, answers
+ * every read with an error at once: it is asked once a second, so that the
+ * loop does not spin.
+ */
+static void
+read_failed(struct tun_port *t, int error)
+{
+	log_limited(&t->troubles, loop_now(t->loop), LOG_WARNING,
+		"the TUN device cannot be read: %s", strerror(-error));
+	timer_arm(&t->pause, PAUSE_MS);
+}
+
+static void
+packets_read(struct tun_port *t)
+{
+	struct offload o;
+	ssize_t len;
+
+	for (int i = 0; i < TUN_TURN; i++) {
+		memset(&o, 0, sizeof(o));
+		len = tun_read(t->fd, t->packet, TUN_PACKET, &o);
+		if (len == -EAGAIN)
+			break;
+		if (len < 0) {
+			read_failed(t, (int)len);
+			return;
+		}
+		if (len > 0)
+			stack_input(t->stack, t->packet, (size_t)len, &o);
+	}
+	watch_want(&t->watch, WATCH_READ);
+}
+
+static void
+tun_run(struct task *task)
+{
+	struct tun_port *t = container_of(task, struct tun_port, task);
+	unsigned happened = t->watch.happened;
+
+	t->watch.happened = 0;
+	if (happened & WATCH_WRITE)
+		stack_resume(t->stack);
+	if (happened & WATCH_READ)
+		packets_read(t);
+}
+
+static void
+pause_over(struct timer *timer)
+{
+	struct tun_port *t = container_of(timer, struct tun_port, pause);
+
+	watch_want(&t->watch, WATCH_READ);
+}
+
+int
+tun_port_init(struct tun_port *t, struct loop *l, int fd)
+{
+	memset(t, 0, sizeof(*t));
+	t->packet = malloc(TUN_PACKET);
+	if (t->packet == NULL)
+		return -ENOMEM;
+	t->loop = l;
+	t->fd = fd;
+	t->troubles.every = TROUBLES_EVERY_MS;
+	task_init(&t->task, tun_run);
+	timer_init(&t->pause, l, pause_over);
+	watch_init(&t->watch, l, fd, &t->task);
+	t->watch.urgent = true;
+	return 0;
+}
+
+void
+tun_port_start(struct tun_port *t, struct stack *s)
+{
+	t->stack = s;
+	watch_want(&t->watch, WATCH_READ);
+}
+
+void
+tun_port_fini(struct tun_port *t)
+{
+	if (t->packet == NULL)
+		return;
+	watch_fini(&t->watch);
+	timer_stop(&t->pause);
+	task_fini(&t->task);
+	free(t->packet);
+	t->packet = NULL;
+}
+
+int
+tun_port_write(struct tun_port *t, const struct iovec *v, int n, const struct offload *o)
+{
+	int err = tun_write(t->fd, v, n, o);
+
+	if (err == -EAGAIN || err == -ENOBUFS) {
+		watch_want(&t->watch, WATCH_WRITE);
+		return -EAGAIN;
+	}
+	if (err < 0) {
+		/* What it would not take now it never will: keeping the packet would
+		 * only stop those behind it. */
+		t->dropped++;
+		log_limited(&t->troubles, loop_now(t->loop), LOG_WARNING,
+			"the TUN device would not take a packet: %s", strerror(-err));
+	}
+	return 0;
+}

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FLOW_TUN_PORT_H
+#define FLOW_TUN_PORT_H
+
+#include "base/log.h"
+#include "loop/loop.h"
+#include "stack/stack.h"
+
+/*
+ * Where the packets come in and go out: the device between the applications
+ * and the stack.  It is read before anything else in a turn, and at most
+ * TUN_TURN packets of it, so that a flood cannot hold the loop.
+ */
+enum { TUN_TURN = 64 };
+
+struct tun_port {
+	uint8_t *packet; /* owned: one packet of TUN_PACKET bytes */
+	struct loop *loop;
+	struct stack *stack; /* borrowed */
+	int fd;              /* borrowed */
+	struct watch watch;
+	struct task task;
+	struct timer pause; /* after an error of the device */
+	struct log_limit troubles;
+	uint64_t dropped; /* packets that the device would never take */
+};
+
+/* 0, or -ENOMEM. Nothing is read before tun_port_start. */
+int tun_port_init(struct tun_port *t, struct loop *l, int fd);
+void tun_port_start(struct tun_port *t, struct stack *s);
+void tun_port_fini(struct tun_port *t);
+/* 0, or -EAGAIN: the device is full, and stack_resume is called when it no longer is. */
+int
+tun_port_write(struct tun_port *t, const struct iovec *v, int n, const struct offload *o);
+
+#endif

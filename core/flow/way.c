@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: MIT */
+#include "flow/life.h"
+#include "flow/sniff.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { DIAL_MAX_MS = 30000 }; /* for the way to a server of ours */
+
+/* Dialing. */
+
+/*
+ * The way out did not open.  One that speaks for the target is quoted to the
+ * application: refused, unreachable, or the silence that it met.  One that
+ * cannot is simply not there.
+ */
+static void
+dial_failed(struct flow *f, int error, const char *reason)
+{
+	enum stack_answer a = STACK_RESET;
+
+	if (f->outbound != NULL && f->outbound->ops->truthful) {
+		if (error == -EHOSTUNREACH)
+			a = STACK_NO_HOST;
+		else if (error == -ENETUNREACH)
+			a = STACK_NO_NET;
+		else if (error == -ETIMEDOUT)
+			a = STACK_IGNORE;
+	}
+	flow_end(f, a, "not opened: %s",
+		reason != NULL && reason[0] != '\0' ? reason : strerror(-error));
+}
+
+/* An application that has reset a connection does not wait for its way out. */
+static bool
+near_failed(struct flow *f)
+{
+	struct window w;
+
+	if (f->near != NEAR_HERE)
+		return false;
+	f->relay.error = stream_recv_buf(f->relay.near, &w);
+	return f->relay.error < 0;
+}
+
+/* Lets the application in, where its SYN is still held. */
+static void
+near_admit(struct flow *f)
+{
+	struct held *held = f->held;
+
+	if (f->near != NEAR_HELD)
+		return;
+	f->near = NEAR_AWAITED;
+	f->held = NULL;
+	stack_answer_held(f->flows->stack, held, STACK_ADMIT);
+}
+
+static void
+far_opened(struct flow *f)
+{
+	timer_stop(&f->timer);
+	flow_used(f);
+	if (f->near == NEAR_HERE) {
+		flow_opened(f);
+		flow_open_step(f);
+		return;
+	}
+	flow_become(f, FLOW_ADMITTING);
+	near_admit(f);
+}
+
+void
+flow_dialing_step(struct flow *f)
+{
+	int err = stream_open(f->relay.far);
+
+	if (err == STREAM_OK)
+		far_opened(f);
+	else if (err < 0)
+		dial_failed(f, err, stream_reason(f->relay.far));
+	else if (f->late)
+		dial_failed(f, -ETIMEDOUT, "no answer in time");
+	else if (near_failed(f))
+		flow_side_failed(f, "application", f->relay.near);
+}
+
+/* False: the flow has no way out, and must end. */
+bool
+flow_dial(struct flow *f)
+{
+	bool truthful = f->outbound->ops->truthful;
+
+	f->relay.far = outbound_dial(f->outbound, &f->to, &f->task);
+	if (f->relay.far == NULL)
+		return false;
+	f->relay.keep_fin = !truthful;
+	flow_become(f, FLOW_DIALING);
+	timer_stop(&f->timer);
+	f->late = false;
+	/* A connection to the target itself is limited by the kernel, as it would be
+	 * without us. */
+	if (!truthful)
+		timer_arm(&f->timer, DIAL_MAX_MS);
+	return true;
+}
+
+/* Routing. */
+
+enum route
+flow_route(struct flow *f)
+{
+	switch (inquiry_decide(&f->inquiry, &f->verdict, &f->task)) {
+	case INQUIRY_WAITS:
+		return ROUTE_WAITS;
+	case INQUIRY_BYTES:
+		return ROUTE_BYTES;
+	case INQUIRY_DECIDED:
+		break;
+	}
+	f->decided = true;
+	f->outbound = setup_outbound(f->setup, f->verdict.outbound);
+	if (f->outbound == NULL)
+		return ROUTE_NONE;
+	return inquiry_wants_name(&f->inquiry, f->outbound) ? ROUTE_BYTES : ROUTE_CHOSEN;
+}
+
+/* Keeps what has come so far, so that the rest can come. False: there is no room. */
+static bool
+early_keep(struct flow *f, const struct window *w)
+{
+	size_t n = SNIFF_MAX - f->early_len;
+
+	if (f->early == NULL)
+		f->early = pool_get(&f->flows->tcp.early);
+	if (f->early == NULL || n == 0)
+		return false;
+	if (n > w->len)
+		n = w->len;
+	memcpy(f->early + f->early_len, w->p, n);
+	f->early_len += n;
+	stream_recv_ack(f->relay.near, n);
+	return true;
+}
+
+/*
+ * Looks at what the application sent.  OK: settled.  AGAIN: more is needed.
+ * Bytes that settle it at once stay where they are; a hello that comes in
+ * pieces is gathered.
+ */
+static int
+payload_look(struct flow *f, struct sniffed *s)
+{
+	struct window w;
+	int err;
+
+	memset(s, 0, sizeof(*s));
+	for (;;) {
+		if (f->early_len > 0 && sniff(s, f->early, f->early_len))
+			return STREAM_OK;
+		err = stream_recv_buf(f->relay.near, &w);
+		if (err == STREAM_AGAIN && !f->late)
+			return STREAM_AGAIN;
+		if (err != STREAM_OK)
+			return err < 0 ? err : STREAM_OK;
+		if (f->early_len == 0 && sniff(s, w.p, w.len))
+			return STREAM_OK;
+		if (!early_keep(f, &w))
+			return STREAM_OK;
+	}
+}
+
+/* True: the bytes are known now, and the rules are to be asked again. */
+static bool
+payload_get(struct flow *f)
+{
+	struct sniffed s;
+	int err;
+
+	if (f->near != NEAR_HERE)
+		return false;
+	err = payload_look(f, &s);
+	if (err < 0) {
+		f->relay.error = err;
+		flow_side_failed(f, "application", f->relay.near);
+		return false;
+	}
+	if (err == STREAM_AGAIN)
+		return false;
+	if (inquiry_sniffed(&f->inquiry, &s))
+		f->to.name = f->inquiry.facts.name;
+	f->relay.early = f->early;
+	f->relay.early_len = f->early_len;
+	return true;
+}
+
+static void
+chosen(struct flow *f)
+{
+	/* One that goes to the target itself keeps to the application's address. */
+	if (f->outbound->ops->truthful && f->to.ip.family != 0)
+		f->to.name = NULL;
+	if (flow_dial(f))
+		flow_dialing_step(f);
+	else
+		flow_end(f, STACK_IGNORE, "not opened: no memory");
+}
+
+void
+flow_no_outbound(struct flow *f)
+{
+	flow_end(f, STACK_RESET, "not opened: there is no outbound \"%s\"",
+		f->verdict.outbound);
+}
+
+void
+flow_routing_step(struct flow *f)
+{
+	for (;;) {
+		switch (flow_route(f)) {
+		case ROUTE_CHOSEN:
+			chosen(f);
+			return;
+		case ROUTE_BYTES:
+			near_admit(f);
+			if (!payload_get(f))
+				return;
+			break;
+		case ROUTE_WAITS:
+			return;
+		case ROUTE_NONE:
+			flow_no_outbound(f);
+			return;
+		}
+	}
+}
