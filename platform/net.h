@@ -17,34 +17,41 @@
 int net_link_up(const char *dev, int mtu, struct err *e);
 int net_address_add(const char *dev, const struct cidr *c, struct err *e);
 int net_address_del(const char *dev, const struct cidr *c, struct err *e);
-int net_link_exists(const char *dev);                /* 1, 0 */
-int net_link_delete(const char *dev, struct err *e); /* a TUN that outlived its process */
 
-/* The policy routes of design 7: our own table with the default route through `dev`,
- * exceptions for what belongs to the link, and the rules that lead there. */
+/*
+ * The policy routes of design 7: our own table with the default route through
+ * `dev`, exceptions for what belongs to the link, and the rules that lead there.
+ * A family that the device does not carry is unreachable there, and so are both
+ * when the device is gone: closed, not open.  Adding leaves nothing behind when
+ * it fails.
+ */
 struct net_routes {
 	char dev[TUN_NAME];
 	uid_t uid;      /* the engine's */
 	unsigned mark;  /* of what must leave outside */
 	unsigned table; /* our own */
-	unsigned pref;  /* of our first rule; the others follow */
+	unsigned pref;  /* of our first rule; the three others follow */
 	bool v4, v6;    /* which families the TUN carries */
 };
 int net_routes_add(const struct net_routes *r, struct err *e);
 int net_routes_del(const struct net_routes *r, struct err *e);
 
-/* The one firewall table (design 10). */
+/* The one firewall table (design 10). Connections that came in from outside before it was
+ * there are found and kept outside too. Adding is one transaction, and fails when a table
+ * of this name exists. */
 struct net_firewall {
 	char dev[TUN_NAME];
+	struct cidr addrs[TUN_ADDRS]; /* the device's: nobody reaches them from outside */
+	int naddrs;
 	uid_t uid;
 	unsigned mark;
 };
 int net_firewall_add(const struct net_firewall *f, struct err *e);
 int net_firewall_del(struct err *e);
 
-/* A sysctl by its dotted name; `old` gets what it was. */
-int
-net_sysctl_set(const char *name, const char *value, char *old, size_t cap, struct err *e);
+/* A sysctl by its dotted name; values are one line without its end. */
+int net_sysctl_get(const char *name, char *value, size_t cap, struct err *e);
+int net_sysctl_set(const char *name, const char *value, struct err *e);
 
 /* The resolver of the machine. */
 enum { NET_RESOLVERS = 8, NET_SEARCH = 256 };
@@ -56,11 +63,21 @@ struct net_resolvers {
 /* Those that the machine uses now, without ours. */
 int net_resolver_read(struct net_resolvers *r);
 
-/* How the resolver was taken over, as a text that the journal keeps and undo understands.
+/*
+ * Taking the resolver over has two steps, since how to undo it is written down
+ * in between: `plan` looks and changes nothing, `take` does it.  A plan is one
+ * line of printable text, shorter than NET_PLAN, that the journal keeps; it is
+ * all that `restore` needs.  What somebody else wrote over ours in the meantime
+ * is left to them.
  */
-int net_resolver_take(const char *dev, const struct ip *servers, int n,
-	const char *state_dir, char *undo, size_t cap, struct err *e);
-int net_resolver_restore(const char *undo, struct err *e);
+enum { NET_PLAN = 256 };
+int net_resolver_plan(const char *dev, const char *state_dir, char plan[static NET_PLAN],
+	struct err *e);
+int net_resolver_take(const char *plan, const struct ip *servers, int n, struct err *e);
+int net_resolver_restore(const char *plan, struct err *e);
+/* Puts back what a power failure left taken over, whose journal is gone. 1: it was so,
+ * 0: it was not, -1 and why. */
+int net_resolver_rescue(struct err *e);
 
 /* The interface and source address by which a packet of ours to `to` would leave, asked
  * from the kernel now. 0, or -errno. */

@@ -36,6 +36,10 @@ int sys_run(const char *const *argv, const char *input, int timeout_ms, struct e
  * that file; it always may for one of its own sys_memory_file. 32 bytes are enough. */
 const char *sys_fd_path(int fd, char *buf, size_t cap);
 
+/* Opens a regular file for reading by a path relative to the folder `dir`, which no
+ * symbolic link and no ".." may lead out of. A descriptor, or -errno. */
+int sys_open_beneath(const char *dir, const char *path);
+
 /* The service manager's notification (sd_notify), silent where there is none. */
 void sys_notify(const char *state);
 

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PLATFORM_LINUX_DIAG_H
+#define PLATFORM_LINUX_DIAG_H
+
+#include "base/addr.h"
+
+#include <stdbool.h>
+
+/* The sockets of this machine, as the kernel's socket diagnosis lists them; private to
+ * platform/linux. */
+
+enum { DIAG_PEERS = 8192 }; /* connections of one protocol that are looked at */
+
+struct diag_peer {
+	struct endpoint local, remote; /* IPv4-mapped addresses as the IPv4 ones */
+	bool inbound; /* the local port is one that this machine serves */
+};
+
+struct diag_list {
+	struct diag_peer *peer; /* diag_free */
+	size_t n;
+	size_t left_out; /* beyond DIAG_PEERS */
+	uint8_t served[65536 / 8];
+};
+
+/* All connections of IPPROTO_TCP or IPPROTO_UDP, both families. Served are the ports of
+ * listening TCP sockets and of unconnected UDP sockets. 0, or -errno. */
+int diag_connections(int protocol, struct diag_list **list);
+void diag_free(struct diag_list *list);
+
+#endif

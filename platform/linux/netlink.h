@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PLATFORM_LINUX_NETLINK_H
+#define PLATFORM_LINUX_NETLINK_H
+
+#include "base/addr.h"
+
+#include <libmnl/libmnl.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* Questions to the kernel over netlink; private to platform/linux. */
+
+/* One message that is being built; larger than any that we send. */
+struct netlink_message {
+	_Alignas(struct nlmsghdr) char room[1024];
+	struct nlmsghdr *head;
+};
+
+/* Begins a message of `type`; the returned `size` bytes of family header are zero. */
+void *
+netlink_begin(struct netlink_message *m, uint16_t type, uint16_t flags, size_t size);
+/* Adds an address of either family as its bare bytes. */
+void netlink_put_ip(struct netlink_message *m, uint16_t type, const struct ip *ip);
+
+/* Sends it on a socket of its own (`bus` as NETLINK_ROUTE) and reads what comes back
+ * until the end; `each` (may be NULL) sees every message. 0, or -errno: the kernel's
+ * answer. */
+int netlink_ask(int bus, struct netlink_message *m, mnl_cb_t each, void *arg);
+
+#endif

@@ -1,0 +1,296 @@
+/* SPDX-License-Identifier: MIT */
+#include "platform/net.h"
+
+#include "base/log.h"
+#include "platform/linux/diag.h"
+#include "platform/sys.h"
+
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * Rule sets are text for the `nft` program, one transaction each: a set of
+ * rules is there as a whole or not at all.
+ */
+enum {
+	NFT_WAIT = 10000,                /* ms for one run */
+	ELEMENT_TEXT = 2 * IP_TEXT + 32, /* one connection in a set */
+	SCRIPT_MAX = 4096 + 2 * DIAG_PEERS * ELEMENT_TEXT,
+};
+
+struct script {
+	char *text; /* script_free */
+	size_t len, cap;
+	bool cut;
+};
+
+static const char *
+nft_path(void)
+{
+	static const char *const usual[] = {
+		"/usr/sbin/nft",
+		"/sbin/nft",
+		"/usr/local/sbin/nft",
+		"/usr/bin/nft",
+		"/bin/nft",
+		"/usr/local/bin/nft",
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof usual / sizeof *usual; i++) {
+		if (access(usual[i], X_OK) == 0)
+			return usual[i];
+	}
+	return NULL;
+}
+
+static struct script *
+script_new(void)
+{
+	struct script *s = calloc(1, sizeof *s);
+
+	if (s)
+		s->text = malloc(SCRIPT_MAX);
+	if (s && !s->text) {
+		free(s);
+		return NULL;
+	}
+	if (s)
+		s->cap = SCRIPT_MAX;
+	return s;
+}
+
+static void
+script_free(struct script *s)
+{
+	if (!s)
+		return;
+	free(s->text);
+	free(s);
+}
+
+__attribute__((format(printf, 2, 3))) static void
+add(struct script *s, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(s->text + s->len, s->cap - s->len, fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= s->cap - s->len)
+		s->cut = true;
+	else
+		s->len += (size_t)n;
+}
+
+static int
+script_run(const struct script *s, struct err *e)
+{
+	const char *argv[] = { nft_path(), "-f", "-", NULL };
+
+	if (!argv[0])
+		return err_set(e,
+			"the program `nft` is not installed, and without it the way out "
+			"cannot be kept apart from the way in; install the package "
+			"nftables");
+	if (s->cut)
+		return err_set(e, "nft: the rule set has no room");
+	return sys_run(argv, s->text, NFT_WAIT, e) == 0 ? 0 : -1;
+}
+
+static void
+add_addresses(struct script *s, const struct net_firewall *f)
+{
+	char text[IP_TEXT];
+	int i;
+
+	/* Who shares a link with us could else send into connections that run inside. */
+	for (i = 0; i < f->naddrs; i++)
+		add(s, "iifname != { \"%s\", \"lo\" } %s daddr %s drop\n", f->dev,
+			f->addrs[i].ip.family == 6 ? "ip6" : "ip",
+			ip_format(&f->addrs[i].ip, text));
+}
+
+static void
+add_sets(struct script *s)
+{
+	static const char *const names[] = { "inbound", "outbound" };
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		add(s,
+			"set %s4 { typeof meta l4proto . ip saddr . th sport . ip daddr . "
+			"th dport; size %d; }\n",
+			names[i], 2 * DIAG_PEERS);
+		add(s,
+			"set %s6 { typeof meta l4proto . ip6 saddr . th sport . ip6 daddr "
+			". th dport; size %d; }\n",
+			names[i], 2 * DIAG_PEERS);
+	}
+}
+
+/*
+ * What leaves: the engine's packets and all that belongs to a connection that
+ * was marked, by way of a mark that makes the kernel look for the route again.
+ * DHCP clients renew with the server itself, wherever it is.
+ */
+static void
+add_output(struct script *s, const struct net_firewall *f)
+{
+	add(s,
+		"chain output {\n"
+		"type route hook output priority mangle; policy accept;\n"
+		"meta skuid %u meta mark set %u\n"
+		"meta l4proto . ip saddr . th sport . ip daddr . th dport @inbound4 "
+		"meta mark set %u\n"
+		"meta l4proto . ip6 saddr . th sport . ip6 daddr . th dport @inbound6 "
+		"meta mark set %u\n"
+		"udp sport 68 udp dport 67 meta mark set %u\n"
+		"udp sport 546 udp dport 547 meta mark set %u\n"
+		"meta mark %u ct mark set %u\n"
+		"ct mark %u meta mark set %u\n"
+		"}\n",
+		(unsigned)f->uid, f->mark, f->mark, f->mark, f->mark, f->mark, f->mark,
+		f->mark, f->mark, f->mark);
+}
+
+/*
+ * What arrives: a connection that begins outside is marked, so that its
+ * replies leave there.  A TCP packet proves that only when it is a SYN; any
+ * other one of which conntrack has not heard belongs to a connection that is
+ * older than this table: of those, the ones that came in are in the sets.  The
+ * same for UDP: the answer to a question that was asked before the start must
+ * not open a way around the device for the questions that follow.
+ */
+static void
+add_prerouting(struct script *s, const struct net_firewall *f)
+{
+	add(s,
+		"chain began_outside {\n"
+		"meta l4proto . ip daddr . th dport . ip saddr . th sport @inbound4 "
+		"ct mark set %u return\n"
+		"meta l4proto . ip6 daddr . th dport . ip6 saddr . th sport @inbound6 "
+		"ct mark set %u return\n"
+		"ct state != new return\n"
+		"meta l4proto tcp tcp flags & (fin | syn | rst | ack) != syn return\n"
+		"meta l4proto . ip daddr . th dport . ip saddr . th sport @outbound4 return\n"
+		"meta l4proto . ip6 daddr . th dport . ip6 saddr . th sport @outbound6 return\n"
+		"ct mark set %u\n"
+		"}\n"
+		"chain prerouting {\n"
+		"type filter hook prerouting priority mangle; policy accept;\n",
+		f->mark, f->mark, f->mark);
+	add_addresses(s, f);
+	add(s,
+		"iifname != { \"%s\", \"lo\" } jump began_outside\n"
+		"ct mark %u meta mark set %u\n"
+		"}\n",
+		f->dev, f->mark, f->mark);
+}
+
+static void
+add_peers(struct script *s, const struct diag_list *l, int protocol, int family,
+	bool inbound)
+{
+	char local[IP_TEXT], remote[IP_TEXT];
+	const struct diag_peer *p;
+	size_t i;
+
+	for (i = 0; i < l->n; i++) {
+		p = &l->peer[i];
+		if (p->local.ip.family != family || p->remote.ip.family != family ||
+			p->inbound != inbound || ip_is_loopback(&p->local.ip))
+			continue;
+		add(s, "add element inet sluice %s%d { %d . %s . %u . %s . %u }\n",
+			inbound ? "inbound" : "outbound", family, protocol,
+			ip_format(&p->local.ip, local), p->local.port,
+			ip_format(&p->remote.ip, remote), p->remote.port);
+	}
+}
+
+static int
+protocol_keep(struct script *s, int protocol)
+{
+	struct diag_list *l;
+	int r;
+
+	r = diag_connections(protocol, &l);
+	if (r < 0)
+		return r;
+	add_peers(s, l, protocol, 4, true);
+	add_peers(s, l, protocol, 6, true);
+	if (protocol == IPPROTO_UDP) {
+		add_peers(s, l, protocol, 4, false);
+		add_peers(s, l, protocol, 6, false);
+	}
+	if (l->left_out > 0)
+		log_warn(
+			"%zu connections are more than can be looked at: those that came "
+			"in from outside before the start may end now",
+			l->left_out);
+	diag_free(l);
+	return 0;
+}
+
+/* Connections from before the table. Without the kernel's socket list (CONFIG_INET_DIAG)
+ * they end and nothing else is lost, so that is a warning. */
+static void
+connections_keep(struct script *s)
+{
+	struct err e;
+	int r;
+
+	s->len = 0;
+	s->text[0] = '\0';
+	r = protocol_keep(s, IPPROTO_TCP);
+	if (r == 0)
+		r = protocol_keep(s, IPPROTO_UDP);
+	if (r < 0)
+		log_warn("the open connections cannot be listed (%s): those that came in "
+			 "from outside before the start may end now",
+			strerror(-r));
+	if (s->len > 0 && script_run(s, &e) < 0)
+		log_warn("connections that came in before the start may end now: %s",
+			e.text);
+}
+
+int
+net_firewall_add(const struct net_firewall *f, struct err *e)
+{
+	struct script *s = script_new();
+	int r;
+
+	if (!s)
+		return err_set(e, "nft: out of memory");
+	add(s, "create table inet sluice\ntable inet sluice {\n");
+	add_sets(s);
+	add_output(s, f);
+	add_prerouting(s, f);
+	add(s, "}\n");
+	r = script_run(s, e);
+	/* Now the table sees every connection that begins, so the list is complete. */
+	if (r == 0)
+		connections_keep(s);
+	else if (strstr(e->text, "File exists"))
+		(void)err_set(e,
+			"the nft table `inet sluice` exists already: another instance "
+			"runs, or one was killed; `sluice recover` removes what it left");
+	script_free(s);
+	return r;
+}
+
+int
+net_firewall_del(struct err *e)
+{
+	/* Adding first makes the deletion succeed where the table is gone. */
+	static char text[] = "add table inet sluice\ndelete table inet sluice\n";
+	const struct script s = { .text = text, .len = sizeof text - 1 };
+
+	return script_run(&s, e);
+}

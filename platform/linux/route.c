@@ -1,0 +1,279 @@
+/* SPDX-License-Identifier: MIT */
+#include "platform/net.h"
+
+#include "platform/linux/netlink.h"
+
+#include <errno.h>
+#include <linux/fib_rules.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <string.h>
+
+/*
+ * Our table and the rules that lead to it.  In it are, for each family:
+ *
+ *   throw ...                the LAN's noise goes on to the main table
+ *   default dev TUN          where the device carries the family
+ *   unreachable default      behind it: a family that the device does not carry
+ *                            must not leave beside it, and when the device is
+ *                            gone because keeper and engine were killed, what
+ *                            it protected stays inside until `recover` or the
+ *                            next start
+ *
+ * The rules come in this order, and the last one is added last and removed
+ * first, so that each moment is either the machine's own routing or ours.
+ */
+enum rule {
+	RULE_MARKED,   /* marked packets: the main table */
+	RULE_ENGINE,   /* the engine's sockets: the main table */
+	RULE_SPECIFIC, /* whatever the main table knows better than by default */
+	RULE_OURS,     /* everything else: our table */
+	RULES
+};
+
+enum { METRIC_LAST = 0x7fffffff };
+
+static const struct cidr lan_noise[] = {
+	{ { 4, { 224 } }, 4 },                 /* multicast */
+	{ { 4, { 255, 255, 255, 255 } }, 32 }, /* broadcast, DHCP */
+	{ { 4, { 169, 254 } }, 16 },           /* RFC 3927 */
+	{ { 6, { 0xff } }, 8 },                /* multicast, neighbour discovery */
+	{ { 6, { 0xfe, 0x80 } }, 10 },         /* link-local */
+};
+
+struct route {
+	int family;
+	unsigned char type; /* RTN_... */
+	unsigned table;
+	struct cidr to; /* bits 0: default */
+	unsigned index; /* of the device; 0: none */
+	unsigned metric;
+};
+
+static int
+domain_of(int family)
+{
+	return family == 6 ? AF_INET6 : AF_INET;
+}
+
+static int
+route_change(uint16_t type, uint16_t flags, const struct route *t)
+{
+	struct netlink_message m;
+	struct rtmsg *r;
+
+	r = netlink_begin(&m, type, (uint16_t)(flags | NLM_F_ACK), sizeof *r);
+	r->rtm_family = (unsigned char)domain_of(t->family);
+	r->rtm_dst_len = t->to.bits;
+	r->rtm_table = RT_TABLE_UNSPEC;
+	r->rtm_protocol = RTPROT_STATIC;
+	r->rtm_type = t->type;
+	r->rtm_scope = t->type == RTN_UNICAST ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+	mnl_attr_put_u32(m.head, RTA_TABLE, t->table);
+	if (t->to.bits > 0)
+		netlink_put_ip(&m, RTA_DST, &t->to.ip);
+	if (t->index != 0)
+		mnl_attr_put_u32(m.head, RTA_OIF, t->index);
+	if (t->metric != 0)
+		mnl_attr_put_u32(m.head, RTA_PRIORITY, t->metric);
+	return netlink_ask(NETLINK_ROUTE, &m, NULL, NULL);
+}
+
+static int
+rule_change(uint16_t type, uint16_t flags, int family, enum rule which,
+	const struct net_routes *c)
+{
+	struct fib_rule_uid_range engine = { c->uid, c->uid };
+	struct netlink_message m;
+	struct fib_rule_hdr *h;
+	unsigned table = RT_TABLE_MAIN;
+
+	h = netlink_begin(&m, type, (uint16_t)(flags | NLM_F_ACK), sizeof *h);
+	h->family = (uint8_t)domain_of(family);
+	h->action = FR_ACT_TO_TBL;
+	mnl_attr_put_u32(m.head, FRA_PRIORITY, c->pref + (unsigned)which);
+	switch (which) {
+	case RULE_MARKED:
+		mnl_attr_put_u32(m.head, FRA_FWMARK, c->mark);
+		mnl_attr_put_u32(m.head, FRA_FWMASK, 0xffffffff);
+		break;
+	case RULE_ENGINE:
+		mnl_attr_put(m.head, FRA_UID_RANGE, sizeof engine, &engine);
+		break;
+	case RULE_SPECIFIC:
+		mnl_attr_put_u32(m.head, FRA_SUPPRESS_PREFIXLEN, 0);
+		break;
+	case RULE_OURS:
+	case RULES:
+		table = c->table;
+		break;
+	}
+	mnl_attr_put_u32(m.head, FRA_TABLE, table);
+	return netlink_ask(NETLINK_ROUTE, &m, NULL, NULL);
+}
+
+/* Calls route_change for all routes of a family; stops at the first failure but what
+ * `fine` names. */
+static int
+routes_change(
+	uint16_t type, uint16_t flags, int family, const struct net_routes *c, int fine)
+{
+	struct route t = { .family = family, .table = c->table };
+	bool carried = family == 6 ? c->v6 : c->v4;
+	size_t i;
+	int r;
+
+	t.type = RTN_THROW;
+	for (i = 0; i < sizeof lan_noise / sizeof *lan_noise; i++) {
+		t.to = lan_noise[i];
+		r = t.to.ip.family == family ? route_change(type, flags, &t) : 0;
+		if (r < 0 && r != fine)
+			return r;
+	}
+	memset(&t.to, 0, sizeof t.to);
+	t.type = RTN_UNREACHABLE;
+	t.metric = METRIC_LAST;
+	r = route_change(type, flags, &t);
+	if (r < 0 && r != fine)
+		return r;
+	t.type = RTN_UNICAST;
+	t.metric = 0;
+	t.index = if_nametoindex(c->dev);
+	if (!carried || (type == RTM_DELROUTE && t.index == 0))
+		return 0;
+	r = t.index == 0 ? -ENODEV : route_change(type, flags, &t);
+	return r < 0 && r != fine ? r : 0;
+}
+
+static int
+family_add(int family, const struct net_routes *c, struct err *e)
+{
+	bool carried = family == 6 ? c->v6 : c->v4;
+	int which, r;
+
+	r = routes_change(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, family, c, -EEXIST);
+	if (r == -EAFNOSUPPORT && !carried)
+		return 0; /* a kernel without the family has nothing to leak */
+	if (r < 0)
+		return err_set(e, "%s: the IPv%d routes cannot be set: %s", c->dev,
+			family, strerror(-r));
+	for (which = 0; which < RULES; which++) {
+		r = rule_change(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, family,
+			(enum rule)which, c);
+		if (r < 0)
+			return err_set(e, "the IPv%d routing rule %u cannot be set: %s",
+				family, c->pref + (unsigned)which, strerror(-r));
+	}
+	return 0;
+}
+
+static int
+family_del(int family, const struct net_routes *c)
+{
+	int which, r, worst = 0;
+
+	for (which = RULES - 1; which >= 0; which--) {
+		r = rule_change(RTM_DELRULE, 0, family, (enum rule)which, c);
+		if (r < 0 && r != -ENOENT && r != -EAFNOSUPPORT)
+			worst = r;
+	}
+	r = routes_change(RTM_DELROUTE, 0, family, c, -ESRCH);
+	return r < 0 && r != -EAFNOSUPPORT ? r : worst;
+}
+
+/* The first route shows whether the table is free; while it is not, nothing is undone,
+ * since nothing there is ours. */
+static int
+table_claim(const struct net_routes *c, struct err *e)
+{
+	struct route t = { .family = 4, .type = RTN_THROW, .table = c->table };
+	int r;
+
+	t.to = lan_noise[0];
+	r = route_change(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, &t);
+	if (r == -EEXIST)
+		return err_set(e,
+			"routing table %u is in use already, by another instance or "
+			"another program; `sluice recover` removes what a killed one left",
+			c->table);
+	if (r < 0)
+		return err_set(e, "routing table %u cannot be filled: %s", c->table,
+			strerror(-r));
+	return 0;
+}
+
+int
+net_routes_add(const struct net_routes *c, struct err *e)
+{
+	struct err unused;
+
+	if (table_claim(c, e) < 0)
+		return -1;
+	if (family_add(4, c, e) == 0 && family_add(6, c, e) == 0)
+		return 0;
+	(void)net_routes_del(c, &unused);
+	return -1;
+}
+
+int
+net_routes_del(const struct net_routes *c, struct err *e)
+{
+	int r4 = family_del(4, c), r6 = family_del(6, c);
+	int r = r4 < 0 ? r4 : r6;
+
+	if (r == 0)
+		return 0;
+	return err_set(e, "the IPv%d routes of table %u cannot be removed: %s",
+		r4 < 0 ? 4 : 6, c->table, strerror(-r));
+}
+
+struct answer {
+	unsigned index;
+	struct ip source;
+};
+
+static int
+attribute_read(const struct nlattr *a, void *arg)
+{
+	struct answer *w = arg;
+	size_t len = mnl_attr_get_payload_len(a);
+
+	if (mnl_attr_get_type(a) == RTA_OIF && len == sizeof(uint32_t))
+		w->index = mnl_attr_get_u32(a);
+	if (mnl_attr_get_type(a) == RTA_PREFSRC && (len == 4 || len == 16))
+		w->source = ip_make(len == 4 ? 4 : 6, mnl_attr_get_payload(a));
+	return MNL_CB_OK;
+}
+
+static int
+answer_read(const struct nlmsghdr *h, void *arg)
+{
+	if (h->nlmsg_type == RTM_NEWROUTE)
+		(void)mnl_attr_parse(h, sizeof(struct rtmsg), attribute_read, arg);
+	return MNL_CB_OK;
+}
+
+int
+net_wayout(const struct ip *to, uid_t uid, struct net_wayout *w)
+{
+	struct answer found = { 0 };
+	struct netlink_message m;
+	char name[IF_NAMESIZE];
+	struct rtmsg *r;
+	int error;
+
+	r = netlink_begin(&m, RTM_GETROUTE, NLM_F_ACK, sizeof *r);
+	r->rtm_family = (unsigned char)domain_of(to->family);
+	r->rtm_dst_len = to->family == 6 ? 128 : 32;
+	netlink_put_ip(&m, RTA_DST, to);
+	mnl_attr_put_u32(m.head, RTA_UID, uid);
+	error = netlink_ask(NETLINK_ROUTE, &m, answer_read, &found);
+	if (error < 0)
+		return error;
+	if (found.index == 0 || !if_indextoname(found.index, name))
+		return -ENETUNREACH;
+	memset(w, 0, sizeof *w);
+	memcpy(w->interface, name, strnlen(name, sizeof w->interface - 1));
+	w->source = found.source;
+	return 0;
+}

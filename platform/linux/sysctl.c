@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: MIT */
+#include "platform/net.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+enum { SYSCTL_PATH = 256 };
+
+/* net.ipv4.x -> /proc/sys/net/ipv4/x. The names are our own or the journal's. */
+static int
+sysctl_open(const char *name, int flags)
+{
+	char path[SYSCTL_PATH];
+	char *p;
+	int n;
+
+	n = snprintf(path, sizeof path, "/proc/sys/%s", name);
+	if (n < 0 || (size_t)n >= sizeof path || strchr(name, '/'))
+		return -EINVAL;
+	for (p = path; *p; p++) {
+		if (*p == '.')
+			*p = '/';
+	}
+	n = open(path, flags | O_CLOEXEC);
+	return n == -1 ? -errno : n;
+}
+
+int
+net_sysctl_get(const char *name, char *value, size_t cap, struct err *e)
+{
+	ssize_t n;
+	size_t i;
+	int fd;
+
+	fd = sysctl_open(name, O_RDONLY);
+	if (fd < 0)
+		return err_set(e, "sysctl %s: %s", name, strerror(-fd));
+	n = read(fd, value, cap - 1);
+	if (n == -1)
+		(void)err_set(e, "sysctl %s: %s", name, strerror(errno));
+	close(fd);
+	if (n == -1)
+		return -1;
+	value[n] = '\0';
+	value[strcspn(value, "\n")] = '\0';
+	for (i = 0; value[i]; i++) {
+		if (value[i] == '\t')
+			value[i] = ' ';
+	}
+	return 0;
+}
+
+int
+net_sysctl_set(const char *name, const char *value, struct err *e)
+{
+	size_t len = strlen(value);
+	int fd, why = 0;
+
+	fd = sysctl_open(name, O_WRONLY);
+	if (fd < 0)
+		return err_set(e, "sysctl %s: %s", name, strerror(-fd));
+	if (write(fd, value, len) != (ssize_t)len)
+		why = errno;
+	close(fd);
+	if (why != 0)
+		return err_set(e, "sysctl %s cannot be set to %s: %s", name, value,
+			strerror(why));
+	return 0;
+}
