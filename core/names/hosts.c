@@ -325,6 +325,7 @@ hosts_find(struct hosts *h, uint64_t now, const char **name, unsigned families,
 	struct ip *ip, int cap)
 {
 	const struct names_host *own;
+	struct ip literal;
 	int aliases = 0;
 
 	for (;;) {
@@ -338,6 +339,8 @@ hosts_find(struct hosts *h, uint64_t now, const char **name, unsigned families,
 		if (++aliases > HOSTS_ALIASES)
 			return -ELOOP;
 		*name = own->alias;
+		if (ip_parse(&literal, *name))
+			return take(&literal, 1, families, ip, cap);
 	}
 	file_look(h, now);
 	return take_lines(h, *name, families, ip, cap);

@@ -224,7 +224,7 @@ lookup_ask(struct lookup *k, const char *name, unsigned families)
 	bad = six->done && six->n < 0 && six->n != -ENOENT ? six->n : bad;
 	bad = four->done && four->n < 0 && four->n != -ENOENT ? four->n : bad;
 	if (bad == -EINVAL)
-		lookup_refuse(k, -ENOENT, "is no name that can be asked for");
+		lookup_refuse(k, -ENOENT, "is not a name that can be asked for");
 	else if (bad)
 		lookup_refuse(k, -ETIMEDOUT, "too many names are being asked for");
 	else
@@ -235,28 +235,29 @@ static void
 lookup_begin(struct lookup *k, const char *given, unsigned families)
 {
 	const char *name = k->name;
+	struct names *names = k->names;
 	struct ip ip[NAMES_ADDRS];
 	int n;
 
-	if (!ip_parse(&ip[0], given) &&
-		!name_normal(k->name, sizeof(k->name), given, strlen(given))) {
-		snprintf(k->name, sizeof(k->name), "the given name");
-		lookup_refuse(k, -ENOENT, "is no name");
-		return;
-	}
-	if (!name[0])
+	if (ip_parse(&ip[0], given)) {
 		snprintf(k->name, sizeof(k->name), "%s", given);
-	n = hosts_find(k->names->hosts, loop_now(k->names->loop), &name, families, ip,
-		NAMES_ADDRS);
-	if (n == 0 && ip_parse(&ip[0], name))
 		n = families & (ip[0].family == 6 ? LOOKUP_V6 : LOOKUP_V4) ? 1 : -ENOENT;
+	} else if (name_normal(k->name, sizeof(k->name), given, strlen(given))) {
+		n = hosts_find(names->hosts, loop_now(names->loop), &name, families, ip,
+			NAMES_ADDRS);
+	} else {
+		snprintf(k->name, sizeof(k->name), "the given name");
+		n = -EINVAL;
+	}
 	if (n > 0)
 		lookup_know(k, ip, n);
 	else if (n == 0)
 		lookup_ask(k, name, families);
 	else
 		lookup_refuse(k, -ENOENT,
-			n == -ELOOP ? "its aliases do not end" : "has no such address");
+			n == -EINVAL          ? "is not a name"
+				: n == -ELOOP ? "its aliases do not end"
+					      : "has no such address");
 }
 
 struct lookup *
