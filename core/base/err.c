@@ -22,21 +22,29 @@ err_set(struct err *e, const char *fmt, ...)
 	return -1;
 }
 
+/* Cut to fit. */
+static void
+append(struct err *e, const char *text)
+{
+	size_t had = strlen(e->text), n = strlen(text), room = sizeof e->text - 1 - had;
+
+	if (n > room)
+		n = room;
+	memcpy(e->text + had, text, n);
+	e->text[had + n] = '\0';
+}
+
 int
 err_prefix(struct err *e, const char *fmt, ...)
 {
-	struct err prefix, made;
+	struct err made;
 	va_list ap;
 
 	va_start(ap, fmt);
-	vsnprintf(prefix.text, sizeof prefix.text, fmt, ap);
+	vsnprintf(made.text, sizeof made.text, fmt, ap);
 	va_end(ap);
-	made = prefix;
-	if (strlen(prefix.text) + 2 < sizeof made.text) {
-		size_t n = strlen(prefix.text);
-
-		snprintf(made.text + n, sizeof made.text - n, ": %s", e->text);
-	}
+	append(&made, ": ");
+	append(&made, e->text);
 	text_clean(made.text);
 	*e = made;
 	return -1;
