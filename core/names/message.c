@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "names/message.h"
 
+#include "names/wire.h"
+
 #include <errno.h>
 #include <string.h>
 
 enum {
 	HEADER = 12,
-	WIRE_MAX = 255, /* RFC 1035 2.3.4, with the root's zero */
-	LABEL_MAX = 63,
-	JUMPS_MAX = 64,    /* compression pointers in one name */
 	CHAIN_MAX = 16,    /* CNAMEs from the question to its addresses */
 	RECORDS_MAX = 128, /* of a section that are looked at; the others are left out */
 	CLASS_IN = 1,
@@ -17,12 +16,6 @@ enum {
 };
 
 enum { FLAG_QR = 0x8000, FLAG_TC = 0x0200, FLAG_RD = 0x0100, FLAG_RA = 0x0080 };
-
-/* A name as it is on the wire, without compression, in lower case. */
-struct wire {
-	size_t len;
-	uint8_t b[WIRE_MAX];
-};
 
 struct record {
 	struct wire owner;
@@ -34,179 +27,6 @@ struct record {
 struct header {
 	uint16_t id, flags, questions, answers, authorities;
 };
-
-static uint8_t
-lower(uint8_t c)
-{
-	return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : c;
-}
-
-static bool
-wire_same(const struct wire *a, const struct wire *b)
-{
-	return a->len == b->len && memcmp(a->b, b->b, a->len) == 0;
-}
-
-/* The rest of `all` from an offset on. */
-static struct reader
-reader_at(const struct reader *all, size_t offset)
-{
-	struct reader r = *all;
-
-	reader_skip(&r, offset);
-	return r;
-}
-
-/* One label whose length byte has been read; the root's is empty. */
-static bool
-wire_label(struct wire *w, uint8_t len, struct reader *r)
-{
-	const uint8_t *p = reader_bytes(r, len);
-	uint8_t i;
-
-	if (!p || w->len + 1 + len > WIRE_MAX)
-		return false;
-	w->b[w->len++] = len;
-	for (i = 0; i < len; i++)
-		w->b[w->len++] = lower(p[i]);
-	return true;
-}
-
-/*
- * A name at r, which is a reader into `all`, and leaves r behind it.  A pointer
- * may only lead to before the piece that it ends, and not into the header, so
- * that no message makes us go in circles.
- */
-static bool
-wire_read(struct wire *w, const struct reader *all, struct reader *r)
-{
-	size_t piece = all->len - r->len, to;
-	struct reader at = *r;
-	int jumps = 0;
-	uint8_t c;
-
-	w->len = 0;
-	for (;;) {
-		c = reader_u8(&at);
-		if (at.bad)
-			return false;
-		if (c <= LABEL_MAX) {
-			if (!wire_label(w, c, &at))
-				return false;
-			if (c > 0)
-				continue;
-			if (jumps == 0)
-				*r = at;
-			return true;
-		}
-		to = (size_t)(c & 0x3f) << 8 | reader_u8(&at);
-		if (c < 0xc0 || at.bad || to < HEADER || to >= piece)
-			return false;
-		if (jumps == 0)
-			*r = at;
-		if (++jumps > JUMPS_MAX)
-			return false;
-		piece = to;
-		at = reader_at(all, to);
-	}
-}
-
-/* One byte of a label as text: what is not plain is written \DDD (RFC 1035 5.1). */
-static size_t
-byte_text(char out[4], uint8_t c)
-{
-	if (c > ' ' && c < 0x7f && c != '.' && c != '\\') {
-		out[0] = (char)c;
-		return 1;
-	}
-	out[0] = '\\';
-	out[1] = (char)('0' + c / 100);
-	out[2] = (char)('0' + c / 10 % 10);
-	out[3] = (char)('0' + c % 10);
-	return 4;
-}
-
-/* False when the escapes make it too long. */
-static bool
-wire_text(char text[static DNS_NAME_TEXT], const struct wire *w)
-{
-	size_t i = 0, n = 0, k, end;
-	char piece[4];
-
-	while (w->b[i] > 0) {
-		if (n + 1 >= DNS_NAME_TEXT)
-			return false;
-		if (i > 0)
-			text[n++] = '.';
-		for (end = i + 1 + w->b[i], i++; i < end; i++) {
-			k = byte_text(piece, w->b[i]);
-			if (n + k >= DNS_NAME_TEXT)
-				return false;
-			memcpy(text + n, piece, k);
-			n += k;
-		}
-	}
-	text[n] = '\0';
-	return true;
-}
-
-/* The byte that stands at *s, a letter or \DDD, and moves behind it. -1: neither. */
-static int
-text_byte(const char **s)
-{
-	const char *p = *s;
-	int i, c = 0;
-
-	if (*p != '\\') {
-		*s = p + 1;
-		return (uint8_t)*p;
-	}
-	for (i = 1; i <= 3; i++) {
-		if (p[i] < '0' || p[i] > '9')
-			return -1;
-		c = c * 10 + (p[i] - '0');
-	}
-	*s = p + 4;
-	return c <= 255 ? c : -1;
-}
-
-/* The label at *s, up to its dot or the end of the text. */
-static bool
-wire_add_text(struct wire *w, const char **s)
-{
-	size_t length_at = w->len++;
-	int c;
-
-	while (**s && **s != '.') {
-		c = text_byte(s);
-		if (c < 0 || w->len >= WIRE_MAX)
-			return false;
-		w->b[w->len++] = (uint8_t)c;
-	}
-	if (w->len == length_at + 1 || w->len - length_at - 1 > LABEL_MAX)
-		return false;
-	w->b[length_at] = (uint8_t)(w->len - length_at - 1);
-	return true;
-}
-
-/* Text to wire; a final dot is allowed, and "" and "." are the root. */
-static bool
-wire_from_text(struct wire *w, const char *s)
-{
-	w->len = 0;
-	if (s[0] == '.' && !s[1])
-		s++;
-	while (*s) {
-		if (w->len >= WIRE_MAX || !wire_add_text(w, &s))
-			return false;
-		if (*s == '.')
-			s++;
-	}
-	if (w->len >= WIRE_MAX)
-		return false;
-	w->b[w->len++] = 0;
-	return true;
-}
 
 static bool
 record_read(struct record *k, const struct reader *all, struct reader *r)
@@ -236,7 +56,7 @@ chain_step(struct wire *owner, uint32_t *ttl, const struct reader *all,
 		if (k.type != DNS_CNAME || k.class != CLASS_IN ||
 			!wire_same(&k.owner, owner))
 			continue;
-		r = reader_at(all, k.at);
+		r = wire_at(all, k.at);
 		if (!wire_read(owner, all, &r))
 			return false;
 		if (k.ttl < *ttl)
@@ -251,7 +71,7 @@ answer_add(struct dns_message *m, const struct record *k, const struct reader *a
 	uint32_t ttl)
 {
 	size_t size = k->type == DNS_A ? 4 : 16;
-	struct reader r = reader_at(all, k->at);
+	struct reader r = wire_at(all, k->at);
 	struct dns_answer *a = &m->answer[m->nanswer];
 	const uint8_t *p;
 
@@ -292,7 +112,7 @@ answers_collect(struct dns_message *m, const struct wire *asked, const struct re
 static void
 negative_collect(struct dns_message *m, const struct record *k, const struct reader *all)
 {
-	struct reader r = reader_at(all, k->at);
+	struct reader r = wire_at(all, k->at);
 	uint32_t minimum;
 
 	if (k->type != DNS_SOA || k->class != CLASS_IN || k->len < SOA_NUMBERS + 2)
