@@ -30,7 +30,6 @@ struct dns_server_spec {
 struct config {
 	const char *file; /* as given, for messages */
 	enum log_level log_level;
-	const char *log_access, *log_error; /* files, or NULL */
 
 	struct rule_spec *rule;
 	size_t nrule;
@@ -73,8 +72,17 @@ struct config_say {
 struct config *config_read(const char *file, const char *text, size_t len,
 	struct config_say *say, struct err *e);
 void config_free(struct config *c);
-/* The typed form as JSON of the same schema, which config_read takes again (golden
- * tests). */
+/*
+ * The typed form as JSON of the same schema, which config_read takes again, and
+ * which prints the same (golden tests). It holds the ids of VMess users. 0 and
+ * *text, to be freed by config_print_free; or -ENOMEM.
+ */
 int config_print(const struct config *c, char **text);
+void config_print_free(char *text); /* wipes it; NULL is fine */
+
+/* The rules of a configuration, loaded; `files` is used while loading only. NULL and why.
+ */
+struct rules *
+config_rules(const struct config *c, struct rules_files *files, struct err *e);
 
 #endif

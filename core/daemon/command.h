@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef DAEMON_COMMAND_H
+#define DAEMON_COMMAND_H
+
+#include "base/err.h"
+#include "daemon/config.h"
+#include "daemon/data_files.h"
+
+#include <stddef.h>
+
+/*
+ * The words after `sluice`.  Each gets its own arguments with its name at
+ * argv[0], and returns the exit status: 0 success, 1 for what was found wrong,
+ * 2 for usage.
+ */
+int command_run(int argc, char **argv);
+int command_recover(int argc, char **argv);
+int command_connect(int argc, char **argv);
+int command_check(int argc, char **argv);
+int command_explain(int argc, char **argv);
+int command_geo(int argc, char **argv);
+int command_version(int argc, char **argv);
+int command_help(int argc, char **argv);
+
+enum { STATUS_OK = 0, STATUS_WRONG = 1, STATUS_USAGE = 2 };
+
+/* A configuration as the commands without a keeper have it: read, its warnings printed
+ * to standard error and counted, its rules loaded from the files of this machine. */
+struct command_setup {
+	struct config *config;
+	struct rules *rules;
+	struct data_files files;
+	unsigned warnings;
+	bool silent; /* set by the caller: no warnings are printed */
+};
+
+/* `path` "-" is standard input. 0, or -1 and why; then there is nothing to free. */
+int command_setup_load(struct command_setup *s, const char *path, struct err *e);
+void command_setup_fini(struct command_setup *s);
+
+#endif

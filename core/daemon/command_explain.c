@@ -1,0 +1,393 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/text.h"
+#include "daemon/command.h"
+#include "daemon/explain_names.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+static const char help[] =
+	"usage: sluice explain -c FILE HOST:PORT [--udp] [--source ADDR] [--name NAME]\n"
+	"                      [--protocol WORD] [--no-resolve] [--json]\n"
+	"\n"
+	"Says where a connection would go: which rule and outbound, which country, and for\n"
+	"each earlier rule why it did not match.  The same code decides in `sluice run`.\n"
+	"Nothing is asked of the network for an address; the addresses of a name are looked\n"
+	"up only if a rule needs them.\n"
+	"\n"
+	"  -c, --config FILE    the configuration; - for standard input\n"
+	"  -u, --udp            a datagram, in place of a TCP connection\n"
+	"  -s, --source ADDR    where it comes from: an address, or address:port\n"
+	"      --name NAME      the name by which an application found the address\n"
+	"      --protocol WORD  what its first bytes are: http, tls, bittorrent\n"
+	"      --no-resolve     look up no addresses\n"
+	"      --json           one object, for programs\n";
+
+enum { OPTION_NAME = 256, OPTION_PROTOCOL, OPTION_NO_RESOLVE, OPTION_JSON };
+
+static const struct option options[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "udp", no_argument, NULL, 'u' },
+	{ "source", required_argument, NULL, 's' },
+	{ "name", required_argument, NULL, OPTION_NAME },
+	{ "protocol", required_argument, NULL, OPTION_PROTOCOL },
+	{ "no-resolve", no_argument, NULL, OPTION_NO_RESOLVE },
+	{ "json", no_argument, NULL, OPTION_JSON },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+enum { REMARKS = 4 };
+
+struct explain {
+	const char *path;
+	const char *words; /* the target, as it was given */
+	struct facts facts;
+	char name[NAME_MAX_LEN + 1];
+	struct ip addrs[NAMES_ADDRS];
+	bool resolve, json;
+
+	struct command_setup setup;
+	struct verdict verdict;
+	char remark[REMARKS][320]; /* which facts were missing, and what was taken */
+	unsigned nremark;
+	unsigned nrule; /* printed so far */
+};
+
+static int
+usage(const char *why, const char *word)
+{
+	fprintf(stderr, "sluice: %s%s; see sluice explain --help\n", word, why);
+	return -1;
+}
+
+static int
+name_take(struct explain *x, const char *s, size_t len)
+{
+	if (!name_normal(x->name, sizeof(x->name), s, len))
+		return usage(" is not a name", s);
+	x->facts.name = x->name;
+	return 0;
+}
+
+/* HOST:PORT. */
+static int
+target_parse(struct explain *x, const char *s)
+{
+	const char *colon = strrchr(s, ':');
+	struct endpoint e;
+	uint64_t port;
+
+	x->words = s;
+	if (endpoint_parse(&e, s)) {
+		x->facts.ip = e.ip;
+		x->facts.port = e.port;
+		return 0;
+	}
+	if (!colon || !number_parse(&port, colon + 1, UINT16_MAX) || port == 0)
+		return usage(" is not HOST:PORT", s);
+	x->facts.port = (uint16_t)port;
+	return name_take(x, s, (size_t)(colon - s));
+}
+
+static int
+source_parse(struct explain *x, const char *s)
+{
+	struct endpoint *e = &x->facts.source;
+
+	if (endpoint_parse(e, s))
+		return 0;
+	e->port = 0;
+	if (ip_parse(&e->ip, s))
+		return 0;
+	return usage(" is not an address", s);
+}
+
+static int
+protocol_parse(struct explain *x, const char *s)
+{
+	static const char *const words[] = { "http", "tls", "bittorrent", "quic" };
+	static const enum protocol meant[] = { PROTOCOL_HTTP, PROTOCOL_TLS,
+		PROTOCOL_BITTORRENT, PROTOCOL_QUIC };
+	size_t i;
+
+	for (i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		if (strcmp(words[i], s) == 0) {
+			x->facts.protocol = meant[i];
+			x->facts.known |= FACT_BYTES;
+			return 0;
+		}
+	}
+	return usage(" is not a protocol", s);
+}
+
+/* 0, 1 when help was asked for, -1 after usage. */
+static int
+option_take(struct explain *x, int option)
+{
+	switch (option) {
+	case 'c':
+		x->path = optarg;
+		return 0;
+	case 'u':
+		x->facts.network = NETWORK_UDP;
+		return 0;
+	case 's':
+		return source_parse(x, optarg);
+	case OPTION_NAME:
+		return name_take(x, optarg, strlen(optarg));
+	case OPTION_PROTOCOL:
+		return protocol_parse(x, optarg);
+	case OPTION_NO_RESOLVE:
+		x->resolve = false;
+		return 0;
+	case OPTION_JSON:
+		x->json = true;
+		return 0;
+	case 'h':
+		return 1;
+	default:
+		return -1;
+	}
+}
+
+static void
+remark(struct explain *x, const char *text, const char *more)
+{
+	if (x->nremark < REMARKS)
+		snprintf(x->remark[x->nremark++], sizeof(x->remark[0]), "%s%s", text,
+			more);
+}
+
+static void
+addresses_get(struct explain *x)
+{
+	struct err e;
+	int n;
+
+	x->facts.known |= FACT_ADDRESSES;
+	if (!x->resolve) {
+		remark(x,
+			"a rule asks for the addresses of the name, which were not "
+			"looked up (--no-resolve)",
+			"");
+		return;
+	}
+	n = explain_resolve(x->setup.config, x->name, x->addrs, NAMES_ADDRS, &e);
+	if (n < 0) {
+		remark(x, "the addresses of the name could not be found: ", e.text);
+		return;
+	}
+	x->facts.addrs = x->addrs;
+	x->facts.naddrs = (size_t)n;
+	remark(x, "the addresses of the name were looked up on this machine", "");
+}
+
+/* Gets one fact, as a flow would, or says what is taken in its place. */
+static void
+fact_get(struct explain *x, unsigned missing)
+{
+	if (missing & FACT_NAME) {
+		x->facts.known |= FACT_NAME;
+		remark(x,
+			"a rule asks for the name of the address; none is taken "
+			"(--name gives one)",
+			"");
+	} else if (missing & FACT_ADDRESSES) {
+		addresses_get(x);
+	} else {
+		x->facts.known |= FACT_BYTES;
+		remark(x,
+			"a rule asks for the protocol by the first bytes; none is taken "
+			"(--protocol gives one)",
+			"");
+	}
+}
+
+static void
+decide(struct explain *x)
+{
+	x->facts.inbound_tag = x->setup.config->tun_tag[0] ? x->setup.config->tun_tag
+							   : NULL;
+	if (x->facts.name)
+		x->facts.known |= FACT_NAME;
+	if (x->facts.ip.family)
+		x->facts.known |= FACT_ADDRESSES;
+	for (;;) {
+		rules_decide(x->setup.rules, &x->facts, &x->verdict);
+		if (!(x->verdict.missing & ~x->facts.known))
+			return;
+		fact_get(x, x->verdict.missing & ~x->facts.known);
+	}
+}
+
+static const struct outbound_spec *
+outbound_of(const struct explain *x)
+{
+	const struct config *c = x->setup.config;
+	size_t i;
+
+	for (i = 0; x->verdict.outbound && i < c->noutbound; i++)
+		if (strcmp(c->outbound[i].tag, x->verdict.outbound) == 0)
+			return &c->outbound[i];
+	return &c->outbound[0];
+}
+
+static const char *
+kind_word(const struct outbound_spec *o)
+{
+	switch (o->kind) {
+	case OUTBOUND_FREEDOM:
+		return "freedom";
+	case OUTBOUND_BLACKHOLE:
+		return "blackhole";
+	case OUTBOUND_VMESS:
+		return "vmess";
+	}
+	return "?";
+}
+
+/* The address whose country is told: the flow's, or the first of the name's. */
+static const char *
+country_of(const struct explain *x, char cc[static 3])
+{
+	const struct ip *ip = x->facts.ip.family ? &x->facts.ip
+		: x->facts.naddrs                ? &x->facts.addrs[0]
+						 : NULL;
+
+	cc[0] = '\0';
+	if (ip)
+		rules_country(x->setup.rules, ip, cc);
+	return cc;
+}
+
+static void
+rule_say(void *arg, int rule, bool matched, const char *why)
+{
+	const struct explain *x = arg;
+	const struct rule_spec *spec = &x->setup.config->rule[rule];
+	const char *tag = spec->rule_tag ? spec->rule_tag : "";
+
+	printf("  %s rules[%d]%s%s: %s\n", matched ? "->" : "  ", rule, tag[0] ? " " : "",
+		tag, why);
+}
+
+static void
+text_print(struct explain *x)
+{
+	const struct outbound_spec *out = outbound_of(x);
+	char cc[3];
+	unsigned i;
+
+	printf("%s %s\n", x->words, x->facts.network == NETWORK_UDP ? "udp" : "tcp");
+	for (i = 0; i < x->nremark; i++)
+		printf("  note: %s\n", x->remark[i]);
+	rules_explain(x->setup.rules, &x->facts, &x->verdict, rule_say, x);
+	if (x->verdict.rule < 0)
+		puts("  no rule matches: the first outbound");
+	printf("outbound: %s (%s)\n", out->tag[0] ? out->tag : "the first",
+		kind_word(out));
+	if (country_of(x, cc)[0])
+		printf("country: %s\n", cc);
+}
+
+static void
+json_string(const char *s)
+{
+	putchar('"');
+	for (; *s; s++) {
+		if (*s == '"' || *s == '\\')
+			printf("\\%c", *s);
+		else if ((unsigned char)*s < 0x20)
+			printf("\\u%04x", (unsigned char)*s);
+		else
+			putchar(*s);
+	}
+	putchar('"');
+}
+
+static void
+json_field(const char *key, const char *s)
+{
+	printf(",\"%s\":", key);
+	json_string(s);
+}
+
+static void
+rule_json(void *arg, int rule, bool matched, const char *why)
+{
+	struct explain *x = arg;
+	const struct rule_spec *spec = &x->setup.config->rule[rule];
+
+	printf("%s{\"rule\":%d", x->nrule++ ? "," : "", rule);
+	json_field("ruleTag", spec->rule_tag ? spec->rule_tag : "");
+	printf(",\"matched\":%s", matched ? "true" : "false");
+	json_field("why", why);
+	putchar('}');
+}
+
+static void
+json_print(struct explain *x)
+{
+	const struct outbound_spec *out = outbound_of(x);
+	char cc[3];
+	unsigned i;
+
+	printf("{\"target\":");
+	json_string(x->words);
+	json_field("network", x->facts.network == NETWORK_UDP ? "udp" : "tcp");
+	printf(",\"rules\":[");
+	rules_explain(x->setup.rules, &x->facts, &x->verdict, rule_json, x);
+	printf("],\"rule\":%d", x->verdict.rule);
+	json_field("outboundTag", out->tag);
+	json_field("outbound", kind_word(out));
+	json_field("country", country_of(x, cc));
+	printf(",\"notes\":[");
+	for (i = 0; i < x->nremark; i++) {
+		fputs(i ? "," : "", stdout);
+		json_string(x->remark[i]);
+	}
+	puts("]}");
+}
+
+static int
+explain(struct explain *x)
+{
+	struct err e;
+
+	x->setup.silent = true;
+	if (command_setup_load(&x->setup, x->path, &e) < 0) {
+		fprintf(stderr, "%s\n", e.text);
+		return STATUS_WRONG;
+	}
+	decide(x);
+	if (x->json)
+		json_print(x);
+	else
+		text_print(x);
+	command_setup_fini(&x->setup);
+	return STATUS_OK;
+}
+
+int
+command_explain(int argc, char **argv)
+{
+	struct explain x = { .resolve = true };
+	int option, r;
+
+	while ((option = getopt_long(argc, argv, "c:us:h", options, NULL)) != -1) {
+		r = option_take(&x, option);
+		if (r > 0)
+			fputs(help, stdout);
+		if (r != 0)
+			return r > 0 ? STATUS_OK : STATUS_USAGE;
+	}
+	if (!x.path || optind + 1 != argc) {
+		usage("explain takes -c FILE and HOST:PORT", "");
+		return STATUS_USAGE;
+	}
+	if (target_parse(&x, argv[optind]) < 0)
+		return STATUS_USAGE;
+	return explain(&x);
+}

@@ -1,0 +1,377 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/config.h"
+
+#include "base/text.h"
+#include "daemon/config_json.h"
+#include "daemon/config_text.h"
+
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+
+/* The top of the file, and its small parts: log, policy, sluice. */
+
+enum {
+	/* What v2ray's and Xray's code takes, whatever their pages say. */
+	HANDSHAKE_SECONDS = 60,
+	IDLE_SECONDS = 300,
+	SECONDS_MAX = 365 * 24 * 3600,
+};
+
+static const char no_counterpart[] = "has no counterpart here, and no effect";
+
+static const struct key top_keys[] = {
+	{ "log", KEY_READ },
+	{ "dns", KEY_READ },
+	{ "routing", KEY_READ },
+	{ "policy", KEY_READ },
+	{ "inbounds", KEY_READ },
+	{ "outbounds", KEY_READ },
+	{ "sluice", KEY_READ },
+	{ "inbound", KEY_READ },
+	{ "inboundDetour", KEY_READ },
+	{ "outbound", KEY_READ },
+	{ "outboundDetour", KEY_READ },
+	{ "transport", KEY_READ },
+	{ "stats", KEY_READ },
+	{ "api", KEY_IDLE, "there is no such interface here; without effect" },
+	{ "metrics", KEY_IDLE, no_counterpart },
+	{ "observatory", KEY_IDLE, "only balancers need it, and there are none yet" },
+	{ "burstObservatory", KEY_IDLE,
+		"only balancers need it, and there are none yet" },
+	{ "fakedns", KEY_IDLE, "false addresses are not handed out yet; without effect" },
+	{ "reverse", KEY_REFUSED, "the reverse proxy is not supported" },
+	{ "version", KEY_SILENT },
+	{ "remarks", KEY_SILENT },
+	{ NULL },
+};
+
+/* A warning of its own: the object is nearly always empty, and still means counters. */
+static void
+stats_read(const struct node *root)
+{
+	struct node stats = node_get(root, "stats");
+
+	if (stats.json)
+		node_warn(&stats, "%s", no_counterpart);
+}
+
+/* Defaults of transports for the whole file (v2ray before 5). */
+static int
+transport_read(const struct node *root)
+{
+	static const struct key keys[] = {
+		{ "tcpSettings", KEY_READ },
+		{ "kcpSettings", KEY_SILENT },
+		{ "wsSettings", KEY_SILENT },
+		{ "httpSettings", KEY_SILENT },
+		{ "dsSettings", KEY_SILENT },
+		{ "quicSettings", KEY_SILENT },
+		{ "grpcSettings", KEY_SILENT },
+		{ "gunSettings", KEY_SILENT },
+		{ NULL },
+	};
+	struct node t = node_get(root, "transport");
+	struct node tcp = node_get(&t, "tcpSettings");
+	struct node header = node_get(&tcp, "header");
+	struct node type = node_get(&header, "type");
+	const char *s = "none";
+
+	if (node_keys(&t, keys) == -1 || node_text(&type, &s) == -1)
+		return -1;
+	if (strcmp(s, "none") != 0 && s[0])
+		return node_refuse(
+			&type, "the header %s is not supported", shown(s).text);
+	return 0;
+}
+
+/* v2ray 5 says { "type": "Console", "level": "Info" } where others have a file's name. */
+static int
+log_target_read(const struct node *n, const struct node **level)
+{
+	static const struct key keys[] = {
+		{ "type", KEY_READ },
+		{ "path", KEY_SILENT },
+		{ "level", KEY_READ },
+		{ NULL },
+	};
+	const char *s = "";
+	struct node v;
+
+	if (node_is_object(n)) {
+		v = node_get(n, "level");
+		if (level && v.json)
+			*level = node_keep(&v);
+		v = node_get(n, "type");
+		if (node_keys(n, keys) == -1 || node_text(&v, &s) == -1)
+			return -1;
+		if (strcasecmp(s, "File") != 0)
+			return 0;
+	} else if (node_text(n, &s) == -1) {
+		return -1;
+	}
+	if (s[0] && strcasecmp(s, "none") != 0)
+		node_warn(n, "log files are not written; the log goes to standard error");
+	return 0;
+}
+
+static int
+log_level_read(const struct node *n, enum log_level *out)
+{
+	static const char *const words[] = { "debug", "info", "warning", "error", "none",
+		NULL };
+	static const enum log_level levels[] = { LOG_DEBUG, LOG_INFO, LOG_WARNING,
+		LOG_ERROR, LOG_NONE };
+	const char *s, *near;
+	int i = 2;
+
+	if (node_word(n, words, &i, &s) == -1)
+		return -1;
+	if (i < 0 && s[0]) {
+		near = text_nearest(s, words);
+		node_warn(n, "%s is not a level; warning is taken%s%s%s", shown(s).text,
+			near ? " (did you mean " : "", near ? near : "",
+			near ? "?)" : "");
+	}
+	*out = levels[i < 0 ? 2 : i];
+	return 0;
+}
+
+static int
+log_read(const struct node *root)
+{
+	static const struct key keys[] = {
+		{ "loglevel", KEY_READ },
+		{ "access", KEY_READ },
+		{ "error", KEY_READ },
+		{ "dnsLog", KEY_IDLE, "queries are not logged" },
+		{ "maskAddress", KEY_IDLE, "addresses are logged as they are" },
+		{ NULL },
+	};
+	struct node log = node_get(root, "log");
+	struct node level = node_get(&log, "loglevel");
+	struct node access = node_get(&log, "access");
+	struct node error = node_get(&log, "error");
+	const struct node *v5 = &level;
+
+	if (node_keys(&log, keys) == -1 || log_target_read(&access, NULL) == -1 ||
+		log_target_read(&error, &v5) == -1)
+		return -1;
+	return log_level_read(level.json ? &level : v5, &root->reader->config->log_level);
+}
+
+static int
+seconds_read(const struct node *level, const char *key, unsigned *out)
+{
+	struct node n = node_get(level, key);
+	uint64_t v = *out;
+
+	if (node_number(&n, "a number of seconds", 0, SECONDS_MAX, &v) == -1)
+		return -1;
+	*out = (unsigned)v;
+	return 0;
+}
+
+static int
+level_read(const struct node *n, void *arg)
+{
+	static const struct key keys[] = {
+		{ "handshake", KEY_READ },
+		{ "connIdle", KEY_READ },
+		{ "uplinkOnly", KEY_READ },
+		{ "downlinkOnly", KEY_READ },
+		{ "statsUserUplink", KEY_IDLE, no_counterpart },
+		{ "statsUserDownlink", KEY_IDLE, no_counterpart },
+		{ "statsUserOnline", KEY_IDLE, no_counterpart },
+		{ "bufferSize", KEY_IDLE,
+			"buffers are bounded by sluice itself; without effect" },
+		{ NULL },
+	};
+	struct flow_policy *p = &n->reader->config->policy;
+	struct node idle = node_get(n, "connIdle");
+
+	if (node_keys(n, keys) == -1)
+		return -1;
+	/* Everything that comes out of the TUN has one level. */
+	if (strcmp(n->key, arg) != 0)
+		return 0;
+	p->conn_idle_set = idle.json != NULL;
+	if (seconds_read(n, "handshake", &p->handshake) == -1 ||
+		seconds_read(n, "connIdle", &p->conn_idle) == -1 ||
+		seconds_read(n, "uplinkOnly", &p->uplink_only) == -1)
+		return -1;
+	return seconds_read(n, "downlinkOnly", &p->downlink_only);
+}
+
+/* The policy level of the tun inbound; "0" is everybody's without a word. */
+static int
+user_level_read(const struct node *root, char *buf, size_t cap)
+{
+	struct node inbounds = node_get(root, "inbounds");
+	uint64_t level = 0;
+	size_t i;
+
+	for (i = 0; i < node_count(&inbounds); i++) {
+		struct node in = node_at(&inbounds, i);
+		struct node protocol = node_get(&in, "protocol");
+		struct node settings = node_get(&in, "settings");
+		struct node n = node_get(&settings, "userLevel");
+		static const char *const tun[] = { "tun", NULL };
+		int found = -1;
+
+		if (node_word(&protocol, tun, &found, NULL) == -1 ||
+			(found == 0 &&
+				node_number(&n, "a level", 0, UINT32_MAX, &level) == -1))
+			return -1;
+	}
+	snprintf(buf, cap, "%llu", (unsigned long long)level);
+	return 0;
+}
+
+static int
+policy_read(const struct node *root)
+{
+	static const struct key keys[] = {
+		{ "levels", KEY_READ },
+		{ "system", KEY_IDLE, no_counterpart },
+		{ NULL },
+	};
+	struct node policy = node_get(root, "policy");
+	struct node levels = node_get(&policy, "levels");
+	char level[24];
+
+	root->reader->config->policy.handshake = HANDSHAKE_SECONDS;
+	root->reader->config->policy.conn_idle = IDLE_SECONDS;
+	if (node_keys(&policy, keys) == -1 ||
+		user_level_read(root, level, sizeof(level)) == -1)
+		return -1;
+	if (levels.json && !node_is_object(&levels) && !node_is_empty(&levels))
+		return node_fail(&levels, "is not an object of levels");
+	return node_each(&levels, level_read, level);
+}
+
+static int
+own_read(const struct node *root)
+{
+	/* A misspelt key here could be a protection that is not there: an error. */
+	static const struct key keys[] = {
+		{ "geoip", KEY_READ },
+		{ NULL },
+	};
+	struct node own = node_get(root, "sluice");
+	struct node geoip = node_get(&own, "geoip");
+	const char *s = NULL;
+
+	if (node_keys_strict(&own, keys) == -1 || node_text(&geoip, &s) == -1)
+		return -1;
+	root->reader->config->geoip_file = s && s[0] ? s : NULL;
+	return 0;
+}
+
+static int
+document_read(const struct node *root)
+{
+	if (node_keys(root, top_keys) == -1 || log_read(root) == -1 ||
+		policy_read(root) == -1 || transport_read(root) == -1)
+		return -1;
+	stats_read(root);
+	/* Rules are checked against the tags of both; what the rules reach decides
+	 * which outbounds must be understood. */
+	if (config_read_inbounds(root) == -1 || config_find_outbounds(root) == -1 ||
+		config_read_routing(root) == -1 || config_read_outbounds(root) == -1)
+		return -1;
+	if (config_read_dns(root) == -1)
+		return -1;
+	return own_read(root);
+}
+
+/* Strict JSON by now. NULL and why. */
+static struct json_object *
+text_parse(const char *file, const char *text, size_t len, struct err *e)
+{
+	struct json_tokener *t = json_tokener_new_ex(CONFIG_DEPTH_MAX + 2);
+	struct json_object *json;
+	struct config_spot s;
+	enum json_tokener_error why;
+	size_t end;
+
+	if (!t) {
+		err_set(e, "%s: no memory", file);
+		return NULL;
+	}
+	json_tokener_set_flags(t, JSON_TOKENER_STRICT);
+	json = json_tokener_parse_ex(t, text, (int)len);
+	why = json_tokener_get_error(t);
+	end = json_tokener_get_parse_end(t);
+	json_tokener_free(t);
+	if (why == json_tokener_success && json)
+		return json;
+	s = config_text_spot(text, end);
+	if (why == json_tokener_continue || end >= len)
+		err_set(e, "%s:%u:%u: broken JSON: the text ends too early", file, s.line,
+			s.column);
+	else
+		err_set(e, "%s:%u:%u: broken JSON at \"%.12s\": %s", file, s.line,
+			s.column, shown(text + end).text, json_tokener_error_desc(why));
+	json_object_put(json);
+	return NULL;
+}
+
+static struct json_object *
+json_read(struct config_reader *r, const char *text, size_t len)
+{
+	char *copy = config_memory_text(r->memory, text, len);
+	struct config_spot second;
+	char line[512];
+
+	if (config_text_clean(r->file, copy, &len, &second, r->err) == -1)
+		return NULL;
+	if (second.line && r->say) {
+		snprintf(line, sizeof(line),
+			"%s:%u:%u: a second document begins here; only the first is read",
+			r->file, second.line, second.column);
+		r->say->warn(r->say, line);
+	}
+	return text_parse(r->file, copy, len, r->err);
+}
+
+struct config *
+config_read(const char *file, const char *text, size_t len, struct config_say *say,
+	struct err *e)
+{
+	struct config_memory *m = config_memory_new();
+	struct config_reader r = { .memory = m, .say = say, .err = e };
+	struct node root = { .reader = &r };
+	int result;
+
+	r.config = config_memory_take(m, 1, sizeof(*r.config));
+	r.config->memory = m;
+	r.config->file = r.file = config_memory_text(m, file, strlen(file));
+	root.json = len > CONFIG_TEXT_MAX ? NULL : json_read(&r, text, len);
+	if (len > CONFIG_TEXT_MAX)
+		err_set(e, "%s: larger than 16 MB", file);
+	result = root.json ? document_read(&root) : -1;
+	json_object_put(root.json);
+	if (result == -1) {
+		config_memory_free(m);
+		return NULL;
+	}
+	return r.config;
+}
+
+void
+config_free(struct config *c)
+{
+	if (c)
+		config_memory_free(c->memory);
+}
+
+struct rules *
+config_rules(const struct config *c, struct rules_files *files, struct err *e)
+{
+	struct rules_spec spec = {
+		.rule = c->rule, .n = c->nrule, .strategy = c->strategy, .files = files
+	};
+
+	return rules_load(&spec, e);
+}

@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/bytes.h"
+#include "daemon/config.h"
+
+#include <errno.h>
+#include <json-c/json.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * The typed form as JSON.  Everything that config_read settles is written out,
+ * an implied TUN too, so that what is printed says all that holds.
+ */
+
+static void
+put(struct json_object *o, const char *key, struct json_object *v)
+{
+	json_object_object_add(o, key, v);
+}
+
+static void
+put_text(struct json_object *o, const char *key, const char *s)
+{
+	if (s && s[0])
+		put(o, key, json_object_new_string(s));
+}
+
+static void
+put_number(struct json_object *o, const char *key, unsigned n)
+{
+	put(o, key, json_object_new_int64(n));
+}
+
+static void
+add_text(struct json_object *list, const char *s)
+{
+	json_object_array_add(list, json_object_new_string(s));
+}
+
+static void
+put_texts(struct json_object *o, const char *key, const char *const *list)
+{
+	struct json_object *a;
+
+	if (!list)
+		return;
+	a = json_object_new_array();
+	for (; *list; list++)
+		add_text(a, *list);
+	put(o, key, a);
+}
+
+static struct json_object *
+log_print(const struct config *c)
+{
+	static const char *const names[] = { [LOG_NONE] = "none",
+		[LOG_ERROR] = "error",
+		[LOG_WARNING] = "warning",
+		[LOG_INFO] = "info",
+		[LOG_DEBUG] = "debug" };
+	struct json_object *o = json_object_new_object();
+
+	put_text(o, "loglevel", names[c->log_level]);
+	return o;
+}
+
+static struct json_object *
+host_print(const struct names_host *h)
+{
+	struct json_object *a;
+	char text[IP_TEXT];
+	size_t i;
+
+	if (h->alias)
+		return json_object_new_string(h->alias);
+	a = json_object_new_array();
+	for (i = 0; i < h->n; i++)
+		add_text(a, ip_format(&h->ip[i], text));
+	return a;
+}
+
+static struct json_object *
+dns_print(const struct config *c)
+{
+	struct json_object *o = json_object_new_object();
+	struct json_object *servers = json_object_new_array();
+	struct json_object *hosts = json_object_new_object();
+	char text[ENDPOINT_TEXT];
+	size_t i;
+
+	for (i = 0; i < c->ndns_server; i++)
+		add_text(servers,
+			c->dns_server[i].kind == DNS_SERVER_LOCALHOST
+				? "localhost"
+				: endpoint_format(&c->dns_server[i].at, text));
+	for (i = 0; i < c->nhost; i++)
+		put(hosts, c->host[i].name, host_print(&c->host[i]));
+	put(o, "servers", servers);
+	put(o, "hosts", hosts);
+	return o;
+}
+
+static struct json_object *
+rule_print(const struct rule_spec *r)
+{
+	struct json_object *o = json_object_new_object();
+
+	put_text(o, "ruleTag", r->rule_tag);
+	put_texts(o, "inboundTag", r->inbound_tag);
+	put_texts(o, "domain", r->domain);
+	put_texts(o, "ip", r->ip);
+	put_text(o, "port", r->port);
+	put_texts(o, "source", r->source);
+	put_text(o, "sourcePort", r->source_port);
+	if (r->networks)
+		put_text(o, "network",
+			r->networks == 1u << NETWORK_TCP           ? "tcp"
+				: r->networks == 1u << NETWORK_UDP ? "udp"
+								   : "tcp,udp");
+	put_texts(o, "protocol", r->protocol);
+	put_text(o, "outboundTag", r->outbound);
+	return o;
+}
+
+static struct json_object *
+routing_print(const struct config *c)
+{
+	static const char *const names[] = { [RESOLVE_AS_IS] = "AsIs",
+		[RESOLVE_IF_NON_MATCH] = "IPIfNonMatch",
+		[RESOLVE_ON_DEMAND] = "IPOnDemand" };
+	struct json_object *o = json_object_new_object();
+	struct json_object *rules = json_object_new_array();
+	size_t i;
+
+	put_text(o, "domainStrategy", names[c->strategy]);
+	for (i = 0; i < c->nrule; i++)
+		json_object_array_add(rules, rule_print(&c->rule[i]));
+	put(o, "rules", rules);
+	return o;
+}
+
+static struct json_object *
+policy_print(const struct config *c)
+{
+	struct json_object *o = json_object_new_object();
+	struct json_object *levels = json_object_new_object();
+	struct json_object *level = json_object_new_object();
+
+	put_number(level, "handshake", c->policy.handshake);
+	if (c->policy.conn_idle_set)
+		put_number(level, "connIdle", c->policy.conn_idle);
+	put_number(level, "uplinkOnly", c->policy.uplink_only);
+	put_number(level, "downlinkOnly", c->policy.downlink_only);
+	put(levels, "0", level);
+	put(o, "levels", levels);
+	return o;
+}
+
+static struct json_object *
+sniffing_print(const struct sniffing *s)
+{
+	struct json_object *o = json_object_new_object();
+	struct json_object *over = json_object_new_array();
+
+	if (s->override & SNIFF_HTTP)
+		add_text(over, "http");
+	if (s->override & SNIFF_TLS)
+		add_text(over, "tls");
+	put(o, "enabled", json_object_new_boolean(s->override != 0));
+	put(o, "destOverride", over);
+	put(o, "routeOnly", json_object_new_boolean(s->route_only));
+	put_texts(o, "domainsExcluded", s->exclude);
+	return o;
+}
+
+static struct json_object *
+tun_settings_print(const struct config *c)
+{
+	struct json_object *o = json_object_new_object();
+	struct json_object *gateway = json_object_new_array();
+	struct json_object *dns = json_object_new_array();
+	struct json_object *routes = json_object_new_array();
+	char text[CIDR_TEXT];
+	int i;
+
+	for (i = 0; i < c->tun.naddrs; i++)
+		add_text(gateway, cidr_format(&c->tun.addrs[i], text));
+	for (i = 0; i < 2; i++)
+		if (c->tun_dns[i].family)
+			add_text(dns, ip_format(&c->tun_dns[i], text));
+	if (c->route_v4)
+		add_text(routes, "0.0.0.0/0");
+	if (c->route_v6)
+		add_text(routes, "::/0");
+	put_text(o, "name", c->tun.name);
+	put_number(o, "mtu", (unsigned)c->tun.mtu);
+	put(o, "gateway", gateway);
+	put(o, "dns", dns);
+	put(o, "autoSystemRoutingTable", routes);
+	put_text(o, "autoOutboundsInterface", c->auto_interface);
+	return o;
+}
+
+static struct json_object *
+tun_print(const struct config *c)
+{
+	struct json_object *o = json_object_new_object();
+
+	put_text(o, "tag", c->tun_tag);
+	put_text(o, "protocol", "tun");
+	put(o, "settings", tun_settings_print(c));
+	put(o, "sniffing", sniffing_print(&c->sniffing));
+	return o;
+}
+
+static struct json_object *
+vmess_print(const struct vmess_spec *v)
+{
+	static const char *const names[] = { [VMESS_AES128_GCM] = "aes-128-gcm",
+		[VMESS_CHACHA20_POLY1305] = "chacha20-poly1305",
+		[VMESS_NONE] = "none" };
+	struct json_object *o = json_object_new_object();
+	char id[40];
+	int i, n = 0;
+
+	for (i = 0; i < 16; i++)
+		n += snprintf(id + n, sizeof(id) - (size_t)n, "%s%02x",
+			i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", v->id[i]);
+	put_text(o, "address", v->address);
+	put_number(o, "port", v->port);
+	put_text(o, "id", id);
+	put_text(o, "security", names[v->security]);
+	bytes_wipe(id, sizeof(id));
+	return o;
+}
+
+static struct json_object *
+freedom_print(const struct freedom_spec *f)
+{
+	static const char *const names[] = { [DOMAIN_AS_IS] = "AsIs",
+		[DOMAIN_USE_IP] = "UseIP",
+		[DOMAIN_USE_IP4] = "UseIPv4",
+		[DOMAIN_USE_IP6] = "UseIPv6" };
+	struct json_object *o = json_object_new_object();
+	char text[NAME_MAX_LEN + 16];
+	bool v6;
+
+	put_text(o, "domainStrategy", names[f->strategy]);
+	if (!f->redirect_address)
+		return o;
+	v6 = strchr(f->redirect_address, ':') != NULL;
+	snprintf(text, sizeof(text), "%s%s%s:%u", v6 ? "[" : "", f->redirect_address,
+		v6 ? "]" : "", f->redirect_port);
+	put_text(o, "redirect", text);
+	return o;
+}
+
+static struct json_object *
+blackhole_print(const struct blackhole_spec *b)
+{
+	struct json_object *o = json_object_new_object();
+	struct json_object *response = json_object_new_object();
+
+	put_text(response, "type", b->http ? "http" : "none");
+	put(o, "response", response);
+	return o;
+}
+
+static struct json_object *
+settings_print(const struct outbound_spec *s)
+{
+	switch (s->kind) {
+	case OUTBOUND_FREEDOM:
+		return freedom_print(&s->u.freedom);
+	case OUTBOUND_BLACKHOLE:
+		return blackhole_print(&s->u.blackhole);
+	case OUTBOUND_VMESS:
+		return vmess_print(&s->u.vmess);
+	}
+	return NULL;
+}
+
+static struct json_object *
+outbound_print(const struct outbound_spec *s)
+{
+	static const char *const names[] = { [OUTBOUND_FREEDOM] = "freedom",
+		[OUTBOUND_BLACKHOLE] = "blackhole",
+		[OUTBOUND_VMESS] = "vmess" };
+	struct json_object *o = json_object_new_object(), *stream, *sockopt;
+	char text[IP_TEXT];
+
+	put_text(o, "tag", s->tag);
+	put_text(o, "protocol", names[s->kind]);
+	if (s->sock.source.family)
+		put_text(o, "sendThrough", ip_format(&s->sock.source, text));
+	put(o, "settings", settings_print(s));
+	if (s->sock.interface[0]) {
+		stream = json_object_new_object();
+		sockopt = json_object_new_object();
+		put_text(sockopt, "interface", s->sock.interface);
+		put(stream, "sockopt", sockopt);
+		put(o, "streamSettings", stream);
+	}
+	return o;
+}
+
+static struct json_object *
+document_print(const struct config *c)
+{
+	struct json_object *o = json_object_new_object();
+	struct json_object *inbounds = json_object_new_array();
+	struct json_object *outbounds = json_object_new_array();
+	struct json_object *own = json_object_new_object();
+	size_t i;
+
+	json_object_array_add(inbounds, tun_print(c));
+	for (i = 0; i < c->noutbound; i++)
+		json_object_array_add(outbounds, outbound_print(&c->outbound[i]));
+	put_text(own, "geoip", c->geoip_file);
+	put(o, "log", log_print(c));
+	put(o, "dns", dns_print(c));
+	put(o, "routing", routing_print(c));
+	put(o, "policy", policy_print(c));
+	put(o, "inbounds", inbounds);
+	put(o, "outbounds", outbounds);
+	put(o, "sluice", own);
+	return o;
+}
+
+int
+config_print(const struct config *c, char **text)
+{
+	struct json_object *o = document_print(c);
+	const char *s = json_object_to_json_string_ext(o,
+		JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_PRETTY_TAB |
+			JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
+	size_t len = s ? strlen(s) : 0;
+
+	*text = s ? malloc(len + 2) : NULL;
+	if (*text) {
+		memcpy(*text, s, len);
+		memcpy(*text + len, "\n", 2);
+	}
+	json_object_put(o);
+	return *text ? 0 : -ENOMEM;
+}
+
+void
+config_print_free(char *text)
+{
+	if (text)
+		bytes_wipe(text, strlen(text));
+	free(text);
+}

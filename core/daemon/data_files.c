@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/data_files.h"
+
+#include "base/list.h"
+
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static const char country_file[] = "country.mmdb";
+
+static const char *const asset_variables[] = { "XRAY_LOCATION_ASSET",
+	"V2RAY_LOCATION_ASSET", NULL };
+
+static const char *const system_dirs[] = { "/var/lib/sluice", "/usr/local/share/sluice",
+	"/usr/share/sluice", "/usr/local/share/xray", "/usr/share/xray",
+	"/usr/local/share/v2ray", "/usr/share/v2ray", NULL };
+
+static bool
+try(const char *dir, const char *name, char *path, size_t cap)
+{
+	int n;
+
+	if (!dir || !dir[0])
+		return false;
+	n = snprintf(path, cap, "%s/%s", dir, name);
+	return n > 0 && (size_t)n < cap && access(path, R_OK) == 0;
+}
+
+static bool
+found(const struct data_files *d, const char *name, char *path, size_t cap)
+{
+	size_t i;
+
+	if (name[0] == '/')
+		return (size_t)snprintf(path, cap, "%s", name) < cap &&
+			access(path, R_OK) == 0;
+	if (try(d->dir, name, path, cap))
+		return true;
+	for (i = 0; asset_variables[i]; i++)
+		if (try(getenv(asset_variables[i]), name, path, cap))
+			return true;
+	for (i = 0; system_dirs[i]; i++)
+		if (try(system_dirs[i], name, path, cap))
+			return true;
+	return false;
+}
+
+static int
+find(struct rules_files *files, const char *name, char *path, size_t cap, struct err *e)
+{
+	const struct data_files *d = container_of(files, struct data_files, files);
+	bool country = strcmp(name, "geoip") == 0;
+
+	if (country)
+		name = d->geoip ? d->geoip : country_file;
+	if (found(d, name, path, cap))
+		return 0;
+	if (country && d->geoip)
+		return err_set(
+			e, "the country database %s (sluice.geoip) cannot be read", name);
+	if (country)
+		return err_set(e,
+			"there is no country database: %s is neither beside the "
+			"configuration nor in /var/lib/sluice or /usr/share/sluice; "
+			"tools/geodata fetches one, or sluice.geoip names one",
+			name);
+	return err_set(e,
+		"%s is neither beside the configuration nor in $XRAY_LOCATION_ASSET, "
+		"/var/lib/sluice, /usr/share/sluice, /usr/share/xray or /usr/share/v2ray",
+		name);
+}
+
+void
+data_files_init(struct data_files *d, const char *config_path, const char *geoip)
+{
+	const char *slash = config_path ? strrchr(config_path, '/') : NULL;
+	size_t len = slash ? (size_t)(slash - config_path) : 0;
+
+	d->files.open = find;
+	d->geoip = geoip;
+	if (slash == config_path && slash)
+		snprintf(d->dir, sizeof(d->dir), "/");
+	else if (slash && len < sizeof(d->dir))
+		snprintf(d->dir, sizeof(d->dir), "%.*s", (int)len, config_path);
+	else
+		snprintf(d->dir, sizeof(d->dir), ".");
+}
