@@ -6,6 +6,7 @@
 #include <assert.h>
 #include <bearssl.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <string.h>
 
 /*
@@ -30,36 +31,52 @@ gcm_of(const struct aead *a)
 	return (const struct gcm *)(const void *)a->u.align;
 }
 
-static const br_block_ctr_class *
-ctr_class(void)
-{
-	const br_block_ctr_class *best = br_aes_x86ni_ctr_get_vtable();
+/*
+ * What this processor does best.  The library asks it by CPUID at every call,
+ * which costs 7 us and more in a virtual machine, several times a connection;
+ * so it is asked once.  This is written once and never changed.
+ */
+static struct {
+	const br_block_ctr_class *ctr; /* NULL: not asked yet */
+	const br_block_cbcenc_class *cbcenc;
+	const br_block_cbcdec_class *cbcdec;
+	br_ghash ghash;
+	bool in_hardware; /* both AES and GHASH */
+} best;
 
-	return best ? best : &br_aes_ct64_ctr_vtable;
+static void
+best_find(void)
+{
+	const br_block_ctr_class *ctr;
+	br_ghash ghash;
+
+	if (best.ctr)
+		return;
+	ctr = br_aes_x86ni_ctr_get_vtable();
+	ghash = br_ghash_pclmul_get();
+	best.ctr = ctr ? ctr : &br_aes_ct64_ctr_vtable;
+	best.cbcenc = ctr ? br_aes_x86ni_cbcenc_get_vtable() : &br_aes_ct64_cbcenc_vtable;
+	best.cbcdec = ctr ? br_aes_x86ni_cbcdec_get_vtable() : &br_aes_ct64_cbcdec_vtable;
+	best.ghash = ghash ? ghash : br_ghash_ctmul64;
+	best.in_hardware = ctr && ghash;
 }
 
-static br_ghash
-ghash_best(void)
-{
-	br_ghash best = br_ghash_pclmul_get();
-
-	return best ? best : br_ghash_ctmul64;
-}
+/* These two are known when the library is built, and asking costs nothing. */
 
 static br_chacha20_run
 chacha20_best(void)
 {
-	br_chacha20_run best = br_chacha20_sse2_get();
+	br_chacha20_run run = br_chacha20_sse2_get();
 
-	return best ? best : br_chacha20_ct_run;
+	return run ? run : br_chacha20_ct_run;
 }
 
 static br_poly1305_run
 poly1305_best(void)
 {
-	br_poly1305_run best = br_poly1305_ctmulq_get();
+	br_poly1305_run run = br_poly1305_ctmulq_get();
 
-	return best ? best : br_poly1305_ctmul_run;
+	return run ? run : br_poly1305_ctmul_run;
 }
 
 static void
@@ -67,8 +84,9 @@ gcm_init(struct gcm *g, const uint8_t key[static 16])
 {
 	static const uint8_t zero[12];
 
-	ctr_class()->init(&g->ctr.vtable, key, 16);
-	g->ghash = ghash_best();
+	best_find();
+	best.ctr->init(&g->ctr.vtable, key, 16);
+	g->ghash = best.ghash;
 	/* Counter mode over zeros gives the enciphered counter block itself. */
 	memset(g->h, 0, sizeof g->h);
 	g->ctr.vtable->run(&g->ctr.vtable, zero, 0, g->h, sizeof g->h);
@@ -161,9 +179,8 @@ aead_open(const struct aead *a, const uint8_t nonce[static AEAD_NONCE], const vo
 enum aead_kind
 aead_fastest(void)
 {
-	if (br_aes_x86ni_ctr_get_vtable() && br_ghash_pclmul_get())
-		return AEAD_AES128_GCM;
-	return AEAD_CHACHA20_POLY1305;
+	best_find();
+	return best.in_hardware ? AEAD_AES128_GCM : AEAD_CHACHA20_POLY1305;
 }
 
 /* One block of ECB is one of CBC with a first vector of zeros. */
@@ -172,15 +189,13 @@ void
 aes128_block(
 	const uint8_t key[static 16], const uint8_t in[static 16], uint8_t out[static 16])
 {
-	const br_block_cbcenc_class *c = br_aes_x86ni_cbcenc_get_vtable();
 	br_aes_gen_cbcenc_keys k;
 	uint8_t iv[16] = { 0 };
 
-	if (!c)
-		c = &br_aes_ct64_cbcenc_vtable;
+	best_find();
 	memmove(out, in, 16);
-	c->init(&k.vtable, key, 16);
-	c->run(&k.vtable, iv, out, 16);
+	best.cbcenc->init(&k.vtable, key, 16);
+	best.cbcenc->run(&k.vtable, iv, out, 16);
 	bytes_wipe(&k, sizeof k);
 }
 
@@ -188,15 +203,13 @@ void
 aes128_unblock(
 	const uint8_t key[static 16], const uint8_t in[static 16], uint8_t out[static 16])
 {
-	const br_block_cbcdec_class *c = br_aes_x86ni_cbcdec_get_vtable();
 	br_aes_gen_cbcdec_keys k;
 	uint8_t iv[16] = { 0 };
 
-	if (!c)
-		c = &br_aes_ct64_cbcdec_vtable;
+	best_find();
 	memmove(out, in, 16);
-	c->init(&k.vtable, key, 16);
-	c->run(&k.vtable, iv, out, 16);
+	best.cbcdec->init(&k.vtable, key, 16);
+	best.cbcdec->run(&k.vtable, iv, out, 16);
 	bytes_wipe(&k, sizeof k);
 }
 
