@@ -32,25 +32,23 @@ outbounds_build(struct setup *s, const struct config *c, const struct outbound_e
 }
 
 struct setup *
-build_setup(const struct config *c, struct rules_files *files,
-	const struct outbound_env *env, struct err *e)
+build_setup(const struct config *c, struct rules *rules, const struct outbound_env *env,
+	struct err *e)
 {
-	struct rules_spec spec = {
-		.rule = c->rule, .n = c->nrule, .strategy = c->strategy, .files = files
-	};
 	struct setup *s = calloc(1, sizeof(*s));
 
 	if (!s) {
 		err_set(e, "%s: no memory for the rules", c->file);
+		rules_free(rules);
 		return NULL;
 	}
 	s->count = 1;
 	s->free = setup_free;
+	s->rules = rules;
 	s->sniffing = c->sniffing;
 	s->policy = c->policy;
 	s->inbound_tag = c->tun_tag;
-	s->rules = rules_load(&spec, e);
-	if (!s->rules || outbounds_build(s, c, env, e) < 0) {
+	if (outbounds_build(s, c, env, e) < 0) {
 		setup_drop(s);
 		return NULL;
 	}

@@ -14,9 +14,12 @@
  * never changes afterwards; a reload builds anew and swaps.
  */
 
-/* Rules and outbounds, as flows hold them. The caller holds one count. NULL and why. Of
- * `c` only strings that setup_drop outlives are used: keep the config until then. */
-struct setup *build_setup(const struct config *c, struct rules_files *files,
+/*
+ * Rules and outbounds, as flows hold them.  Takes `rules`, also when it fails.
+ * The caller holds one count.  Strings of `c` are borrowed: the configuration
+ * must outlive the last setup_drop.  NULL and why.
+ */
+struct setup *build_setup(const struct config *c, struct rules *rules,
 	const struct outbound_env *env, struct err *e);
 
 /* The bootstrap resolver: hosts of the configuration, and the machine's resolvers. */

@@ -138,6 +138,9 @@ token_pass(struct walk *w)
 		r = bracket_open(w);
 	} else if (c == '}' || c == ']') {
 		r = bracket_close(w);
+	} else if (c == '\'') {
+		/* json-c lets it pass as a key, even where it is strict. */
+		r = fail(w, w->at, "a single quote; strings stand in double ones");
 	} else {
 		if (c == ',')
 			comma = w->at;

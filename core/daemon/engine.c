@@ -66,10 +66,14 @@ setup_load(struct engine *g, struct err *e)
 		.memory = g->memory,
 		.unix_time = sys_unix_time };
 	struct keeper_files files;
+	struct rules *rules;
 
 	keeper_files_init(&files, g->keeper, g->config->geoip_file);
-	g->setup = build_setup(g->config, &files.files, &env, e);
+	rules = config_rules(g->config, &files.files, e);
 	keeper_files_fini(&files);
+	if (!rules)
+		return -1;
+	g->setup = build_setup(g->config, rules, &env, e);
 	return g->setup ? 0 : -1;
 }
 

@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/list.h"
+#include "base/log.h"
+#include "base/text.h"
+#include "daemon/build.h"
+#include "daemon/command.h"
+#include "daemon/config.h"
+#include "daemon/resolve.h"
+#include "daemon/stdio_stream.h"
+#include "daemon/words.h"
+#include "flow/relay.h"
+#include "loop/loop.h"
+#include "platform/net.h"
+#include "platform/sys.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * `sluice connect`: standard input and output through an outbound, like netcat.
+ * Needs no root: nothing on the system changes.
+ */
+
+static const char connect_help[] =
+	"usage: sluice connect -c FILE [--outbound TAG] [--log LEVEL] HOST:PORT\n"
+	"\n"
+	"Joins standard input and output to a TCP connection through the outbound that the\n"
+	"rules of FILE choose for HOST:PORT.  Needs no root.\n"
+	"\n"
+	"  -c, --config FILE   the configuration\n"
+	"      --outbound TAG  through this one, whatever the rules say\n"
+	"      --log LEVEL     debug, info, warning (default), error or none\n"
+	"\n"
+	"Exit status: 0 when both sides ended in order, 1 when not, 2 for wrong usage.\n";
+
+enum { OPTION_OUTBOUND = 256, OPTION_LOG };
+
+static const struct option connect_options[] = {
+	{ "config", required_argument, NULL, 'c' },
+	{ "outbound", required_argument, NULL, OPTION_OUTBOUND },
+	{ "log", required_argument, NULL, OPTION_LOG },
+	{ "help", no_argument, NULL, 'h' },
+	{ NULL, 0, NULL, 0 },
+};
+
+struct connect_words {
+	const char *file, *tag;
+	enum log_level level;
+	struct target to;
+	char name[NAME_MAX_LEN + 1];
+};
+
+struct connect {
+	struct command_setup from;
+	struct loop *loop;
+	struct tcp_memory *memory;
+	struct names *names;
+	struct setup *setup;
+
+	struct task task;
+	struct relay relay;
+	bool opened;
+	int status;
+	struct err err;
+};
+
+static void
+stop(struct connect *c, int status)
+{
+	c->status = status;
+	loop_stop(c->loop);
+}
+
+static void
+stop_failed(struct connect *c, const struct stream *s, int error)
+{
+	const char *why = stream_reason(s);
+
+	err_set(&c->err, "%s", why && *why ? why : strerror(-error));
+	stop(c, 1);
+}
+
+/* Carries the connection on, whenever one of its sides has news. */
+static void
+connect_run(struct task *t)
+{
+	struct connect *c = container_of(t, struct connect, task);
+	enum relay_news news;
+	int r;
+
+	if (!c->opened) {
+		r = stream_open(c->relay.far);
+		if (r < 0)
+			stop_failed(c, c->relay.far, r);
+		if (r != STREAM_OK)
+			return;
+		c->opened = true;
+	}
+	news = relay_run(&c->relay);
+	stream_park(c->relay.far);
+	switch (news) {
+	case RELAY_WAITS:
+		break;
+	case RELAY_MORE:
+		loop_ready(c->loop, t);
+		break;
+	case RELAY_DONE:
+	case RELAY_LINGERS:
+		stop(c, 0);
+		break;
+	case RELAY_NEAR_FAILED:
+		stop_failed(c, c->relay.near, c->relay.error);
+		break;
+	case RELAY_FAR_FAILED:
+		stop_failed(c, c->relay.far, c->relay.error);
+		break;
+	}
+}
+
+/* Asks the rules, and the resolver where they need addresses. NULL and why. */
+static struct outbound *
+outbound_by_rules(struct connect *c, const struct target *to, struct err *e)
+{
+	struct facts f = { .known = FACT_NAME | FACT_BYTES,
+		.network = NETWORK_TCP,
+		.ip = to->ip,
+		.port = to->port,
+		.name = to->name };
+	struct ip ip[NAMES_ADDRS];
+	struct verdict v;
+	int n;
+
+	rules_decide(c->setup->rules, &f, &v);
+	if (v.missing & FACT_ADDRESSES) {
+		n = resolve_wait(c->loop, c->names, to->name, ip, NAMES_ADDRS, e);
+		if (n < 0)
+			return NULL;
+		f.addrs = ip;
+		f.naddrs = (size_t)n;
+		f.known |= FACT_ADDRESSES;
+		rules_decide(c->setup->rules, &f, &v);
+	}
+	return setup_outbound(c->setup, v.outbound);
+}
+
+static struct outbound *
+outbound_by_tag(struct connect *c, const struct connect_words *w, struct err *e)
+{
+	struct outbound *o = setup_outbound(c->setup, w->tag);
+
+	if (!o)
+		err_set(e, "%s: outbounds: there is no tag \"%s\"", w->file, w->tag);
+	return o;
+}
+
+static int
+connect_build(struct connect *c, struct err *e)
+{
+	struct net_resolvers machine;
+	struct outbound_env env;
+
+	if (net_resolver_read(&machine) < 0)
+		machine.n = 0;
+	c->loop = loop_new();
+	c->memory = tcp_memory_new();
+	if (!c->loop || !c->memory)
+		return err_set(e, "no memory to start with");
+	c->names = build_names(c->from.config, c->loop, &machine);
+	if (!c->names)
+		return err_set(e, "no memory to start with");
+	env = (struct outbound_env){ .loop = c->loop,
+		.names = c->names,
+		.memory = c->memory,
+		.unix_time = sys_unix_time };
+	c->setup = build_setup(c->from.config, c->from.rules, &env, e);
+	c->from.rules = NULL;
+	return c->setup ? 0 : -1;
+}
+
+static int
+connect_start(struct connect *c, const struct connect_words *w, struct err *e)
+{
+	struct outbound *o = w->tag ? outbound_by_tag(c, w, e)
+				    : outbound_by_rules(c, &w->to, e);
+
+	if (!o)
+		return -1;
+	task_init(&c->task, connect_run);
+	c->relay.near = stdio_stream_new(c->loop, STDIN_FILENO, STDOUT_FILENO, &c->task);
+	c->relay.far = outbound_dial(o, &w->to, &c->task);
+	c->relay.keep_fin = !o->ops->direct;
+	if (!c->relay.near || !c->relay.far)
+		return err_set(e, "no memory for the connection");
+	loop_ready(c->loop, &c->task);
+	return 0;
+}
+
+static void
+connect_fini(struct connect *c)
+{
+	stream_free(c->relay.near);
+	stream_free(c->relay.far);
+	if (c->setup)
+		setup_drop(c->setup);
+	names_free(c->names);
+	if (c->loop)
+		loop_free(c->loop);
+	tcp_memory_free(c->memory);
+}
+
+static int
+connect_words_parse(int argc, char **argv, struct connect_words *w)
+{
+	int option;
+
+	while ((option = getopt_long(argc, argv, "c:h", connect_options, NULL)) != -1) {
+		if (option == 'c')
+			w->file = optarg;
+		else if (option == OPTION_OUTBOUND)
+			w->tag = optarg;
+		else if (option == 'h')
+			return 1;
+		else if (option != OPTION_LOG || !log_level_parse(&w->level, optarg))
+			return -1;
+	}
+	if (!w->file || argc - optind != 1)
+		return -1;
+	return words_target(argv[optind], &w->to, w->name, "sluice connect --help");
+}
+
+int
+command_connect(int argc, char **argv)
+{
+	struct connect_words w = { .level = LOG_WARNING };
+	struct connect c = { .status = 1 };
+	int r = connect_words_parse(argc, argv, &w);
+
+	if (r != 0) {
+		fputs(r > 0 ? connect_help
+			    : "sluice: connect takes -c FILE HOST:PORT; see "
+			      "sluice connect --help\n",
+			r > 0 ? stdout : stderr);
+		return r > 0 ? 0 : 2;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	log_open(STDERR_FILENO, w.level, NULL);
+	if (command_setup_load(&c.from, w.file, &c.err) < 0) {
+		fprintf(stderr, "sluice: %s\n", c.err.text);
+		return STATUS_WRONG;
+	}
+	if (connect_build(&c, &c.err) == 0 && connect_start(&c, &w, &c.err) == 0)
+		loop_run(c.loop);
+	if (c.status != STATUS_OK)
+		fprintf(stderr, "sluice: %s\n", c.err.text);
+	connect_fini(&c);
+	command_setup_fini(&c.from);
+	return c.status;
+}
