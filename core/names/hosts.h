@@ -22,7 +22,8 @@ void hosts_free(struct hosts *h);
  * families (LOOKUP_V4, LOOKUP_V6; 0: none wanted) it has, at most `cap`, copied
  * to ip. 0: not known here; *name is then the name to go on with, which an
  * alias may have changed (borrowed from the configuration); an alias that is an
- * address is that address. -ENOENT: known, and without such an address. -ELOOP: more aliases than HOSTS_ALIASES.
+ * address is that address. -ENOENT: known, and without such an address. -ELOOP:
+ * more aliases than HOSTS_ALIASES.
  */
 int hosts_find(struct hosts *h, uint64_t now, const char **name, unsigned families,
 	struct ip *ip, int cap);

@@ -19,6 +19,10 @@ enum {
 	BATCH = 16, /* datagrams a socket and turn, so that no flood holds the loop */
 };
 
+/* In a query of dns_write_query: where it counts additional records, and the length of the
+ * one that is there. */
+enum { ADDITIONAL = 10, EDNS = 11 };
+
 static void question_ask(struct question *q);
 
 static void
@@ -173,7 +177,11 @@ server_failed_rcode(struct question *q, int server, int rcode)
 	server_failed(q, server);
 }
 
-/* Writes the query with an id of its own. */
+/*
+ * Writes the query with an id of its own.  What is asked a second time may have
+ * been lost because of its EDNS, which old servers refuse (RFC 6891 6.2.2) and
+ * some firewalls drop; so it goes without, which is the end of the message.
+ */
 static void
 query_write(struct question *q, struct query *t)
 {
@@ -182,7 +190,11 @@ query_write(struct question *q, struct query *t)
 
 	rng_bytes(&q->stub->rng, &id, sizeof(id));
 	n = dns_write_query(t->bytes + LEAD, QUERY_CAP, id, q->name, q->type);
-	assert(n > 0); /* question_join has tried it */
+	assert(n > EDNS); /* question_join has tried it */
+	if (q->sends > 0 && q->state == QUESTION_UDP) {
+		n -= EDNS;
+		be16_put(t->bytes + LEAD + ADDITIONAL, 0);
+	}
 	t->len = (size_t)n;
 	be16_put(t->bytes, (uint16_t)n);
 }
@@ -308,6 +320,9 @@ question_hear(struct question *q, const struct query *t, const uint8_t *p, size_
 	} else if (m.rcode == DNS_NOERROR || m.rcode == DNS_NXDOMAIN) {
 		q->stub->preferred = t->server;
 		question_settle(q, &m);
+	} else if ((m.rcode == DNS_FORMERR || m.rcode == DNS_NOTIMP) && q->sends == 1 &&
+		q->state == QUESTION_UDP && t->server == q->server) {
+		question_ask(q);
 	} else {
 		server_failed_rcode(q, t->server, m.rcode);
 	}

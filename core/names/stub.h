@@ -10,7 +10,8 @@
 /*
  * Asks resolvers (RFC 1035 7.2).  A question is one name and one type; all who
  * want to know the same wait for the same question, and the last one who
- * leaves ends it.  A server is asked twice, a second apart, then the next one;
+ * leaves ends it.  A server is asked twice, a second apart (the second time
+ * without EDNS), then the next one;
  * one that answers that it cannot help, or cannot be reached, is not asked
  * again.  After eight seconds nobody has answered.
  *
