@@ -30,8 +30,8 @@ theta(uint64_t a[static 25])
 	}
 }
 
-/* 3.2.2 and 3.2.3 in one walk: lane t of the walk moves to the place of the next one and is
- * rotated by (t + 1)(t + 2) / 2. */
+/* 3.2.2 and 3.2.3 in one walk: lane t of the walk moves to the place of the next one and
+ * is rotated by (t + 1)(t + 2) / 2. */
 static void
 rho_pi(uint64_t a[static 25])
 {

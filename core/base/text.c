@@ -156,8 +156,8 @@ continues(unsigned char c)
 	return c >> 6 == 2;
 }
 
-/* How many bytes the character at s has, or 0 where it must not be shown. Overlong forms,
- * surrogates and what lies above U+10FFFF are not UTF-8 (RFC 3629, 4). */
+/* How many bytes the character at s has, or 0 where it must not be shown. Overlong
+ * forms, surrogates and what lies above U+10FFFF are not UTF-8 (RFC 3629, 4). */
 static size_t
 shown(const unsigned char *s)
 {

@@ -17,11 +17,11 @@ bool name_normal(char *out, size_t cap, const char *name, size_t len);
 const char *size_format(uint64_t bytes, char buf[static 16]);
 bool
 hex_parse(uint8_t *out, size_t n, const char *s); /* exactly 2n digits, either case */
-/* The word of `words` (NULL-ended) nearest to `s` by edit distance (at most 2 and less than
- * the length of `s`, without regard to case), or NULL: for "did you mean". */
+/* The word of `words` (NULL-ended) nearest to `s` by edit distance (at most 2 and less
+ * than the length of `s`, without regard to case), or NULL: for "did you mean". */
 const char *text_nearest(const char *s, const char *const *words);
-/* Puts '?' for each control character (C0, DEL, C1) and each byte that is not UTF-8, so that
- * a stranger's text cannot end a line or steer a terminal. */
+/* Puts '?' for each control character (C0, DEL, C1) and each byte that is not UTF-8, so
+ * that a stranger's text cannot end a line or steer a terminal. */
 void text_clean(char *s);
 
 #endif

@@ -23,8 +23,8 @@ union handle {
 	uv_signal_t signal;
 };
 
-/* As many as Linux lets a process have descriptors by default (fs.nr_open), and a few that
- * are kept for the next connections. */
+/* As many as Linux lets a process have descriptors by default (fs.nr_open), and a few
+ * that are kept for the next connections. */
 enum { HANDLES_MAX = 1 << 20, HANDLES_KEEP = 256 };
 
 /* In ms. A loop in which nothing is armed sleeps in pieces of this. */
@@ -36,8 +36,8 @@ struct backend {
 	struct pool handles;
 	size_t closing;
 	struct log_limit refusals;
-	/* Its address stands in w->handle for a descriptor that epoll refuses: a regular file,
-	 * which is always ready. */
+	/* Its address stands in w->handle for a descriptor that epoll refuses: a regular
+	 * file, which is always ready. */
 	char unpollable;
 };
 
@@ -219,7 +219,8 @@ backend_forget(struct backend *b, struct watch *w)
 	w->armed = 0;
 	if (!h || (void *)h == &b->unpollable)
 		return;
-	/* The owner closes fd next: the kernel has to let go of it first, armed or not. */
+	/* The owner closes fd next: the kernel has to let go of it first, even when it
+	 * is not armed. */
 	uv_poll_stop(&h->poll);
 	handle_close(b, h);
 }
@@ -228,8 +229,7 @@ static void
 signalled(uv_signal_t *signal, int signo)
 {
 	(void)signo;
-	if (signal->data)
-		loop_signalled(signal->data);
+	loop_signalled(signal->data);
 }
 
 int

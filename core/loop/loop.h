@@ -60,6 +60,9 @@ struct watch {
 	void *handle;       /* the backend's; NULL while never armed */
 };
 
+/* fd becomes non-blocking when it is first waited for.  It has one watch at a time.  A
+ * regular file is always ready.  A descriptor that cannot be waited for is reported, so
+ * that its owner learns why from its own read or write. */
 void watch_init(struct watch *w, struct loop *l, int fd, struct task *owner);
 /* One shot: adds to what is wanted; each wish ends when it happened. An error or hang-up
  * on the descriptor counts as both. */

@@ -17,7 +17,7 @@
 
 enum { UNHEX_MAX = 512 };
 
-/* The bytes that `hex` stands for; good until the next call with the same slot (0 to 3). */
+/* The bytes that `hex` stands for; good until the next call with the slot (0 to 3). */
 static inline const uint8_t *
 unhex(int slot, const char *hex)
 {

@@ -46,7 +46,7 @@ a_digest_goes_on_after_a_look(void **state)
 	assert_memory_equal(out, whole, sizeof out);
 }
 
-/* Byte i of a message is 7 i + 3. The first 16 bytes, and the SHA-256 of the first 1000. */
+/* Byte i of a message is 7 i + 3. The first 16 bytes, and SHA-256 of the first 1000. */
 static const struct {
 	size_t len;
 	const char *first, *thousand;

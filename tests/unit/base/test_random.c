@@ -70,6 +70,11 @@ numbers_are_even(void **state)
 		seen[rng_below(&g, 6)]++;
 	for (i = 0; i < 6; i++)
 		assert_in_range(seen[i], 9080, 10920);
+	/* Of three quarters of 2^32, the first third: a bare remainder gives it half. */
+	seen[0] = 0;
+	for (i = 0; i < 30000; i++)
+		seen[0] += rng_below(&g, 3u << 30) < 1u << 30;
+	assert_in_range(seen[0], 9000, 11000);
 	for (i = 0; i < 100; i++) {
 		assert_int_equal(rng_below(&g, 1), 0);
 		assert_true(rng_below(&g, 0x80000001) <= 0x80000000);
