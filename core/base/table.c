@@ -77,7 +77,7 @@ sip_mix(uint64_t v[static 4], uint64_t word)
 uint64_t
 table_hash(const struct table *t, const void *key, size_t len)
 {
-	/* "somepseudorandomlygeneratedbytes", as in the paper of Aumasson and Bernstein. */
+	/* "somepseudorandomlygeneratedbytes", as the paper has it. */
 	uint64_t v[4] = {
 		t->seed[0] ^ 0x736f6d6570736575,
 		t->seed[1] ^ 0x646f72616e646f6d,

@@ -109,7 +109,7 @@ least(size_t a, size_t b, size_t c)
 	return c < a ? c : a;
 }
 
-/* Insertions, deletions and changes of a letter that make b of a, both within WORD_MAX. */
+/* Insertions, deletions and changes of a letter that make b of a, each up to WORD_MAX. */
 static size_t
 distance(const char *a, const char *b)
 {

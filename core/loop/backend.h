@@ -23,7 +23,7 @@ uint64_t backend_now(struct backend *b);
  * read or write why.
  */
 void backend_arm(struct backend *b, struct watch *w, unsigned events);
-/* When this returns, the kernel knows nothing of w->fd; w->armed and w->handle are zero. */
+/* The kernel then knows nothing of w->fd; w->armed and w->handle are zero. */
 void backend_forget(struct backend *b, struct watch *w);
 /* Waits at most `ms` (-1: for ever) and reports by loop_happened and loop_signalled. */
 void backend_wait(struct backend *b, int64_t ms);
