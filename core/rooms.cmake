@@ -10,8 +10,8 @@ set_property(DIRECTORY APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${CMAKE_CURRENT_L
 foreach(_line IN LISTS _rooms)
 	string(REGEX REPLACE " +" ";" _words "${_line}")
 	list(GET _words 1 _name)
-	list(SUBLIST _words 3 -1 _edges)
-	set(SLUICE_EDGES_${_name} ${_edges})
+	list(REMOVE_AT _words 0 1 2)
+	set(SLUICE_EDGES_${_name} ${_words})
 endforeach()
 
 function(sluice_room name)
