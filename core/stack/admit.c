@@ -1,0 +1,313 @@
+/* SPDX-License-Identifier: MIT */
+#include "stack/room.h"
+
+#include "base/bytes.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+/* RFC 6298 2.1 and 5.5: the first repetition comes after a second, each further one after
+ * twice the time, and no system waits longer than about a minute. */
+enum { BACKOFF_FIRST_MS = 1000, BACKOFF_MAX_MS = 64000 };
+
+struct pair {
+	const struct endpoint *app, *target;
+};
+
+static bool
+same(const struct table_node *n, const void *key)
+{
+	const struct held *h = container_of(n, struct held, node);
+	const struct pair *p = key;
+
+	return endpoint_equal(&h->app, p->app) && endpoint_equal(&h->target, p->target);
+}
+
+static struct held *
+held_find(const struct stack *s, const struct segment *g)
+{
+	struct pair key = { &g->app, &g->target };
+	struct table_node *n;
+
+	n = table_find(&s->helds, tuple_hash(&s->helds, &g->app, &g->target), same, &key);
+	return n ? container_of(n, struct held, node) : NULL;
+}
+
+static void
+held_free(struct held *h)
+{
+	struct stack *s = h->stack;
+
+	timer_stop(&h->timer);
+	if (h->kept) {
+		table_remove(&s->helds, &h->node);
+		s->nheld--;
+	}
+	pool_put(&s->held_pool, h);
+}
+
+static void
+held_end(struct held *h)
+{
+	struct stack_user *u = h->stack->user;
+	void *cookie = h->cookie;
+
+	h->stack->n.forgotten++;
+	held_free(h);
+	u->gone(u, cookie);
+}
+
+static void
+forget(struct timer *t)
+{
+	held_end(container_of(t, struct held, timer));
+}
+
+/* The header in our own words: what held_segment reads again. */
+static void
+head_write(struct held *h, const struct segment *g)
+{
+	struct writer w;
+
+	writer_init(&w, h->head, sizeof(h->head));
+	writer_be16(&w, g->app.port);
+	writer_be16(&w, g->target.port);
+	writer_be32(&w, g->seq);
+	writer_be32(&w, g->ack);
+	writer_u8(&w, (uint8_t)((TCP_HEADER + g->optlen) / 4 << 4));
+	writer_u8(&w, g->flags);
+	writer_be16(&w, g->window);
+	writer_be32(&w, 0);
+	writer_bytes(&w, g->options, g->optlen);
+	h->headlen = w.len;
+}
+
+static void
+held_segment(const struct held *h, struct segment *g)
+{
+	struct packet k = {
+		.source = h->app.ip,
+		.target = h->target.ip,
+		.proto = PROTO_TCP,
+		.verified = true,
+		.p = h->head,
+		.len = h->headlen,
+	};
+	int err = segment_read(g, &k);
+
+	assert(err == 0);
+	(void)err;
+}
+
+static struct held *
+held_new(struct stack *s, const struct segment *g)
+{
+	struct held *h = pool_get(&s->held_pool);
+
+	if (!h)
+		return NULL;
+	h->stack = s;
+	h->app = g->app;
+	h->target = g->target;
+	h->seen = loop_now(s->loop);
+	timer_init(&h->timer, s->loop, forget);
+	head_write(h, g);
+	return h;
+}
+
+/* The same SYN once more, or a new attempt from the same port: still wanted. */
+static void
+held_again(struct held *h, const struct segment *g)
+{
+	uint64_t now = loop_now(h->stack->loop), next;
+
+	next = 2 * (now - h->seen);
+	if (next < BACKOFF_FIRST_MS)
+		next = BACKOFF_FIRST_MS;
+	if (next > BACKOFF_MAX_MS)
+		next = BACKOFF_MAX_MS;
+	h->seen = now;
+	head_write(h, g);
+	timer_arm(&h->timer, 2 * next);
+}
+
+static void
+admit(struct stack *s, const struct segment *g, void *cookie)
+{
+	struct syn_options o;
+	struct conn *c;
+
+	s->n.admitted++;
+	while (s->nopening >= OPENING_MAX)
+		conn_drop(container_of(s->opening.next, struct conn, age), false);
+	c = conn_new(s, g, cookie);
+	if (!c) {
+		s->n.over_limit++;
+		s->user->gone(s->user, cookie);
+		return;
+	}
+	syn_options_read(&o, g->options, g->optlen);
+	port_input(c, g, &o);
+	if (!c->pcb && list_empty(&c->news))
+		list_append(&s->news, &c->news);
+}
+
+static void
+refuse(struct stack *s, const struct segment *g, const struct held *h,
+	enum stack_answer a)
+{
+	s->n.refused++;
+	if (a == STACK_RESET)
+		reply_reset(s, g);
+	else if (a != STACK_IGNORE)
+		reply_refuse(s, &g->app, &g->target, PROTO_TCP, h->head, h->headlen, a);
+}
+
+static void
+hold(struct stack *s, struct held *h)
+{
+	if (s->nheld >= s->config.held_max) {
+		s->n.over_limit++;
+		held_end(h);
+		return;
+	}
+	s->n.held++;
+	s->nheld++;
+	h->kept = true;
+	table_insert(&s->helds, &h->node, tuple_hash(&s->helds, &h->app, &h->target));
+	timer_arm(&h->timer, 2 * BACKOFF_FIRST_MS);
+}
+
+static void
+ask(struct stack *s, const struct segment *g)
+{
+	enum stack_answer a;
+	struct held *h;
+
+	if (s->n.conns >= s->config.conns_max || !(h = held_new(s, g))) {
+		s->n.over_limit++;
+		return;
+	}
+	a = s->user->syn(s->user, &g->app, &g->target, h, &h->cookie);
+	switch (a) {
+	case STACK_HOLD:
+		hold(s, h);
+		return;
+	case STACK_ADMIT:
+		admit(s, g, h->cookie);
+		break;
+	case STACK_RESET:
+	case STACK_NO_HOST:
+	case STACK_NO_NET:
+	case STACK_PROHIBITED:
+	case STACK_IGNORE:
+		refuse(s, g, h, a);
+		break;
+	}
+	held_free(h);
+}
+
+void
+stack_answer_held(struct stack *s, struct held *h, enum stack_answer a)
+{
+	struct segment g;
+
+	assert(h->kept && a != STACK_HOLD);
+	held_segment(h, &g);
+	if (a == STACK_ADMIT)
+		admit(s, &g, h->cookie);
+	else
+		refuse(s, &g, h, a);
+	held_free(h);
+}
+
+/* Without its payload, which lwIP would not take with a SYN either. */
+static struct segment
+bare(const struct segment *g)
+{
+	struct segment b = *g;
+
+	b.p = NULL;
+	b.len = 0;
+	return b;
+}
+
+/* A SYN where a connection is.  One that waits to be forgotten gives way at once
+ * (RFC 6191); so does a handshake that the application has begun anew.  lwIP challenges
+ * the others (RFC 5961 4). */
+static bool
+syn_meets(struct conn *c, const struct segment *g)
+{
+	struct segment b = bare(g);
+
+	if (port_in_time_wait(c) || (c->state == CONN_OPENING && !port_syn_again(c, g))) {
+		conn_drop(c, false);
+		return false;
+	}
+	port_input(c, &b, NULL);
+	return true;
+}
+
+static void
+admit_syn(struct stack *s, const struct segment *g)
+{
+	struct held *h = held_find(s, g);
+	struct segment b = bare(g);
+	struct conn *c;
+
+	s->n.syns++;
+	if (h) {
+		held_again(h, g);
+		return;
+	}
+	c = conn_find(s, &g->app, &g->target);
+	if (c && syn_meets(c, g))
+		return;
+	stack_tell(s);
+	ask(s, &b);
+}
+
+/* The application gives up a SYN that is held. */
+static bool
+held_reset(struct stack *s, const struct segment *g)
+{
+	struct held *h = g->flags & SEGMENT_RST ? held_find(s, g) : NULL;
+	struct segment syn;
+
+	if (!h)
+		return false;
+	held_segment(h, &syn);
+	if (g->seq == syn.seq || g->seq == syn.seq + 1)
+		held_end(h);
+	return true;
+}
+
+void
+admit_segment(struct stack *s, const struct segment *g)
+{
+	struct conn *c;
+
+	if (g->flags & SEGMENT_SYN) {
+		admit_syn(s, g);
+		return;
+	}
+	c = conn_find(s, &g->app, &g->target);
+	if (c)
+		port_input(c, g, NULL);
+	else if (!held_reset(s, g))
+		reply_reset(s, g);
+}
+
+static void
+end_each(struct table_node *n, void *arg)
+{
+	(void)arg;
+	held_end(container_of(n, struct held, node));
+}
+
+void
+admit_end(struct stack *s)
+{
+	table_each(&s->helds, end_each, NULL);
+}

@@ -1,0 +1,342 @@
+/* SPDX-License-Identifier: MIT */
+#include "stack/room.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <string.h>
+
+static const struct stream_ops conn_ops;
+
+static struct conn *
+conn_of(const struct stream *s)
+{
+	return (struct conn *)(uintptr_t)s; /* its first member */
+}
+
+struct conn *
+conn_new(struct stack *s, const struct segment *g, void *cookie)
+{
+	struct conn *c;
+
+	if (s->n.conns >= s->config.conns_max)
+		return NULL;
+	c = pool_get(&s->conn_pool);
+	if (!c)
+		return NULL;
+	c->stream.ops = &conn_ops;
+	c->stack = s;
+	c->cookie = cookie;
+	c->app = g->app;
+	c->target = g->target;
+	c->ring_cap = RING_FIRST < s->config.ring ? RING_FIRST : s->config.ring;
+	list_init(&c->news);
+	list_init(&c->work);
+	list_init(&c->stuck);
+	list_init(&c->age);
+	s->n.conns++;
+	return c;
+}
+
+static void
+ring_drop(struct conn *c)
+{
+	if (c->ring.mem)
+		ring_fini(&c->ring);
+	memset(&c->ring, 0, sizeof(c->ring));
+}
+
+static void
+received_drop(struct conn *c)
+{
+	struct pbuf *p;
+
+	while ((p = c->in)) {
+		c->in = port_pbuf_next(p);
+		port_pbuf_free(p);
+	}
+	c->in_used = 0;
+}
+
+void
+conn_release(struct conn *c)
+{
+	assert(!c->pcb);
+	list_remove(&c->news);
+	list_remove(&c->work);
+	list_remove(&c->stuck);
+	conn_age_end(c);
+	received_drop(c);
+	ring_drop(c);
+	if (c->state == CONN_OPENING || c->state == CONN_OPEN)
+		c->stack->n.conns--;
+	pool_put(&c->stack->conn_pool, c);
+}
+
+struct pair {
+	const struct endpoint *app, *target;
+};
+
+static bool
+same(const struct table_node *n, const void *key)
+{
+	const struct conn *c = container_of(n, struct conn, node);
+	const struct pair *p = key;
+
+	return endpoint_equal(&c->app, p->app) && endpoint_equal(&c->target, p->target);
+}
+
+struct conn *
+conn_find(
+	const struct stack *s, const struct endpoint *app, const struct endpoint *target)
+{
+	struct pair key = { app, target };
+	struct table_node *n;
+
+	n = table_find(&s->conns, tuple_hash(&s->conns, app, target), same, &key);
+	return n ? container_of(n, struct conn, node) : NULL;
+}
+
+void
+conn_age_begin(struct conn *c)
+{
+	struct stack *s = c->stack;
+	bool opening = c->state == CONN_OPENING;
+
+	c->since = loop_now(s->loop);
+	list_append(opening ? &s->opening : &s->lingering, &c->age);
+	if (opening)
+		s->nopening++;
+	else
+		s->nlingering++;
+}
+
+void
+conn_age_end(struct conn *c)
+{
+	if (list_empty(&c->age))
+		return;
+	list_remove(&c->age);
+	if (c->state == CONN_OPENING)
+		c->stack->nopening--;
+	else
+		c->stack->nlingering--;
+}
+
+void
+conn_drop(struct conn *c, bool reset)
+{
+	port_abandon(c, reset);
+}
+
+void
+conn_wake(struct conn *c)
+{
+	if (c->owner)
+		loop_ready(c->stack->loop, c->owner);
+}
+
+/* An empty ring goes back; one that was too small is followed by a larger one. */
+static void
+ring_rest(struct conn *c)
+{
+	if (!c->ring.mem || ring_held(&c->ring))
+		return;
+	ring_drop(c);
+	if (c->cramped && c->ring_cap < c->stack->config.ring)
+		c->ring_cap *= 4;
+	if (c->ring_cap > c->stack->config.ring)
+		c->ring_cap = c->stack->config.ring;
+	c->cramped = false;
+}
+
+void
+conn_push(struct conn *c)
+{
+	if (c->pcb)
+		port_push(c);
+	ring_rest(c);
+}
+
+void
+conn_own(struct stream *conn, struct task *owner)
+{
+	struct conn *c = conn_of(conn);
+
+	c->owner = owner;
+	if (owner && (c->in || c->ended || c->error || !c->pcb))
+		conn_wake(c);
+}
+
+static int
+open_conn(struct stream *s)
+{
+	return conn_of(s)->error;
+}
+
+static int
+send_buf(struct stream *s, struct window *w)
+{
+	struct conn *c = conn_of(s);
+
+	if (c->error)
+		return c->error;
+	if (c->shut || !c->pcb)
+		return -EPIPE;
+	if (c->cramped)
+		ring_rest(c);
+	if (!c->ring.mem && ring_init(&c->ring, c->ring_cap) < 0)
+		return c->error = -ENOMEM;
+	w->len = c->cramped ? 0 : ring_room(&c->ring, &w->p);
+	if (w->len)
+		return STREAM_OK;
+	/* A ring that may still grow is emptied first: lwIP sends from its memory. */
+	c->cramped = c->ring_cap < c->stack->config.ring;
+	stack_work(c);
+	return STREAM_AGAIN;
+}
+
+static int
+send_ack(struct stream *s, size_t n)
+{
+	struct conn *c = conn_of(s);
+
+	if (c->error)
+		return c->error;
+	ring_put(&c->ring, n);
+	stack_work(c);
+	return STREAM_OK;
+}
+
+static int
+flush(struct stream *s)
+{
+	struct conn *c = conn_of(s);
+
+	if (!c->error)
+		conn_push(c);
+	return c->error;
+}
+
+/* What came before an error is still read, as from a socket of the kernel. */
+static int
+recv_buf(struct stream *s, struct window *w)
+{
+	struct conn *c = conn_of(s);
+
+	if (c->in) {
+		*w = port_pbuf_window(c->in);
+		w->p += c->in_used;
+		w->len -= c->in_used;
+		return STREAM_OK;
+	}
+	if (c->error)
+		return c->error;
+	return c->ended || !c->pcb ? STREAM_END : STREAM_AGAIN;
+}
+
+static void
+recv_ack(struct stream *s, size_t n)
+{
+	struct conn *c = conn_of(s);
+	struct pbuf *p = c->in;
+
+	if (n == 0)
+		return;
+	assert(p && c->in_used + n <= port_pbuf_window(p).len);
+	c->in_used += n;
+	c->credit += n;
+	if (c->in_used == port_pbuf_window(p).len) {
+		c->in = port_pbuf_next(p);
+		c->in_used = 0;
+		port_pbuf_free(p);
+	}
+	stack_work(c);
+}
+
+static int
+shut(struct stream *s)
+{
+	struct conn *c = conn_of(s);
+
+	if (c->error)
+		return c->error;
+	c->shut = true;
+	stack_work(c);
+	return STREAM_OK;
+}
+
+static void
+park(struct stream *s)
+{
+	ring_rest(conn_of(s));
+}
+
+static const char *
+reason(const struct stream *s)
+{
+	switch (conn_of(s)->error) {
+	case 0:
+		return "no error";
+	case -ECONNRESET:
+		return "reset by the application";
+	case -ETIMEDOUT:
+		return "the application does not answer";
+	case -ENOMEM:
+		return "no memory";
+	default:
+		return "failed";
+	}
+}
+
+static size_t
+lingering_max(const struct stack *s)
+{
+	return s->config.conns_max / 2 > 16 ? s->config.conns_max / 2 : 16;
+}
+
+static void
+linger(struct conn *c)
+{
+	struct stack *s = c->stack;
+
+	received_drop(c);
+	if (s->nlingering >= lingering_max(s))
+		conn_drop(container_of(s->lingering.next, struct conn, age), true);
+	c->state = CONN_LINGERING;
+	conn_age_begin(c);
+	port_deafen(c);
+	stack_work(c);
+}
+
+static void
+free_conn(struct stream *s)
+{
+	struct conn *c = conn_of(s);
+
+	c->owner = NULL;
+	if (!c->pcb) {
+		conn_release(c);
+		return;
+	}
+	c->stack->n.conns--;
+	if (c->shut && !c->error) {
+		linger(c);
+		return;
+	}
+	c->state = CONN_LINGERING;
+	conn_drop(c, true);
+}
+
+static const struct stream_ops conn_ops = {
+	.name = "conn",
+	.open = open_conn,
+	.send_buf = send_buf,
+	.send_ack = send_ack,
+	.flush = flush,
+	.recv_buf = recv_buf,
+	.recv_ack = recv_ack,
+	.shut = shut,
+	.park = park,
+	.reason = reason,
+	.free = free_conn,
+};

@@ -1,0 +1,678 @@
+/* SPDX-License-Identifier: MIT */
+#include "stack/room.h"
+
+#include "base/bytes.h"
+#include "base/log.h"
+#include "stack/hooks.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lwip/init.h"
+#include "lwip/ip.h"
+#include "lwip/netif.h"
+#include "lwip/priv/tcp_priv.h"
+#include "lwip/tcp.h"
+
+/*
+ * Everything that touches lwIP's globals.  The globals of this file are lwIP's
+ * counterpart: it calls back without saying for whom.
+ */
+
+enum {
+	EXT_ID = 0,
+	TICK_MS = TCP_TMR_INTERVAL,
+	BLOCK_HEAD = 16, /* keeps what malloc promises for alignment */
+	/* Memory that lwIP may hold: for each connection its structs and a modest queue,
+	 * and something for the windows of the busy ones. */
+	BYTES_CONN = 16 * 1024,
+	BYTES_BASE = 64 << 20,
+};
+
+static struct stack *owner;
+static struct netif device;
+static struct tcp_pcb *listener;
+static struct conn *opener;             /* whose SYN lwIP is taking */
+static const struct tcp_pcb *sending;   /* whose segment lwIP is sending */
+static size_t blocks, bytes, bytes_max; /* that lwIP holds */
+
+void *
+port_block_new(size_t n)
+{
+	uint8_t *p;
+
+	if (n > bytes_max - bytes || bytes > bytes_max) {
+		if (owner)
+			owner->n.over_limit++;
+		return NULL;
+	}
+	p = malloc(BLOCK_HEAD + n);
+	if (!p)
+		return NULL;
+	memcpy(p, &n, sizeof(n));
+	blocks++;
+	bytes += n;
+	return p + BLOCK_HEAD;
+}
+
+void *
+port_block_new_zeroed(size_t count, size_t n)
+{
+	void *p = port_block_new(count * n);
+
+	if (p)
+		memset(p, 0, count * n);
+	return p;
+}
+
+void
+port_block_free(void *block)
+{
+	uint8_t *p = (uint8_t *)block - BLOCK_HEAD;
+	size_t n;
+
+	if (!block)
+		return;
+	memcpy(&n, p, sizeof(n));
+	blocks--;
+	bytes -= n;
+	free(p);
+}
+
+void
+port_failed(const char *what, const char *file, int line)
+{
+	log_error("lwIP met the impossible: %s (%s:%d)", what, file, line);
+	abort();
+}
+
+uint32_t
+port_random(void)
+{
+	uint32_t v;
+
+	random_bytes(&v, sizeof(v));
+	return v;
+}
+
+uint32_t
+port_isn(void)
+{
+	uint32_t v;
+
+	rng_bytes(&owner->rng, &v, sizeof(v));
+	return v;
+}
+
+/* A segment that was sent whole before.  One byte more or less is a probe of a closed
+ * window, which asks on purpose; a SYN-ACK answers a SYN that was repeated. */
+static bool
+is_repeated(const struct tcp_hdr *h, const struct pbuf *p, const struct tcp_pcb *pcb)
+{
+	uint32_t seq = lwip_ntohl(h->seqno);
+	uint32_t len = p->tot_len - (uint32_t)TCPH_HDRLEN_BYTES(h);
+
+	if (TCPH_FLAGS(h) & TCP_SYN || p->tot_len < TCPH_HDRLEN_BYTES(h) || len < 2)
+		return false;
+	return TCP_SEQ_LEQ(seq + len, pcb->snd_nxt);
+}
+
+uint32_t *
+port_segment(
+	struct pbuf *p, struct tcp_hdr *h, const struct tcp_pcb *pcb, uint32_t *options)
+{
+	sending = pcb && pcb->state != LISTEN ? pcb : NULL;
+	if (sending && is_repeated(h, p, pcb))
+		owner->n.retransmitted++;
+	return options;
+}
+
+/* lwIP has registered a connection. */
+void
+tcp_timer_needed(void)
+{
+	if (owner && !owner->tick.armed)
+		timer_arm(&owner->tick, TICK_MS);
+}
+
+static bool
+is_reset(const struct pbuf *p, size_t header)
+{
+	return p->len >= header + TCP_HEADER &&
+		((const uint8_t *)p->payload)[header + 13] & SEGMENT_RST;
+}
+
+enum { PIECES = 16 };
+
+/* The pieces of a segment: a header, and the ring's memory, which lwIP joins where it is
+ * contiguous.  So there are three at most; PIECES is for what a later lwIP may do. */
+static int
+pieces_of(const struct pbuf *p, struct iovec *v)
+{
+	int n;
+
+	for (n = 0; p && n < PIECES; p = p->next)
+		if (p->len)
+			v[n++] = (struct iovec){ p->payload, p->len };
+	return p ? -EMSGSIZE : n;
+}
+
+/* ERR_MEM makes lwIP keep the segment; port_resume sends it.  A RST is kept here, since
+ * lwIP forgets it. */
+static err_t
+send_out(const struct pbuf *p, size_t header)
+{
+	struct iovec v[PIECES];
+	struct conn *c;
+	int n = pieces_of(p, v), r;
+
+	if (n < 0)
+		return ERR_IF;
+	if (is_reset(p, header)) {
+		device_send_sure(owner, v, n);
+		return ERR_OK;
+	}
+	r = device_send(owner, v, n);
+	if (r == 0)
+		return ERR_OK;
+	c = sending ? sending->callback_arg : NULL;
+	if (r == -EAGAIN && c) {
+		list_remove(&c->stuck);
+		list_append(&owner->stuck, &c->stuck);
+	}
+	return r == -EAGAIN ? ERR_MEM : ERR_IF;
+}
+
+static err_t
+send_out4(struct netif *n, struct pbuf *p, const ip4_addr_t *to)
+{
+	(void)n;
+	(void)to;
+	return send_out(p, IP4_HEADER);
+}
+
+static err_t
+send_out6(struct netif *n, struct pbuf *p, const ip6_addr_t *to)
+{
+	(void)n;
+	(void)to;
+	return send_out(p, IP6_HEADER);
+}
+
+static err_t
+device_init(struct netif *n)
+{
+	n->name[0] = 't';
+	n->name[1] = 'n';
+	n->output = send_out4;
+	n->output_ip6 = send_out6;
+	NETIF_SET_CHECKSUM_CTRL(n, NETIF_CHECKSUM_GEN_IP | NETIF_CHECKSUM_GEN_TCP);
+	return ERR_OK;
+}
+
+static int
+error_of(err_t err)
+{
+	switch (err) {
+	case ERR_RST:
+		return -ECONNRESET;
+	case ERR_CLSD: /* both sides have ended */
+		return 0;
+	default:
+		return -ETIMEDOUT;
+	}
+}
+
+static void
+on_error(void *arg, err_t err)
+{
+	struct conn *c = arg;
+
+	if (c && !c->error)
+		c->error = error_of(err);
+}
+
+static void
+tell_later(struct conn *c)
+{
+	list_remove(&c->news);
+	list_append(&c->stack->news, &c->news);
+}
+
+/* lwIP frees the pcb of c. */
+static void
+on_destroy(uint8_t id, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)id;
+	if (!c)
+		return;
+	c->pcb = NULL;
+	table_remove(&c->stack->conns, &c->node);
+	list_remove(&c->stuck);
+	conn_age_end(c);
+	if (c->state == CONN_LINGERING)
+		c->state = CONN_DEAD;
+	if (c->state == CONN_OPEN)
+		conn_wake(c);
+	else
+		tell_later(c);
+}
+
+/* Chains are taken apart, since lwIP counts a chain's length in 16 bits. */
+static err_t
+on_receive(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
+{
+	struct conn *c = arg;
+	struct pbuf *next;
+
+	(void)pcb;
+	(void)err;
+	if (!p)
+		c->ended = true;
+	for (; p; p = next) {
+		next = p->next;
+		p->next = NULL;
+		p->tot_len = p->len;
+		if (c->in)
+			c->in_last->next = p;
+		else
+			c->in = p;
+		c->in_last = p;
+	}
+	stack_work(c);
+	conn_wake(c);
+	return ERR_OK;
+}
+
+static err_t
+on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
+{
+	struct conn *c = arg;
+
+	(void)pcb;
+	ring_done(&c->ring, len);
+	stack_work(c);
+	conn_wake(c);
+	return ERR_OK;
+}
+
+static err_t
+on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+	struct conn *c = arg;
+
+	if (err != ERR_OK || !pcb || !c)
+		return ERR_VAL;
+	c->accepted = true;
+	conn_age_end(c);
+	tell_later(c);
+	return ERR_OK;
+}
+
+static const struct tcp_ext_arg_callbacks pcb_callbacks;
+
+/* The window goes out with the SYN-ACK, so this is the place to choose it.  snd_wnd_max
+ * is only what lwIP sizes segments by; were it to follow a peer that begins with a window
+ * of nothing, a later and larger one would make segments that are longer than lwIP then
+ * holds possible. */
+static err_t
+on_open(uint8_t id, struct tcp_pcb_listen *l, struct tcp_pcb *pcb)
+{
+	struct conn *c = opener;
+
+	(void)l;
+	if (!c)
+		return ERR_VAL;
+	c->pcb = pcb;
+	conn_age_begin(c);
+	table_insert(&c->stack->conns, &c->node,
+		tuple_hash(&c->stack->conns, &c->app, &c->target));
+	tcp_arg(pcb, c);
+	tcp_recv(pcb, on_receive);
+	tcp_sent(pcb, on_sent);
+	tcp_err(pcb, on_error);
+	tcp_ext_arg_set_callbacks(pcb, id, &pcb_callbacks);
+	tcp_ext_arg_set(pcb, id, c);
+	tcp_nagle_disable(pcb);
+	if (pcb->rcv_wnd > c->stack->config.window)
+		pcb->rcv_wnd = pcb->rcv_ann_wnd = c->stack->config.window;
+	pcb->snd_wnd_max = TCP_SND_BUF;
+	return ERR_OK;
+}
+
+static const struct tcp_ext_arg_callbacks listener_callbacks = {
+	.passive_open = on_open
+};
+static const struct tcp_ext_arg_callbacks pcb_callbacks = { .destroy = on_destroy };
+
+static int
+listen_start(void)
+{
+	struct tcp_pcb *pcb = tcp_new_ip_type(IPADDR_TYPE_ANY), *l;
+
+	if (!pcb)
+		return -ENOMEM;
+	if (tcp_bind(pcb, IP_ANY_TYPE, 1) != ERR_OK) {
+		tcp_close(pcb);
+		return -ENOMEM;
+	}
+	tcp_bind_netif(pcb, &device);
+	l = tcp_listen(pcb);
+	if (!l) {
+		tcp_close(pcb);
+		return -ENOMEM;
+	}
+	tcp_accept(l, on_accept);
+	tcp_ext_arg_set_callbacks(l, EXT_ID, &listener_callbacks);
+	listener = l;
+	return 0;
+}
+
+/* lwIP begins once a process; its one device stays. */
+static void
+lwip_begin(void)
+{
+	static bool begun;
+
+	if (begun)
+		return;
+	begun = true;
+	lwip_init();
+	netif_add_noaddr(&device, NULL, device_init, NULL);
+	netif_set_default(&device);
+	netif_set_link_up(&device);
+	netif_set_up(&device);
+}
+
+int
+port_start(struct stack *s)
+{
+	int err;
+
+	assert(!owner);
+	bytes_max = BYTES_BASE + s->config.conns_max * BYTES_CONN;
+	lwip_begin();
+	owner = s;
+	device.mtu = device.mtu6 = (uint16_t)s->config.mtu;
+	err = listen_start();
+	if (err < 0)
+		owner = NULL;
+	return err;
+}
+
+size_t
+port_end(struct stack *s)
+{
+	assert(owner == s);
+	s->full = true; /* nobody hears the last words */
+	while (tcp_active_pcbs)
+		tcp_abort(tcp_active_pcbs);
+	while (tcp_tw_pcbs)
+		tcp_abort(tcp_tw_pcbs);
+	stack_tell(s); /* frees what the connections hold of lwIP's */
+	tcp_close(listener);
+	listener = NULL;
+	timer_stop(&s->tick);
+	owner = NULL;
+	return blocks;
+}
+
+struct tcp_pcb *
+port_enter(struct conn *c)
+{
+	if (!c->stack->tick.armed)
+		timer_arm(&c->stack->tick, TICK_MS);
+	return c->pcb;
+}
+
+static void
+address_set(ip_addr_t *to, const struct ip *ip)
+{
+	uint32_t word[4];
+
+	memcpy(word, ip->b, sizeof(word));
+	if (ip->family == 4) {
+		ip_addr_set_zero_ip4(to);
+		ip4_addr_set_u32(ip_2_ip4(to), word[0]);
+	} else {
+		ip_addr_set_zero_ip6(to);
+		memcpy(ip_2_ip6(to)->addr, word, sizeof(word));
+	}
+}
+
+/* Our own words for what the SYN asked: lwIP never reads a stranger's options. */
+static size_t
+options_write(struct writer *w, const struct syn_options *o)
+{
+	size_t from = w->len;
+
+	if (!o)
+		return 0;
+	if (o->mss) {
+		writer_be16(w, 0x0204);
+		writer_be16(w, o->mss < MSS_MIN ? MSS_MIN : o->mss);
+	}
+	if (o->scale >= 0)
+		writer_be32(w, 0x01030300 | (uint32_t)o->scale);
+	if (o->sack)
+		writer_be32(w, 0x01010402);
+	return w->len - from;
+}
+
+/* A segment in memory of lwIP's: our own header, and the payload copied. */
+static struct pbuf *
+segment_copy(const struct segment *g, const struct syn_options *o)
+{
+	uint8_t head[TCP_HEADER_MAX];
+	struct writer w;
+	struct pbuf *p;
+	size_t optlen;
+
+	writer_init(&w, head, sizeof(head));
+	writer_be16(&w, g->app.port);
+	writer_be16(&w, g->target.port);
+	writer_be32(&w, g->seq);
+	writer_be32(&w, g->ack);
+	writer_be16(&w, 0);
+	writer_be16(&w, g->window);
+	writer_be32(&w, 0);
+	optlen = options_write(&w, o);
+	head[12] = (uint8_t)((TCP_HEADER + optlen) / 4 << 4);
+	head[13] = g->flags & (uint8_t)~SEGMENT_URG;
+	p = pbuf_alloc(PBUF_RAW, (u16_t)(w.len + g->len), PBUF_RAM);
+	if (!p)
+		return NULL;
+	memcpy(p->payload, head, w.len);
+	if (g->len)
+		memcpy((uint8_t *)p->payload + w.len, g->p, g->len);
+	return p;
+}
+
+/* lwIP would take the packet through its IP layer, which wants its device to have the
+ * target's address.  All that layer does for a TCP segment is to fill in ip_data. */
+void
+port_input(struct conn *c, const struct segment *g, const struct syn_options *o)
+{
+	struct pbuf *p = segment_copy(g, o);
+
+	if (!p)
+		return;
+	port_enter(c);
+	opener = o ? c : NULL;
+	((struct tcp_pcb_listen *)listener)->local_port = o ? g->target.port : 0;
+	ip_data.current_netif = ip_data.current_input_netif = &device;
+	address_set(&ip_data.current_iphdr_src, &g->app.ip);
+	address_set(&ip_data.current_iphdr_dest, &g->target.ip);
+	tcp_input(p, &device);
+	ip_data.current_netif = ip_data.current_input_netif = NULL;
+	opener = NULL;
+	sending = NULL;
+}
+
+bool
+port_in_time_wait(const struct conn *c)
+{
+	return c->pcb && c->pcb->state == TIME_WAIT;
+}
+
+bool
+port_syn_again(const struct conn *c, const struct segment *g)
+{
+	return c->pcb && c->pcb->state == SYN_RCVD && g->seq == c->pcb->rcv_nxt - 1;
+}
+
+/* Nothing of an idle connection depends on time. */
+static bool
+is_idle(const struct tcp_pcb *pcb)
+{
+	if (pcb->state != ESTABLISHED && pcb->state != CLOSE_WAIT &&
+		pcb->state != FIN_WAIT_2)
+		return false;
+	return !pcb->unsent && !pcb->unacked && !pcb->ooseq && !pcb->refused_data &&
+		!(pcb->flags & (TF_ACK_DELAY | TF_ACK_NOW | TF_CLOSEPEND));
+}
+
+static bool
+ticks_needed(const struct stack *s)
+{
+	const struct tcp_pcb *pcb;
+
+	if (tcp_tw_pcbs || !list_empty(&s->opening) || !list_empty(&s->lingering))
+		return true;
+	for (pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
+		if (!is_idle(pcb))
+			return true;
+	return false;
+}
+
+/* Those that are first in their list are oldest. */
+static void
+expire(struct stack *s, struct list *l, uint64_t ms, bool reset)
+{
+	struct conn *c;
+
+	while (!list_empty(l)) {
+		c = container_of(l->next, struct conn, age);
+		if (loop_now(s->loop) - c->since < ms)
+			return;
+		conn_drop(c, reset);
+	}
+}
+
+void
+port_tick(struct timer *t)
+{
+	struct stack *s = container_of(t, struct stack, tick);
+
+	tcp_tmr();
+	sending = NULL;
+	expire(s, &s->opening, OPENING_MS, false);
+	expire(s, &s->lingering, LINGER_MS, true);
+	if (ticks_needed(s))
+		timer_arm(&s->tick, TICK_MS);
+	stack_tell(s);
+}
+
+/* An acknowledgement that could not be sent is asked for again. */
+void
+port_resume(struct conn *c)
+{
+	struct tcp_pcb *pcb = port_enter(c);
+
+	if (pcb->flags & TF_ACK_DELAY)
+		tcp_ack_now(pcb);
+	tcp_output(pcb);
+	sending = NULL;
+}
+
+void
+port_abandon(struct conn *c, bool reset)
+{
+	if (c->pcb)
+		tcp_abandon(port_enter(c), reset);
+	sending = NULL;
+}
+
+static void
+credit_push(struct conn *c, struct tcp_pcb *pcb)
+{
+	size_t n;
+
+	for (; c->credit; c->credit -= n) {
+		n = c->credit < 0xffff ? c->credit : 0xffff;
+		tcp_recved(pcb, (u16_t)n);
+	}
+}
+
+/* One piece at a time, since the ring wraps and lwIP counts in 16 bits. */
+static err_t
+ring_push(struct conn *c, struct tcp_pcb *pcb)
+{
+	err_t err = ERR_OK;
+	uint8_t *p;
+	size_t n;
+
+	while (err == ERR_OK && (n = ring_unsent(&c->ring, &p))) {
+		if (n > pcb->snd_buf)
+			n = pcb->snd_buf;
+		if (n > 0xffff)
+			n = 0xffff;
+		if (n == 0)
+			return ERR_OK;
+		err = tcp_write(pcb, p, (u16_t)n, 0);
+		if (err == ERR_OK)
+			ring_sent(&c->ring, n);
+	}
+	return err;
+}
+
+void
+port_push(struct conn *c)
+{
+	struct tcp_pcb *pcb = port_enter(c);
+	uint8_t *p;
+	err_t err;
+
+	credit_push(c, pcb);
+	err = c->ring.mem ? ring_push(c, pcb) : ERR_OK;
+	if (c->shut && !c->fin && !(c->ring.mem && ring_unsent(&c->ring, &p)))
+		c->fin = tcp_shutdown(pcb, 0, 1) == ERR_OK;
+	if (pcb->flags & TF_ACK_DELAY)
+		tcp_ack_now(pcb);
+	tcp_output(pcb);
+	sending = NULL;
+	/* Nothing is on its way whose acknowledgement would bring us here again. */
+	if ((err != ERR_OK || c->shut != c->fin) && !pcb->unacked && !pcb->unsent) {
+		list_remove(&c->stuck);
+		list_append(&c->stack->stuck, &c->stuck);
+	}
+}
+
+void
+port_deafen(struct conn *c)
+{
+	tcp_shutdown(port_enter(c), 1, 0);
+}
+
+void
+port_pbuf_free(struct pbuf *p)
+{
+	p->next = NULL;
+	pbuf_free(p);
+}
+
+struct pbuf *
+port_pbuf_next(const struct pbuf *p)
+{
+	return p->next;
+}
+
+struct window
+port_pbuf_window(const struct pbuf *p)
+{
+	return (struct window){ p->payload, p->len };
+}

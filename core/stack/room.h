@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef STACK_ROOM_H
+#define STACK_ROOM_H
+
+#include "stack/packet.h"
+#include "stack/reassembly.h"
+#include "stack/stack.h"
+
+#include "base/list.h"
+#include "base/pool.h"
+#include "base/random.h"
+#include "base/ring.h"
+#include "base/table.h"
+
+/*
+ * What the files of this room share.  The rule that keeps it sound: lwIP is not
+ * re-entrant, so the user is told nothing from inside lwIP.  Callbacks of lwIP
+ * only mark connections and put them on lists; stack_tell, called after lwIP
+ * has returned, does the talking and frees what is dead.
+ */
+
+struct tcp_pcb;
+struct pbuf;
+
+enum {
+	OPENING_MAX =
+		1024, /* handshakes that are not complete; beyond, the oldest ends */
+	OPENING_MS = 10000,     /* for the application's ACK */
+	LINGER_MS = 60000,      /* for an application that does not take the rest */
+	KEPT_MAX = 64,          /* small packets that wait for the device */
+	RING_FIRST = 16 * 1024, /* bytes; grows to what the configuration says */
+	RING_MAX = 4 << 20,     /* TCP_SND_BUF */
+	WINDOW_MIN = 16 * 1024, /* twice TCP_WND_UPDATE_THRESHOLD, and some */
+	WINDOW_MAX = 4 << 20,   /* TCP_WND */
+	MSS_MIN = 48,           /* as in Linux; below, a peer only wants to hurt */
+};
+
+enum conn_state {
+	CONN_OPENING,   /* its SYN is with lwIP; the user waits for `conn` or `gone` */
+	CONN_OPEN,      /* it is the user's */
+	CONN_LINGERING, /* the user has let go; lwIP delivers what is left */
+	CONN_DEAD,      /* freed by the next stack_tell */
+};
+
+/* A TCP connection.  It lives as long as lwIP's pcb or the user's stream, whichever is
+ * longer. */
+struct conn {
+	struct stream stream;
+	struct ring ring;          /* owned; mem is NULL while nothing is in flight */
+	struct pbuf *in, *in_last; /* owned; received and not yet read, linked by next */
+	struct stack *stack;
+	struct tcp_pcb *pcb; /* lwIP's; NULL when it is gone */
+	struct task *owner;
+	void *cookie;
+	struct table_node node;
+	struct list news;  /* in stack.news: the user must be told, or it is dead */
+	struct list work;  /* in stack.work: to be looked at when the turn ends */
+	struct list stuck; /* in stack.stuck: the device was full */
+	struct list age;   /* in stack.opening or stack.lingering, oldest first */
+	uint64_t since;    /* when it came to that list */
+	struct endpoint app, target;
+	size_t in_used; /* bytes of `in` that were read */
+	size_t credit;  /* bytes that were read and lwIP does not know of yet */
+	size_t ring_cap;
+	enum conn_state state;
+	int error;     /* 0, or -errno: final */
+	bool accepted; /* the handshake is complete */
+	bool ended;    /* the application's FIN has come */
+	bool shut;     /* a FIN goes after all that is in the ring */
+	bool fin;      /* lwIP has been told to send it */
+	bool cramped;  /* the ring was full: the next one is larger */
+};
+
+struct held {
+	struct stack *stack;
+	struct table_node node;
+	struct timer timer;
+	struct endpoint app, target;
+	void *cookie;
+	uint64_t seen;                /* the last time that it was repeated */
+	uint8_t head[TCP_HEADER_MAX]; /* its TCP header */
+	size_t headlen;
+	bool kept; /* false while the user is being asked */
+};
+
+struct stack {
+	struct loop *loop;
+	struct stack_user *user;
+	struct stack_config config;
+	struct stack_counters n;
+	struct reassembly *parts;
+	struct pool conn_pool, held_pool;
+	struct table conns, helds;
+	struct list news, work, stuck, opening, lingering, kept;
+	size_t nopening, nlingering, nheld, nkept;
+	struct timer tick;
+	struct turn_end end;
+	struct rng rng;
+	uint32_t fragment_id;
+	bool full; /* the device takes nothing until stack_resume */
+};
+
+/* stack.c */
+/* Tells the user what has happened and frees what is dead.  Never inside lwIP. */
+void stack_tell(struct stack *s);
+/* Looks at c when the turn ends. */
+void stack_work(struct conn *c);
+uint64_t tuple_hash(
+	const struct table *t, const struct endpoint *app, const struct endpoint *target);
+
+/* admit.c */
+void admit_segment(struct stack *s, const struct segment *g);
+void admit_end(struct stack *s);
+
+/* conn.c */
+/* NULL at the limit, or without memory. */
+struct conn *conn_new(struct stack *s, const struct segment *g, void *cookie);
+struct conn *conn_find(
+	const struct stack *s, const struct endpoint *app, const struct endpoint *target);
+/* Sends what can be sent, acknowledges, gives an empty ring back. */
+void conn_push(struct conn *c);
+void conn_wake(struct conn *c);
+/* Ends it now, with a RST where `reset`. */
+void conn_drop(struct conn *c, bool reset);
+/* To the list of the opening or the lingering; and off it. */
+void conn_age_begin(struct conn *c);
+void conn_age_end(struct conn *c);
+void conn_release(struct conn *c);
+
+/* port.c: all that touches lwIP's globals */
+int port_start(struct stack *s);
+/* Ends all that lwIP has. Returns how many blocks did not come home. */
+size_t port_end(struct stack *s);
+/* Every entry into lwIP that concerns c begins here: its timers run from now on, and
+ * lists that are sharded by connection would be chosen here. */
+struct tcp_pcb *port_enter(struct conn *c);
+/* Hands a segment to lwIP, without options except a first SYN's. */
+void port_input(struct conn *c, const struct segment *g, const struct syn_options *o);
+bool port_in_time_wait(const struct conn *c);
+/* c waits for its SYN-ACK's answer, and g is the same SYN once more. */
+bool port_syn_again(const struct conn *c, const struct segment *g);
+void port_abandon(struct conn *c, bool reset);
+/* Write, acknowledge, credit, FIN: all that c has for lwIP. */
+void port_push(struct conn *c);
+/* Nothing more is read: what still comes is answered with a RST. */
+void port_deafen(struct conn *c);
+void port_pbuf_free(struct pbuf *p);
+struct pbuf *port_pbuf_next(const struct pbuf *p);
+struct window port_pbuf_window(const struct pbuf *p);
+void port_tick(struct timer *t);
+/* Sends what the device would not take. */
+void port_resume(struct conn *c);
+
+/* reply.c: packets that this room makes itself */
+int reply_send(struct stack *s, const struct ip *source, const struct ip *to,
+	uint8_t proto, const struct iovec v[2]);
+void reply_reset(struct stack *s, const struct segment *g);
+/* An ICMP error from g's target: why is one of the refusals. `head` begins with ports. */
+void
+reply_refuse(struct stack *s, const struct endpoint *app, const struct endpoint *target,
+	uint8_t proto, const uint8_t *head, size_t len, enum stack_answer why);
+
+/* device.c */
+/* 0, -EAGAIN: the device is full, or another -errno. */
+int device_send(struct stack *s, const struct iovec *v, int n);
+/* The same for a packet that nobody sends again: kept while the device is full, dropped
+ * when too many are. */
+void device_send_sure(struct stack *s, const struct iovec *v, int n);
+void device_resume(struct stack *s);
+void device_end(struct stack *s);
+
+#endif

@@ -1,0 +1,596 @@
+/* SPDX-License-Identifier: MIT */
+#include "host.h"
+
+#include "base/bytes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { MEGABYTE = 1 << 20 };
+
+static const struct {
+	const char *label, *me, *to;
+} pairs[] = {
+	{ "IPv4", "198.18.0.2:40000", "203.0.113.7:443" },
+	{ "IPv6", "[2001:db8::2]:40000", "[2001:db8:ffff::7]:443" },
+	{ "lowest and highest port", "198.18.0.2:1", "192.0.2.1:65535" },
+	{ "link-local", "[fe80::2]:40000", "[fe80::7]:1" },
+};
+
+static uint8_t *
+pattern(size_t len)
+{
+	uint8_t *p = malloc(len);
+	uint32_t x = 1;
+	size_t i;
+
+	for (i = 0; i < len; i++) {
+		x = x * 1664525 + 1013904223;
+		p[i] = (uint8_t)(x >> 24);
+	}
+	return p;
+}
+
+static void
+test_handshake(void **state)
+{
+	struct seen k;
+	struct peer p;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
+		peer_init(&p, pairs[i].me, pairs[i].to);
+		peer_syn(&p);
+		assert_true(endpoint_equal(&host.source, &p.me));
+		assert_true(endpoint_equal(&host.target, &p.to));
+		host_settle();
+		assert_true(host_take(&k));
+		assert_int_equal(k.flags, SYN | ACK);
+		assert_int_equal(k.ack, p.iss + 1);
+		assert_int_equal(k.mss, p.me.ip.family == 4 ? 1460 : 1440);
+		assert_int_equal(k.scale, 7);
+		assert_true(k.sack);
+		host_quiet();
+		assert_int_equal(host.nconn, i);
+		p.rcv = k.seq + 1;
+		peer_ack(&p);
+		assert_int_equal(host.nconn, i + 1);
+		host_quiet();
+	}
+	assert_int_equal(stack_counters(host.stack)->conns, i);
+	assert_int_equal(stack_counters(host.stack)->admitted, i);
+}
+
+static void
+test_data_in(void **state)
+{
+	uint8_t mem[64];
+	struct stream *c;
+	struct peer p;
+	size_t n = 0;
+
+	(void)state;
+	peer_init(&p, pairs[0].me, pairs[0].to);
+	c = peer_open(&p);
+	assert_int_equal(conn_read(c, mem, sizeof(mem), &n), STREAM_AGAIN);
+	peer_send(&p, "GET /", 5);
+	peer_send(&p, " HTTP/1.1", 9);
+	assert_int_equal(conn_read(c, mem, sizeof(mem), &n), STREAM_AGAIN);
+	assert_int_equal(n, 14);
+	assert_memory_equal(mem, "GET / HTTP/1.1", 14);
+	/* Acknowledged when the turn ends, not a quarter of a second later. */
+	peer_pump(&p);
+	assert_int_equal(p.acked, p.snd);
+}
+
+/* lwIP believes in a smaller window when newer bytes come with it. */
+static void
+peer_shrink(struct peer *p)
+{
+	peer_send(p, "x", 1);
+	peer_send(p, "y", 1);
+}
+
+/* Both directions at once, a byte pattern that shows any swap. */
+static void
+transfer(const char *me, const char *to, uint32_t window)
+{
+	uint8_t *sent = pattern(MEGABYTE), *got = malloc(MEGABYTE);
+	size_t up = 0, written = 0, n = 0, k;
+	struct stream *c;
+	struct peer p;
+
+	peer_init(&p, me, to);
+	p.window = window;
+	c = peer_open(&p);
+	while (up < MEGABYTE || n < MEGABYTE || p.ngot < MEGABYTE) {
+		k = p.their_window - (p.snd - p.acked);
+		if (k > MEGABYTE - up)
+			k = MEGABYTE - up;
+		peer_send(&p, sent + up, k);
+		up += k;
+		written += conn_write(c, sent + written, MEGABYTE - written);
+		conn_read(c, got, MEGABYTE, &n);
+		peer_pump(&p);
+	}
+	assert_memory_equal(got, sent, MEGABYTE);
+	assert_memory_equal(p.got, sent, MEGABYTE);
+	assert_int_equal(stack_counters(host.stack)->retransmitted, 0);
+	assert_int_equal(stack_counters(host.stack)->malformed, 0);
+	peer_fini(&p);
+	free(sent);
+	free(got);
+}
+
+static void
+test_megabyte(void **state)
+{
+	(void)state;
+	transfer(pairs[0].me, pairs[0].to, 64 << 10);
+	transfer(pairs[1].me, pairs[1].to, 1 << 20);
+	transfer("198.18.0.2:40001", pairs[0].to, 3000);
+}
+
+/* The application may send no more than was offered, and more is offered only as the
+ * user reads. */
+static void
+test_window_in(void **state)
+{
+	uint8_t *b = pattern(64 << 10), *got = malloc(128 << 10);
+	struct stream *c;
+	struct peer p;
+	size_t n = 0;
+
+	(void)state;
+	host.config.window = 32 << 10;
+	host_restart();
+	peer_init(&p, pairs[0].me, pairs[0].to);
+	c = peer_open(&p);
+	peer_send(&p, b, 1);
+	peer_pump(&p);
+	assert_true(p.their_window <= 32 << 10 && p.their_window >= 31 << 10);
+	peer_send(&p, b + 1, (32 << 10) - 1);
+	peer_pump(&p);
+	assert_true(p.their_window < 128);
+	host_pass(5000);
+	host_quiet();
+	assert_int_equal(conn_read(c, got, 128 << 10, &n), STREAM_AGAIN);
+	assert_int_equal(n, 32 << 10);
+	assert_memory_equal(got, b, n);
+	peer_pump(&p);
+	assert_true(p.their_window >= 31 << 10);
+	peer_send(&p, b, 1000);
+	assert_int_equal(conn_read(c, got, 128 << 10, &n), STREAM_AGAIN);
+	assert_int_equal(n, (32 << 10) + 1000);
+	free(b);
+	free(got);
+}
+
+/* A closed window keeps everything here; an opened one lets it go on. */
+static void
+test_window_out(void **state)
+{
+	uint8_t *b = pattern(MEGABYTE);
+	struct stream *c;
+	size_t n, total;
+	struct peer p;
+
+	(void)state;
+	peer_init(&p, pairs[1].me, pairs[1].to);
+	c = peer_open(&p);
+	p.window = 0;
+	peer_shrink(&p);
+	total = n = conn_write(c, b, MEGABYTE);
+	assert_true(n > 0 && n < MEGABYTE);
+	peer_pump(&p);
+	assert_int_equal(p.ngot, 0);
+	p.window = 64 << 10;
+	peer_ack(&p);
+	peer_pump(&p);
+	assert_int_equal(p.ngot, n);
+	while (total < MEGABYTE) {
+		total += conn_write(c, b + total, MEGABYTE - total);
+		peer_pump(&p);
+	}
+	assert_int_equal(p.ngot, MEGABYTE);
+	assert_memory_equal(p.got, b, MEGABYTE);
+	assert_int_equal(stack_counters(host.stack)->retransmitted, 0);
+	peer_fini(&p);
+	free(b);
+}
+
+static size_t woken;
+
+static void
+count(struct task *t)
+{
+	(void)t;
+	woken++;
+}
+
+static void
+test_wakes(void **state)
+{
+	uint8_t *b = pattern(MEGABYTE);
+	struct stream *c;
+	struct window w;
+	struct task t;
+	struct peer p;
+
+	(void)state;
+	woken = 0;
+	task_init(&t, count);
+	peer_init(&p, pairs[0].me, pairs[0].to);
+	c = peer_open(&p);
+	peer_send(&p, "x", 1);
+	conn_own(c, &t);
+	host_settle();
+	assert_int_equal(woken, 1); /* for what was there before it had an owner */
+	assert_int_equal(stream_recv_buf(c, &w), STREAM_OK);
+	stream_recv_ack(c, w.len);
+	host_settle();
+	assert_int_equal(woken, 1);
+	conn_write(c, b, MEGABYTE);
+	assert_int_equal(stream_send_buf(c, &w), STREAM_AGAIN);
+	peer_pump(&p);
+	assert_true(woken > 1); /* there is room again */
+	woken = 0;
+	peer_fin(&p);
+	host_settle();
+	assert_int_equal(woken, 1);
+	assert_int_equal(stream_recv_buf(c, &w), STREAM_END);
+	task_fini(&t);
+	conn_own(c, NULL);
+	peer_fini(&p);
+	free(b);
+}
+
+/* The application ends first, and still gets a late answer. */
+static void
+test_fin_from_application(void **state)
+{
+	struct stream *c;
+	struct window w;
+	struct peer p;
+
+	(void)state;
+	peer_init(&p, pairs[0].me, pairs[0].to);
+	c = peer_open(&p);
+	peer_send(&p, "question", 8);
+	peer_fin(&p);
+	assert_int_equal(stream_recv_buf(c, &w), STREAM_OK);
+	stream_recv_ack(c, w.len);
+	assert_int_equal(stream_recv_buf(c, &w), STREAM_END);
+	peer_pump(&p);
+	assert_int_equal(p.acked, p.snd);
+	host_pass(120000);
+	host_quiet();
+	assert_int_equal(conn_write(c, (const uint8_t *)"answer", 6), 6);
+	peer_pump(&p);
+	assert_int_equal(p.ngot, 6);
+	assert_memory_equal(p.got, "answer", 6);
+	assert_int_equal(stream_shut(c), STREAM_OK);
+	peer_pump(&p);
+	assert_true(p.fin);
+	assert_false(p.reset);
+	assert_int_equal(stream_send_buf(c, &w), -EPIPE);
+	peer_fini(&p);
+}
+
+static void
+test_fin_from_user(void **state)
+{
+	uint8_t *b = pattern(100000);
+	struct stream *c;
+	struct window w;
+	struct peer p;
+	size_t n = 0;
+
+	(void)state;
+	peer_init(&p, pairs[0].me, pairs[0].to);
+	c = peer_open(&p);
+	while (n < 100000) {
+		n += conn_write(c, b + n, 100000 - n);
+		if (n == 100000)
+			stream_shut(c);
+		peer_pump(&p);
+	}
+	assert_true(p.fin);
+	assert_int_equal(p.ngot, 100000);
+	assert_int_equal(stream_recv_buf(c, &w), STREAM_AGAIN);
+	peer_send(&p, "more", 4);
+	assert_int_equal(stream_recv_buf(c, &w), STREAM_OK);
+	assert_int_equal(w.len, 4);
+	stream_recv_ack(c, 4);
+	peer_fin(&p);
+	peer_pump(&p);
+	assert_int_equal(stream_recv_buf(c, &w), STREAM_END);
+	assert_int_equal(p.acked, p.snd);
+	assert_false(p.reset);
+	peer_fini(&p);
+	free(b);
+}
+
+/* Freed after shut: what was written still goes, though the user is gone. */
+static void
+test_linger(void **state)
+{
+	uint8_t *b = pattern(16000);
+	struct stream *c;
+	struct peer p;
+
+	(void)state;
+	peer_init(&p, pairs[1].me, pairs[1].to);
+	c = peer_open(&p);
+	p.window = 4000;
+	peer_shrink(&p);
+	assert_int_equal(conn_write(c, b, 16000), 16000);
+	stream_shut(c);
+	stream_free(c);
+	host.nconn = 0;
+	assert_int_equal(stack_counters(host.stack)->conns, 0);
+	peer_pump(&p);
+	assert_int_equal(p.ngot, 16000);
+	assert_memory_equal(p.got, b, 16000);
+	assert_true(p.fin);
+	peer_fin(&p);
+	peer_pump(&p);
+	assert_int_equal(p.acked, p.snd);
+	assert_false(p.reset);
+	peer_fini(&p);
+	free(b);
+}
+
+/* An application that never takes the rest is let go after a minute. */
+static void
+test_linger_ends(void **state)
+{
+	uint8_t *b = pattern(16000);
+	struct stream *c;
+	struct peer p;
+
+	(void)state;
+	peer_init(&p, pairs[0].me, pairs[0].to);
+	c = peer_open(&p);
+	p.window = 0;
+	peer_shrink(&p);
+	assert_int_equal(conn_write(c, b, 16000), 16000);
+	stream_shut(c);
+	stream_free(c);
+	host.nconn = 0;
+	p.silent = true;
+	host_pass(59000);
+	while (host.first != host.last) {
+		struct seen k;
+
+		assert_true(host_take(&k));
+		assert_false(k.flags & RST);
+	}
+	host_pass(3000);
+	while (host.first != host.last) {
+		struct seen k;
+
+		assert_true(host_take(&k));
+		p.reset = k.flags & RST;
+	}
+	assert_true(p.reset);
+	peer_fini(&p);
+	free(b);
+}
+
+static void
+test_abort(void **state)
+{
+	struct stream *c;
+	struct peer p;
+
+	(void)state;
+	peer_init(&p, pairs[0].me, pairs[0].to);
+	c = peer_open(&p);
+	conn_write(c, (const uint8_t *)"half", 4);
+	stream_free(c);
+	host.nconn = 0;
+	peer_pump(&p);
+	assert_true(p.reset);
+	/* And nothing is known of it any more. */
+	p.reset = false;
+	peer_send(&p, "x", 1);
+	peer_pump(&p);
+	assert_true(p.reset);
+	peer_fini(&p);
+}
+
+static void
+test_reset_from_application(void **state)
+{
+	struct stream *c;
+	struct window w;
+	struct peer p;
+
+	(void)state;
+	peer_init(&p, pairs[1].me, pairs[1].to);
+	c = peer_open(&p);
+	peer_send(&p, "last", 4);
+	peer_reset(&p);
+	assert_int_equal(stream_recv_buf(c, &w), STREAM_OK);
+	stream_recv_ack(c, w.len);
+	assert_int_equal(stream_recv_buf(c, &w), -ECONNRESET);
+	assert_int_equal(stream_send_buf(c, &w), -ECONNRESET);
+	assert_int_equal(stream_shut(c), -ECONNRESET);
+	assert_non_null(stream_reason(c));
+	host_settle();
+}
+
+/* A full device delays and loses nothing. */
+static void
+test_full(void **state)
+{
+	uint8_t *b = pattern(MEGABYTE);
+	struct stream *c;
+	struct peer p;
+	size_t n = 0;
+
+	(void)state;
+	peer_init(&p, pairs[0].me, pairs[0].to);
+	host.room = 0;
+	peer_syn(&p);
+	host_settle();
+	host_quiet();
+	host.room = 1;
+	stack_resume(host.stack);
+	peer_pump(&p);
+	assert_true(p.open);
+	peer_ack(&p);
+	assert_int_equal(host.nconn, 1);
+	c = host.conn[0];
+	while (n < MEGABYTE || p.ngot < MEGABYTE) {
+		n += conn_write(c, b + n, MEGABYTE - n);
+		peer_pump(&p);
+		host.room = 3;
+		stack_resume(host.stack);
+		peer_pump(&p);
+	}
+	assert_memory_equal(p.got, b, MEGABYTE);
+	assert_true(stack_counters(host.stack)->output_full > 100);
+	assert_int_equal(stack_counters(host.stack)->retransmitted, 0);
+	/* A RST waits too. */
+	host.room = 0;
+	stream_free(c);
+	host.nconn = 0;
+	peer_pump(&p);
+	assert_false(p.reset);
+	host.room = -1;
+	stack_resume(host.stack);
+	peer_pump(&p);
+	assert_true(p.reset);
+	peer_fini(&p);
+	free(b);
+}
+
+/* An acknowledgement that met a full device goes when it takes packets again. */
+static void
+test_full_ack(void **state)
+{
+	uint8_t mem[8];
+	struct stream *c;
+	struct peer p;
+	size_t n = 0;
+
+	(void)state;
+	peer_init(&p, pairs[0].me, pairs[0].to);
+	c = peer_open(&p);
+	host.room = 0;
+	peer_send(&p, "x", 1);
+	conn_read(c, mem, sizeof(mem), &n);
+	host_settle();
+	host_quiet();
+	host.room = -1;
+	stack_resume(host.stack);
+	peer_pump(&p);
+	assert_int_equal(p.acked, p.snd);
+}
+
+static void
+test_time_wait(void **state)
+{
+	struct stream *c;
+	struct peer p;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		peer_init(&p, pairs[0].me, pairs[0].to);
+		p.iss += (uint32_t)i * 100000;
+		c = peer_open(&p);
+		stream_shut(c);
+		peer_pump(&p);
+		assert_true(p.fin);
+		peer_fin(&p);
+		peer_pump(&p);
+		stream_free(c);
+		host.nconn = 0;
+		peer_fini(&p);
+	}
+	assert_int_equal(host.nsyn, 3);
+	host_pass(5000);
+	host_quiet();
+}
+
+/* Without connections that wait for something, nothing wakes the machine. */
+static void
+test_sleeps(void **state)
+{
+	struct stream *c;
+	struct peer p;
+
+	(void)state;
+	peer_init(&p, pairs[0].me, pairs[0].to);
+	c = peer_open(&p);
+	conn_write(c, (const uint8_t *)"hello", 5);
+	peer_pump(&p);
+	host_pass(1000);
+	/* A day in one step: a timer that ticks would need 345,600 turns. */
+	host_pass(86400000);
+	assert_int_equal(conn_write(c, (const uint8_t *)"again", 5), 5);
+	peer_pump(&p);
+	assert_int_equal(p.ngot, 10);
+	assert_false(p.reset);
+	peer_fini(&p);
+}
+
+/* A lost segment comes again, and is counted. */
+static void
+test_repeats(void **state)
+{
+	struct stream *c;
+	struct seen k;
+	struct peer p;
+
+	(void)state;
+	peer_init(&p, pairs[0].me, pairs[0].to);
+	c = peer_open(&p);
+	conn_write(c, (const uint8_t *)"hello", 5);
+	host_settle();
+	assert_true(host_take(&k));
+	assert_int_equal(k.len, 5);
+	host_pass(5000);
+	assert_true(stack_counters(host.stack)->retransmitted > 0);
+	assert_true(host_take(&k));
+	peer_fini(&p);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			test_handshake, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(test_data_in, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(test_megabyte, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_window_in, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_window_out, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(test_wakes, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_fin_from_application, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_fin_from_user, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(test_linger, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_linger_ends, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(test_abort, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_reset_from_application, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(test_full, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(test_full_ack, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_time_wait, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(test_sleeps, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(test_repeats, host_setup, host_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
