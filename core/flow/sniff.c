@@ -23,14 +23,26 @@ enum {
 	TLS_HOST_NAME = 0,
 };
 
+/* Letters, digits, hyphens, and the underscores that exist in spite of RFC 1123. */
+static bool
+name_byte_fits(uint8_t b)
+{
+	return (b >= 'a' && b <= 'z') || (b >= 'A' && b <= 'Z') ||
+		(b >= '0' && b <= '9') || b == '-' || b == '_' || b == '.';
+}
+
 /* A name that a stranger wrote: kept only when it is one, and not an address. */
 static void
 name_keep(struct sniffed *s, const uint8_t *p, size_t len)
 {
 	struct ip ip;
 
-	if (len == 0 || len > NAME_MAX_LEN + 1 ||
-		!name_normal(s->name, sizeof(s->name), (const char *)p, len) ||
+	if (len == 0 || len > NAME_MAX_LEN + 1)
+		return;
+	for (size_t i = 0; i < len; i++)
+		if (!name_byte_fits(p[i]))
+			return;
+	if (!name_normal(s->name, sizeof(s->name), (const char *)p, len) ||
 		ip_parse(&ip, s->name))
 		s->name[0] = '\0';
 }
