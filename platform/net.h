@@ -49,7 +49,8 @@ struct net_firewall {
 int net_firewall_add(const struct net_firewall *f, struct err *e);
 int net_firewall_del(struct err *e);
 
-/* A sysctl by its dotted name; values are one line without its end. */
+/* A sysctl by its dotted name; values are one line without its end, with the tabs
+ * that the kernel puts between numbers. */
 int net_sysctl_get(const char *name, char *value, size_t cap, struct err *e);
 int net_sysctl_set(const char *name, const char *value, struct err *e);
 

@@ -22,7 +22,11 @@ struct keeper_config {
 	void *arg;
 };
 
-/* Runs until SIGTERM or SIGINT, or until the engine gives up. The program's exit status.
+/*
+ * Runs until SIGTERM or SIGINT (0, with everything undone), or until an engine ends
+ * before any was ready (its status). Returns in the keeper's process, and as well in the
+ * child, once the engine has returned, with its status: the caller then ends as always.
+ * The caller must not have read anything foreign, nor have started a thread.
  */
 int keeper_run(const struct keeper_config *c);
 

@@ -32,7 +32,6 @@ int
 net_sysctl_get(const char *name, char *value, size_t cap, struct err *e)
 {
 	ssize_t n;
-	size_t i;
 	int fd;
 
 	fd = sysctl_open(name, O_RDONLY);
@@ -46,10 +45,6 @@ net_sysctl_get(const char *name, char *value, size_t cap, struct err *e)
 		return -1;
 	value[n] = '\0';
 	value[strcspn(value, "\n")] = '\0';
-	for (i = 0; value[i]; i++) {
-		if (value[i] == '\t')
-			value[i] = ' ';
-	}
 	return 0;
 }
 

@@ -1,0 +1,436 @@
+/* SPDX-License-Identifier: MIT */
+#include "keeper/keeper.h"
+
+#include "base/log.h"
+#include "keeper/journal.h"
+#include "keeper/serve.h"
+#include "keeper/state.h"
+#include "platform/priv.h"
+#include "platform/sys.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum {
+	AGAIN_FIRST = 100,   /* ms until a dead engine is forked again, */
+	AGAIN_MOST = 5000,   /* doubling up to this, */
+	AGAIN_CALM = 60000,  /* and from the beginning for one that ran this long */
+	GOODBYE_WAIT = 3000, /* ms for an engine that was asked to end */
+};
+
+enum phase {
+	PHASE_RUNNING, /* there is an engine */
+	PHASE_WAITING, /* there is none; the next one starts at `due` */
+	PHASE_ENDING,  /* the engine has been told to end, and is killed at `due` */
+	PHASE_OVER,    /* there is none, and there will be none */
+	PHASE_CHILD,   /* this process is the engine, and has come to its end */
+};
+
+struct keeper {
+	const struct keeper_config *config;
+	struct journal journal;
+	struct serve serve;
+	enum phase phase;
+	int lock;       /* the engine inherits it: see state_lock */
+	int sock;       /* to the engine; -1: closed */
+	pid_t engine;   /* 0: none */
+	uint64_t born;  /* ms, when the engine was forked */
+	uint64_t due;   /* ms, see enum phase */
+	uint64_t delay; /* ms, before the next fork */
+	bool was_ready; /* any engine so far */
+	int status;     /* of the program */
+};
+
+/* The signal handler's way to the loop; signals are a process's own. */
+static volatile sig_atomic_t wake_end = -1;
+static volatile sig_atomic_t stop_wanted;
+
+static void
+on_signal(int signo)
+{
+	int saved = errno;
+
+	if (signo == SIGTERM || signo == SIGINT)
+		stop_wanted++;
+	(void)!write((int)wake_end, "", 1);
+	errno = saved;
+}
+
+static const int heard[] = { SIGTERM, SIGINT, SIGCHLD };
+static const int unheard[] = { SIGHUP, SIGPIPE };
+
+static void
+signals_set(void (*how)(int), void (*others)(int))
+{
+	struct sigaction act = { .sa_handler = how };
+	size_t i;
+
+	sigemptyset(&act.sa_mask);
+	for (i = 0; i < sizeof heard / sizeof *heard; i++)
+		sigaction(heard[i], &act, NULL);
+	act.sa_handler = others;
+	for (i = 0; i < sizeof unheard / sizeof *unheard; i++)
+		sigaction(unheard[i], &act, NULL);
+}
+
+static int
+wake_open(int wake[2], struct err *e)
+{
+	int i;
+
+	if (pipe(wake) == -1)
+		return err_set(e, "pipe: %s", strerror(errno));
+	for (i = 0; i < 2; i++) {
+		(void)fcntl(wake[i], F_SETFD, FD_CLOEXEC);
+		(void)fcntl(wake[i], F_SETFL, O_NONBLOCK);
+	}
+	wake_end = wake[1];
+	return 0;
+}
+
+/* In the child. Nothing of the keeper's is left to it but the lock and its socket, and no
+ * foreign byte has been read before the privileges are gone. */
+static int
+engine_live(struct keeper *k, int sock, pid_t keeper)
+{
+	struct err e;
+
+	signals_set(SIG_DFL, SIG_DFL);
+	/* Ctrl-C is the keeper's, which then ends the engine in order; the engine may
+	 * still write to the terminal. */
+	(void)setpgid(0, 0);
+	signal(SIGTTOU, SIG_IGN);
+	/*
+	 * An engine never outlives its keeper.  It could relay for a while, but
+	 * nobody would be left to undo anything, and its device would be in the
+	 * way of the next start.  When it goes the kernel takes the device, and
+	 * our table then says "unreachable": closed, until `recover` or the next
+	 * start.
+	 */
+	if (priv_drop(k->serve.uid, k->serve.gid, &e) < 0 ||
+		priv_die_with(keeper, &e) < 0) {
+		log_error("%s", e.text);
+		return 1;
+	}
+	return k->config->engine(sock, k->config->arg);
+}
+
+static void
+child_shed(struct keeper *k, int ours)
+{
+	serve_fini(&k->serve);
+	close(ours);
+	close((int)wake_end);
+}
+
+/* Forks an engine. PHASE_CHILD is set in the one that has been it. */
+static int
+engine_start(struct keeper *k, struct err *e)
+{
+	sigset_t all, before;
+	pid_t self = getpid();
+	int pair[2], r;
+
+	r = sys_message_pair(pair);
+	if (r < 0)
+		return err_set(e, "socket pair: %s", strerror(-r));
+	sigfillset(&all);
+	/* No signal of the child's may go to the keeper's pipe. */
+	sigprocmask(SIG_SETMASK, &all, &before);
+	k->serve.ready = false;
+	k->engine = fork();
+	if (k->engine == 0) {
+		child_shed(k, pair[0]);
+		signals_set(SIG_DFL, SIG_DFL);
+		sigprocmask(SIG_SETMASK, &before, NULL);
+		k->phase = PHASE_CHILD;
+		k->status = engine_live(k, pair[1], self);
+		return 0;
+	}
+	r = errno;
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	close(pair[1]);
+	if (k->engine == -1) {
+		k->engine = 0;
+		close(pair[0]);
+		return err_set(e, "fork: %s", strerror(r));
+	}
+	k->sock = pair[0];
+	k->born = sys_monotonic();
+	k->phase = PHASE_RUNNING;
+	return 0;
+}
+
+static void
+sock_end(struct keeper *k)
+{
+	if (k->sock >= 0)
+		close(k->sock);
+	k->sock = -1;
+}
+
+/* How an engine ended, for people and as an exit status. */
+static int
+ending_say(const struct keeper *k, int status)
+{
+	if (WIFSIGNALED(status)) {
+		log_error("the engine (process %d) was ended by signal %d",
+			(int)k->engine, WTERMSIG(status));
+		return 1;
+	}
+	if (k->phase != PHASE_ENDING && k->was_ready)
+		log_error("the engine (process %d) ended with status %d", (int)k->engine,
+			WEXITSTATUS(status));
+	return WEXITSTATUS(status);
+}
+
+/* Before any engine was ready nothing is protected yet, and why it ended is for the user:
+ * bad configuration, say. Afterwards an end that nobody asked for is a failure, and the
+ * device stays: closed, not open. */
+static void
+engine_ended(struct keeper *k, int status)
+{
+	uint64_t now = sys_monotonic();
+	bool ending = k->phase == PHASE_ENDING;
+	int code = ending_say(k, status);
+
+	k->engine = 0;
+	sock_end(k);
+	k->phase = PHASE_OVER;
+	if (ending)
+		return;
+	if (!k->was_ready) {
+		k->status = code;
+		return;
+	}
+	if (k->delay == 0 || now - k->born >= AGAIN_CALM)
+		k->delay = AGAIN_FIRST;
+	else
+		k->delay = k->delay * 2 > AGAIN_MOST ? AGAIN_MOST : k->delay * 2;
+	log_warn("packets wait in %s; the engine is started again in %u.%u s",
+		k->serve.tun >= 0 ? k->serve.tun_name : "no device",
+		(unsigned)(k->delay / 1000), (unsigned)(k->delay % 1000 / 100));
+	k->due = now + k->delay;
+	k->phase = PHASE_WAITING;
+}
+
+static void
+engine_reap(struct keeper *k)
+{
+	int status;
+
+	if (k->engine > 0 && waitpid(k->engine, &status, WNOHANG) == k->engine)
+		engine_ended(k, status);
+}
+
+static void
+engine_kill(struct keeper *k)
+{
+	if (k->engine > 0)
+		kill(k->engine, SIGKILL);
+}
+
+/* The socket's end is how an engine is told. The second time there is no more patience. */
+static void
+stop(struct keeper *k, int times)
+{
+	if (k->phase == PHASE_WAITING)
+		k->phase = PHASE_OVER;
+	if (k->phase == PHASE_RUNNING) {
+		sys_notify("STOPPING=1");
+		sock_end(k);
+		k->phase = PHASE_ENDING;
+		k->due = sys_monotonic() + GOODBYE_WAIT;
+	}
+	if (k->phase == PHASE_ENDING && times > 1)
+		engine_kill(k);
+}
+
+static void
+due_come(struct keeper *k)
+{
+	struct err e;
+
+	if (sys_monotonic() < k->due)
+		return;
+	if (k->phase == PHASE_ENDING) {
+		log_warn("the engine did not end by itself, and is killed");
+		engine_kill(k);
+		k->due = UINT64_MAX;
+	} else if (k->phase == PHASE_WAITING && engine_start(k, &e) < 0) {
+		log_error("%s", e.text);
+		k->delay = AGAIN_MOST;
+		k->due = sys_monotonic() + AGAIN_MOST;
+	}
+}
+
+/* An engine that has closed its socket, or cannot be talked to, is of no more use. */
+static void
+engine_listen(struct keeper *k)
+{
+	bool was_ready = k->serve.ready;
+	int r = serve_next(&k->serve, k->sock);
+
+	if (r < 0 && r != -EAGAIN) {
+		sock_end(k);
+		k->due = sys_monotonic() + GOODBYE_WAIT;
+	}
+	if (k->serve.ready && !was_ready) {
+		k->was_ready = true;
+		sys_notify("READY=1");
+	}
+}
+
+static int
+wait_ms(const struct keeper *k)
+{
+	uint64_t now = sys_monotonic();
+	bool timed = k->phase == PHASE_WAITING || k->phase == PHASE_ENDING ||
+		(k->phase == PHASE_RUNNING && k->sock < 0);
+
+	if (!timed || k->due == UINT64_MAX)
+		return -1;
+	return k->due <= now ? 0 : (int)(k->due - now);
+}
+
+static void
+wake_empty(int wake)
+{
+	char bytes[64];
+
+	while (read(wake, bytes, sizeof bytes) > 0)
+		;
+}
+
+static void
+turn(struct keeper *k, int wake)
+{
+	struct pollfd p[2] = {
+		{ .fd = wake, .events = POLLIN },
+		{ .fd = k->sock, .events = POLLIN },
+	};
+
+	if (poll(p, 2, wait_ms(k)) == -1 && errno != EINTR)
+		log_error("poll: %s", strerror(errno));
+	wake_empty(wake);
+	/* Requests first: what a dying engine has asked for is not answered, but what it
+	 * said before its end (that it was ready) counts. */
+	if (k->sock >= 0 && p[1].revents)
+		engine_listen(k);
+	engine_reap(k);
+	if (stop_wanted > 0)
+		stop(k, (int)stop_wanted);
+	if (k->phase == PHASE_RUNNING && k->sock < 0 && sys_monotonic() >= k->due)
+		engine_kill(k);
+	due_come(k);
+}
+
+/* What a killed keeper left. The number of entries undone, or -1 and why. */
+static int
+leftovers_undo(struct journal *j, const char *state_dir, struct err *e)
+{
+	int undone, rescued;
+
+	if (journal_open(j, state_dir, e) < 0)
+		return -1;
+	undone = journal_undo(j, 0);
+	rescued = net_resolver_rescue(e);
+	if (rescued < 0)
+		return -1;
+	if (journal_has_session(j))
+		return err_set(e,
+			"not everything that an earlier instance left could be undone; "
+			"what remains is in %s",
+			j->path);
+	return undone + rescued;
+}
+
+static int
+start(struct keeper *k, int wake[2], struct err *e)
+{
+	int n;
+
+	if (!priv_is_root())
+		return err_set(e,
+			"the device, the routes and the firewall are root's: run "
+			"this as root (sudo)");
+	if (state_prepare(k->config->state_dir, e) < 0)
+		return -1;
+	k->lock = state_lock(k->config->state_dir, e);
+	if (k->lock < 0)
+		return -1;
+	n = leftovers_undo(&k->journal, k->config->state_dir, e);
+	if (n < 0)
+		return -1;
+	if (n > 0)
+		log_warn("an earlier instance was killed: %d of its changes undone", n);
+	if (priv_engine_ids(&k->serve.uid, &k->serve.gid, e) < 0 ||
+		wake_open(wake, e) < 0)
+		return -1;
+	signals_set(on_signal, SIG_IGN);
+	return engine_start(k, e);
+}
+
+static void
+finish(struct keeper *k, int wake[2])
+{
+	if (k->phase != PHASE_CHILD) {
+		engine_kill(k);
+		if (k->lock >= 0 && k->journal.n > 0)
+			(void)journal_undo(&k->journal, 0);
+		serve_fini(&k->serve);
+	}
+	signals_set(SIG_DFL, SIG_DFL);
+	sock_end(k);
+	if (wake[0] >= 0)
+		close(wake[0]);
+	if (wake[1] >= 0 && k->phase != PHASE_CHILD)
+		close(wake[1]);
+	if (k->lock >= 0)
+		close(k->lock);
+}
+
+int
+keeper_run(const struct keeper_config *c)
+{
+	static struct keeper k;
+	int wake[2] = { -1, -1 };
+	struct err e;
+
+	memset(&k, 0, sizeof k);
+	k.config = c;
+	k.lock = k.sock = -1;
+	serve_init(&k.serve, c, &k.journal);
+	if (start(&k, wake, &e) < 0) {
+		log_error("%s", e.text);
+		k.status = 1;
+		k.phase = PHASE_OVER;
+	}
+	while (k.phase != PHASE_OVER && k.phase != PHASE_CHILD)
+		turn(&k, wake[0]);
+	finish(&k, wake);
+	return k.status;
+}
+
+int
+keeper_recover(const char *state_dir, struct err *e)
+{
+	static struct journal j;
+	int lock, n;
+
+	if (!priv_is_root())
+		return err_set(e, "what was changed is root's: run this as root (sudo)");
+	if (state_prepare(state_dir, e) < 0)
+		return -1;
+	lock = state_lock(state_dir, e);
+	if (lock < 0)
+		return -1;
+	n = leftovers_undo(&j, state_dir, e);
+	close(lock);
+	return n;
+}
