@@ -1,0 +1,481 @@
+# SPDX-License-Identifier: MIT
+"""
+A laboratory of network namespaces for tests, with nothing but the standard library.
+
+    with lab.Lab() as l:
+        a, b = l.space("a"), l.space("b")
+        l.link(a, "eth0", "192.0.2.1/24", b, "eth0", "192.0.2.2/24")
+        p = a.start(["prog", "arg"])          # its output is read line by line
+        p.wait_line("ready", seconds=10)
+        a.run("ip rule")                      # output; fails the test on a status other than 0
+        with lab.Sniffer(b, "eth0") as s:     # every packet on the interface, from now on
+            ...
+            assert not s.seen(lambda p: p.proto == 17)
+
+Nothing here waits without a condition: wait_line and until have a deadline, and say what they waited
+for when it passes.  Everything is removed when the `with` ends, also after a failure, SIGINT or
+SIGTERM.  A space has its own network, its own /etc/resolv.conf (/etc/netns/NAME/resolv.conf, which
+`ip netns exec` mounts over it), its own /sys, and a folder of its own at `space.dir`.
+
+A test file ends with lab.main(function, ...), which runs each function with a fresh Lab, prints one line
+for each, and exits with 0, 1, or 77 when lab.absent("FEATURE") was called.
+"""
+import atexit
+import contextlib
+import ctypes
+import inspect
+import ipaddress
+import os
+import re
+import select
+import shlex
+import shutil
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import traceback
+
+SECONDS = 20                    # the deadline of every wait that names none
+CLONE_NEWNET = 0x40000000
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Failed(AssertionError):
+    """What was expected did not come."""
+
+
+class Absent(Exception):
+    """This kernel or machine lacks what the test needs."""
+
+
+def absent(feature):
+    """Ends the test as skipped; `feature` must stand in tests/absent."""
+    raise Absent(feature)
+
+
+def until(condition, what=None, seconds=SECONDS):
+    """Asks until the answer is true, and gives it back."""
+    end = time.monotonic() + seconds
+    while True:
+        answer = condition()
+        if answer:
+            return answer
+        if time.monotonic() > end:
+            raise Failed(f"waited {seconds} s in vain for {what or inspect.getsource(condition).strip()}")
+        time.sleep(0.01)
+
+
+def _command(argv):
+    return shlex.split(argv) if isinstance(argv, str) else [str(a) for a in argv]
+
+
+class Process:
+    """A program in a space. Its standard output and error are kept line by line in `lines`."""
+
+    def __init__(self, space, argv, env=None, stdin=None, user=None):
+        self.argv = _command(argv)
+        self.lines = []
+        self._news = threading.Condition()
+        self._closed = False
+        self._seen = 0
+        before = ["ip", "netns", "exec", space.name] if space else []
+        self.popen = subprocess.Popen(
+            before + self.argv, stdin=stdin or subprocess.DEVNULL, stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT, env={**os.environ, **(env or {})}, start_new_session=True)
+        self.pid = self.popen.pid           # `ip netns exec` becomes the program
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.popen.stdout:
+            with self._news:
+                self.lines.append(line.decode(errors="replace").rstrip("\n"))
+                self._news.notify_all()
+        with self._news:
+            self._closed = True
+            self._news.notify_all()
+
+    @property
+    def text(self):
+        return "\n".join(self.lines)
+
+    def wait_line(self, pattern, seconds=SECONDS, again=False):
+        """The match of the first line, after the one found last, in which the pattern is found."""
+        end = time.monotonic() + seconds
+        at = 0 if again else self._seen
+        with self._news:
+            while True:
+                while at < len(self.lines):
+                    at += 1
+                    m = re.search(pattern, self.lines[at - 1])
+                    if m:
+                        self._seen = at
+                        return m
+                left = end - time.monotonic()
+                if self._closed or left <= 0:
+                    why = "it ended" if self._closed else f"in {seconds} s"
+                    raise Failed(f"no line /{pattern}/ from {self.argv} ({why}); it said:\n{self.text}")
+                self._news.wait(left)
+
+    def signal(self, number):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, number)
+
+    def wait(self, seconds=SECONDS):
+        """Its exit status, negative for a signal."""
+        try:
+            status = self.popen.wait(seconds)
+        except subprocess.TimeoutExpired:
+            raise Failed(f"{self.argv} did not end in {seconds} s; it said:\n{self.text}") from None
+        end = time.monotonic() + 2
+        with self._news:
+            while not self._closed and time.monotonic() < end:
+                self._news.wait(0.1)
+        return status
+
+    def stop(self, number=signal.SIGTERM, seconds=SECONDS):
+        self.signal(number)
+        return self.wait(seconds)
+
+    def alive(self):
+        return self.popen.poll() is None
+
+    def kill(self):
+        """It and whatever it has started in its session."""
+        for pid in _session(self.pid):
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self.popen.wait(5)
+
+
+def _session(leader):
+    """The processes of the session that `leader` began, newest first."""
+    found = []
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{pid}/stat") as f:
+                fields = f.read().rsplit(")", 1)[1].split()
+        except OSError:
+            continue
+        if int(fields[3]) == leader and fields[0] != "Z":
+            found.append(int(pid))
+    return sorted(found, reverse=True)
+
+
+class Space:
+    """A network namespace."""
+
+    def __init__(self, lab, name):
+        self.lab, self.short = lab, name
+        self.name = f"{lab.prefix}{name}"
+        self.etc = f"/etc/netns/{self.name}"
+        self.dir = os.path.join(lab.dir, name)
+        self.state = os.path.join(self.dir, "state")    # for programs that want a state folder
+        os.makedirs(self.dir)
+        os.chmod(self.dir, 0o755)
+        os.makedirs(self.etc)
+        self.resolv("")
+        subprocess.run(["ip", "netns", "add", self.name], check=True)
+        self.run("ip link set lo up")
+
+    def resolv(self, text):
+        """Sets /etc/resolv.conf for the programs that are started from now on."""
+        with open(f"{self.etc}/resolv.conf", "w") as f:
+            f.write(text)
+
+    def resolv_text(self):
+        with open(f"{self.etc}/resolv.conf") as f:
+            return f.read()
+
+    def start(self, argv, **more):
+        p = Process(self, argv, **more)
+        self.lab.processes.append(p)
+        return p
+
+    def call(self, argv, seconds=60, input=None, env=None):
+        """Runs to the end: (status, output)."""
+        argv = ["ip", "netns", "exec", self.name] + _command(argv)
+        r = subprocess.run(argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=seconds,
+                           input=input, env={**os.environ, **(env or {})})
+        return r.returncode, r.stdout.decode(errors="replace")
+
+    def run(self, argv, **more):
+        status, out = self.call(argv, **more)
+        if status != 0:
+            raise Failed(f"{argv} in {self.short}: status {status}:\n{out}")
+        return out
+
+    def sysctl(self, name, value):
+        self.run(["sysctl", "-qw", f"{name}={value}"])
+
+    def route(self, what):
+        """`ip route add`, for either family: "default via 192.0.2.1"."""
+        self.run(f"ip {'-6 ' if ':' in what else ''}route add {what}")
+
+    def inside(self, function, *args):
+        """Calls a Python function in a thread that is in this namespace; sockets made there stay there."""
+        box = {}
+
+        def work():
+            try:
+                with open(f"/run/netns/{self.name}") as f:
+                    if _libc.setns(f.fileno(), CLONE_NEWNET) != 0:
+                        raise OSError(ctypes.get_errno(), "setns")
+                box["answer"] = function(*args)
+            except BaseException as e:                          # handed to the caller below
+                box["error"] = e
+
+        t = threading.Thread(target=work, daemon=True)
+        t.start()
+        t.join()
+        if "error" in box:
+            raise box["error"]
+        return box["answer"]
+
+    def socket(self, *args):
+        return self.inside(socket.socket, *args)
+
+    def system(self):
+        """Everything that a program must put back, as one text."""
+        commands = ("ip -4 rule", "ip -6 rule", "ip -4 route show table all", "ip -6 route show table all",
+                    "ip -o link", "ip -o addr", "nft list ruleset")
+        parts = [f"# {c}\n{self.run(c)}" for c in commands]
+        for name in ("net.ipv4.conf.all.src_valid_mark", "net.ipv4.conf.all.rp_filter",
+                     "net.ipv4.tcp_fwmark_accept", "net.ipv4.ping_group_range"):
+            parts.append(self.run(f"sysctl {name}"))
+        parts.append("# resolv.conf\n" + self.resolv_text())
+        # What the kernel counts by itself is no difference.
+        return re.sub(r"(expires|valid_lft|preferred_lft|expires in) \S+", r"\1 -", "\n".join(parts))
+
+
+class Lab:
+    """Owns everything, and takes it away."""
+
+    def __init__(self):
+        if os.geteuid() != 0:
+            absent("root")
+        self.prefix = f"slu{os.getpid()}"
+        self.dir = tempfile.mkdtemp(prefix=f"{self.prefix}-")
+        os.chmod(self.dir, 0o755)       # engines are not root
+        self.spaces, self.processes, self.closers = {}, [], []
+        self._before = {}
+        atexit.register(self.close)
+
+    def __enter__(self):
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            self._before[number] = signal.signal(number, lambda n, _: sys.exit(128 + n))
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+        for number, how in self._before.items():
+            signal.signal(number, how)
+
+    def close(self):
+        atexit.unregister(self.close)
+        for close in reversed(self.closers):
+            with contextlib.suppress(Exception):
+                close()
+        for p in reversed(self.processes):
+            p.kill()
+        for s in self.spaces.values():
+            pids = subprocess.run(["ip", "netns", "pids", s.name], capture_output=True, text=True)
+            for pid in pids.stdout.split():
+                if int(pid) != os.getpid():
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(int(pid), signal.SIGKILL)
+            subprocess.run(["ip", "netns", "del", s.name], check=False, stderr=subprocess.DEVNULL)
+            shutil.rmtree(s.etc, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            os.rmdir("/etc/netns")
+        shutil.rmtree(self.dir, ignore_errors=True)
+        self.spaces, self.processes, self.closers = {}, [], []
+
+    def space(self, name, forward=False):
+        s = self.spaces[name] = Space(self, name)
+        if forward:
+            s.sysctl("net.ipv4.ip_forward", 1)
+            s.sysctl("net.ipv6.conf.all.forwarding", 1)
+        return s
+
+    def link(self, a, a_dev, a_addrs, b, b_dev, b_addrs, mtu=1500):
+        """A veth cable. Addresses are "192.0.2.1/24 2001:db8::1/64"."""
+        subprocess.run(["ip", "link", "add", a_dev, "netns", a.name, "mtu", str(mtu), "type", "veth",
+                        "peer", "name", b_dev, "netns", b.name, "mtu", str(mtu)], check=True)
+        for space, dev, addrs in ((a, a_dev, a_addrs), (b, b_dev, b_addrs)):
+            for addr in addrs.split():
+                space.run(["ip", "addr", "add", addr, "dev", dev] + (["nodad"] if ":" in addr else []))
+            space.run(["ip", "link", "set", dev, "up"])
+        for space, dev in ((a, a_dev), (b, b_dev)):
+            until(lambda: "LOWER_UP" in space.run(["ip", "link", "show", dev]), f"{dev} to be up")
+
+    def server(self, space, address, port, serve, kind=socket.SOCK_STREAM):
+        """A server in a thread: serve(connection, peer) for TCP, serve(data, peer) -> answer or None for UDP.
+        Gives back the listening socket."""
+        family = socket.AF_INET6 if ":" in address else socket.AF_INET
+        s = space.socket(family, kind)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind((address, port))
+        if kind == socket.SOCK_STREAM:
+            s.listen(512)
+
+        def tcp():
+            while True:
+                try:
+                    c, peer = s.accept()
+                except OSError:
+                    return
+                threading.Thread(target=_quietly, args=(serve, c, peer), daemon=True).start()
+
+        def udp():
+            while True:
+                try:
+                    data, peer = s.recvfrom(65535)
+                    answer = serve(data, peer)
+                    if answer is not None:
+                        s.sendto(answer, peer)
+                except OSError:
+                    if s.fileno() < 0:
+                        return
+
+        threading.Thread(target=tcp if kind == socket.SOCK_STREAM else udp, daemon=True).start()
+        self.closers.append(s.close)
+        return s
+
+
+def _quietly(serve, connection, peer):
+    with contextlib.suppress(OSError), connection:
+        serve(connection, peer)
+
+
+def echo(connection, _peer):
+    """For Lab.server: sends back what comes, until its end."""
+    while True:
+        data = connection.recv(65536)
+        if not data:
+            return
+        connection.sendall(data)
+
+
+def echo_datagram(data, _peer):
+    return data
+
+
+class Packet:
+    """An IP packet that was seen: version, src, dst (text), proto, sport, dport (0 without), data."""
+
+    def __init__(self, data, outgoing):
+        self.data, self.outgoing, self.at = data, outgoing, time.monotonic()
+        self.version = data[0] >> 4 if data else 0
+        self.src = self.dst = ""
+        self.proto, self.sport, self.dport, self.payload = -1, 0, 0, b""
+        if self.version == 4 and len(data) >= 20:
+            self.proto, head = data[9], (data[0] & 15) * 4
+            self.src, self.dst = socket.inet_ntoa(data[12:16]), socket.inet_ntoa(data[16:20])
+        elif self.version == 6 and len(data) >= 40:
+            self.proto, head = data[6], 40
+            self.src = socket.inet_ntop(socket.AF_INET6, data[8:24])
+            self.dst = socket.inet_ntop(socket.AF_INET6, data[24:40])
+        else:
+            return
+        self.payload = data[head:]
+        if self.proto in (6, 17) and len(self.payload) >= 8:
+            self.sport, self.dport = struct.unpack("!HH", self.payload[:4])
+
+    @property
+    def body(self):
+        """What TCP or UDP carries."""
+        if self.proto == 6 and len(self.payload) >= 20:
+            return self.payload[(self.payload[12] >> 4) * 4:]
+        return self.payload[8:] if self.proto == 17 else self.payload
+
+    def __repr__(self):
+        way = ">" if self.outgoing else "<"
+        return f"{way} {self.src}:{self.sport} {self.dst}:{self.dport} proto {self.proto} {len(self.data)} bytes"
+
+
+class Sniffer:
+    """Records the IP packets on an interface in a space, from `with` on."""
+
+    def __init__(self, space, dev):
+        self.packets = []
+        self._lock = threading.Lock()
+
+        def open_there():
+            s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
+            s.bind((dev, 3))
+            return s
+
+        self._socket = space.inside(open_there)
+        self._end, self._ended = os.pipe()
+        self._thread = threading.Thread(target=self._read, daemon=True)
+        self._thread.start()
+
+    def _read(self):
+        while True:
+            ready, _, _ = select.select([self._socket, self._end], [], [])
+            if self._socket in ready:
+                data, where = self._socket.recvfrom(65535)
+                if where[1] in (0x0800, 0x86DD):
+                    with self._lock:
+                        self.packets.append(Packet(data, where[2] == socket.PACKET_OUTGOING))
+            elif self._end in ready:
+                return
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        os.close(self._ended)
+        self._thread.join()
+        self._socket.close()
+        os.close(self._end)
+
+    def count(self):
+        with self._lock:
+            return len(self.packets)
+
+    def seen(self, matches, since=0):
+        """The packets for which matches(packet) holds, from number `since` on."""
+        with self._lock:
+            return [p for p in self.packets[since:] if matches(p)]
+
+    def wait(self, matches, what="a packet", seconds=SECONDS, since=0):
+        return until(lambda: self.seen(matches, since), what, seconds)
+
+
+def equal(got, want, what):
+    """Fails with the lines that differ."""
+    if got == want:
+        return
+    a, b = str(want).splitlines(), str(got).splitlines()
+    gone = [f"- {line}" for line in a if line not in b]
+    new = [f"+ {line}" for line in b if line not in a]
+    raise Failed(f"{what}:\n" + "\n".join(gone + new or [f"{want!r} != {got!r}"]))
+
+
+def main(*tests):
+    """Runs each test(lab) in a fresh Lab; arguments on the command line choose among them by name."""
+    chosen = [t for t in tests if not sys.argv[1:] or t.__name__ in sys.argv[1:]]
+    failed, skipped = 0, 0
+    for test in chosen:
+        began = time.monotonic()
+        try:
+            with Lab() as l:
+                test(l)
+            print(f"ok      {test.__name__} ({time.monotonic() - began:.1f} s)", flush=True)
+        except Absent as e:
+            skipped += 1
+            print(f"absent: {e}", flush=True)
+        except Exception:                                       # the others still run
+            failed += 1
+            print(f"FAILED  {test.__name__}\n{traceback.format_exc()}", flush=True)
+    if failed:
+        sys.exit(1)
+    sys.exit(77 if skipped and skipped == len(chosen) else 0)
