@@ -32,12 +32,19 @@ struct places {
 	size_t n, cap;
 };
 
+struct keyword {
+	uint32_t at;
+	uint32_t next; /* number + 1 of another with the same first bytes; 0: none */
+};
+
 struct domain_set {
 	char *text;
 	size_t len, cap;       /* of text, in bytes */
 	struct index names;    /* suffixes and full names */
-	struct index keywords; /* by their first KEY bytes; several may share them */
-	struct places brief;   /* keywords shorter than that */
+	struct index keywords; /* by their first KEY bytes, to the first in `keyword` */
+	struct keyword *keyword;
+	size_t nkeyword, keyword_cap;
+	struct places brief; /* keywords shorter than that */
 	struct places dotless;
 	struct regexps *regexps; /* NULL until there is one */
 	size_t count;
@@ -89,6 +96,7 @@ domain_set_free(struct domain_set *s)
 	free(s->text);
 	free(s->names.slot);
 	free(s->keywords.slot);
+	free(s->keyword);
 	free(s->brief.at);
 	free(s->dotless.at);
 	regexps_free(s->regexps);
@@ -229,20 +237,66 @@ name_add(struct domain_set *s, char flag, size_t len)
 	return 0;
 }
 
+/* The slot of the keywords that begin with these KEY bytes, or NULL. */
+static struct slot *
+keyword_slot(const struct domain_set *s, const char *p)
+{
+	const struct index *x = &s->keywords;
+	uint32_t hash = hash_back(p, KEY);
+	size_t i;
+
+	if (!x->slot)
+		return NULL;
+	for (i = first_slot(x, hash); x->slot[i].at; i = (i + 1) & x->mask)
+		if (x->slot[i].hash == hash)
+			return &x->slot[i];
+	return NULL;
+}
+
+static int
+keyword_grow(struct domain_set *s)
+{
+	size_t cap = s->keyword_cap ? s->keyword_cap * 2 : 8;
+	struct keyword *keyword;
+
+	if (s->nkeyword < s->keyword_cap)
+		return 0;
+	keyword = realloc(s->keyword, cap * sizeof(*keyword));
+	if (!keyword)
+		return -ENOMEM;
+	s->keyword = keyword;
+	s->keyword_cap = cap;
+	return 0;
+}
+
+/* Keywords whose first bytes only hash alike share a slot too; that costs a comparison
+ * and nothing else. */
+static int
+keyword_index(struct domain_set *s)
+{
+	const char *p = pattern_at(s, (uint32_t)s->len);
+	struct keyword *k;
+	struct slot *slot;
+
+	if (keyword_grow(s) < 0 || index_grow(&s->keywords) < 0)
+		return -ENOMEM;
+	k = &s->keyword[s->nkeyword++];
+	*k = (struct keyword){ (uint32_t)s->len, 0 };
+	slot = keyword_slot(s, p);
+	if (!slot) {
+		index_put(&s->keywords, hash_back(p, KEY), (uint32_t)s->nkeyword);
+		return 0;
+	}
+	k->next = slot->at;
+	slot->at = (uint32_t)s->nkeyword;
+	return 0;
+}
+
 static int
 keyword_add(struct domain_set *s, size_t len)
 {
-	uint32_t at = (uint32_t)s->len;
-	int r;
+	int r = len < KEY ? places_add(&s->brief, (uint32_t)s->len) : keyword_index(s);
 
-	if (len < KEY) {
-		r = places_add(&s->brief, at);
-	} else {
-		r = index_grow(&s->keywords);
-		if (r == 0)
-			index_put(
-				&s->keywords, hash_back(pattern_at(s, at), KEY), at + 1);
-	}
 	if (r == 0)
 		s->len += len + 2;
 	return r;
@@ -385,15 +439,12 @@ names_have(
 static bool
 keyword_here(const struct domain_set *s, const char *name, struct domain_hit *hit)
 {
-	const struct index *x = &s->keywords;
-	uint32_t hash = hash_back(name, KEY);
+	const struct slot *slot = keyword_slot(s, name);
 	const char *it;
-	size_t i;
+	uint32_t k;
 
-	for (i = first_slot(x, hash); x->slot[i].at; i = (i + 1) & x->mask) {
-		if (x->slot[i].hash != hash)
-			continue;
-		it = pattern_at(s, x->slot[i].at - 1);
+	for (k = slot ? slot->at : 0; k; k = s->keyword[k - 1].next) {
+		it = pattern_at(s, s->keyword[k - 1].at);
 		if (strncmp(it, name, strlen(it)) == 0) {
 			*hit = (struct domain_hit){ DOMAIN_KEYWORD, it };
 			return true;

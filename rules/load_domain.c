@@ -129,14 +129,31 @@ form_unknown(struct loader *l, const char *value, const char *colon)
 		value);
 }
 
+/* A value that is right in form and can match nothing is worth a line. */
+static void
+value_doubt(const char *value, const char *text)
+{
+	const char *p;
+
+	if (strchr(text, '*'))
+		log_warn("%s: no name has a * in it, so this matches nothing; "
+			 "domain:example.com takes all that is under example.com",
+			value);
+	for (p = text; *p && !((unsigned char)*p & 0x80); p++)
+		;
+	if (*p)
+		log_warn(
+			"%s: names travel in ASCII, so this matches nothing; write it in "
+			"its xn-- form",
+			value);
+}
+
 static int
 pattern_load(struct loader *l, const char *value, enum domain_kind kind, const char *text,
 	struct domain_set *s)
 {
-	if (kind != DOMAIN_REGEXP && strchr(text, '*'))
-		log_warn("%s: no name has a * in it, so this matches nothing; "
-			 "domain:example.com takes all that is under example.com",
-			value);
+	if (kind != DOMAIN_REGEXP)
+		value_doubt(value, text);
 	if (domain_set_add(s, kind, text, strlen(text), l->e) < 0)
 		return err_prefix(l->e, "%s", value);
 	return 0;

@@ -4,11 +4,13 @@
  * a value, and its first letter says of which list.  What loads is asked and
  * explained for a few flows; both must say the same, and asking must end.
  */
+#include "base/log.h"
 #include "rules/rules.h"
 
 #include <stdlib.h>
 #include <string.h>
 
+int LLVMFuzzerInitialize(int *argc, char ***argv);
 int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
 
 /* Unlike assert, it is there in every build. */
@@ -82,6 +84,15 @@ ask(const struct rules *r, struct facts f)
 	rules_explain(r, &f, &told, hear, &heard);
 	must(told.rule == v.rule && told.missing == 0);
 	must(heard == (v.rule == 0 ? 2u : 1u));
+}
+
+int
+LLVMFuzzerInitialize(int *argc, char ***argv)
+{
+	(void)argc;
+	(void)argv;
+	log_open(2, LOG_NONE, NULL);
+	return 0;
 }
 
 int
