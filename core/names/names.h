@@ -44,14 +44,17 @@ void names_free(struct names *n); /* all lookups must have been freed; NULL is f
 struct lookup;
 enum { LOOKUP_V4 = 1, LOOKUP_V6 = 2 };
 
-/* NULL only without memory. A name that is an address answers at once with it. */
+/* NULL only without memory. A name that is an address answers at once with it. Where one
+ * family has addresses, those of the other are waited for 300 ms and not longer. The
+ * owner is made ready also when the answer is there at once. */
 struct lookup *
 names_lookup(struct names *n, const char *name, unsigned families, struct task *owner);
 /*
  * -EAGAIN while under way. Else how many addresses there are, at ip (borrowed
  * until lookup_free), v6 and v4 interleaved as RFC 8305 wants; or -ENOENT: the
  * name does not exist or has no address of these families; -ETIMEDOUT: no
- * resolver answered; -ENETUNREACH: there is no resolver to ask.
+ * resolver gave an answer (or 512 questions are under way); -ENETUNREACH: there
+ * is no resolver to ask, or no way to any.
  */
 int lookup_answer(struct lookup *k, const struct ip **ip);
 const char *lookup_reason(const struct lookup *k); /* for people */
