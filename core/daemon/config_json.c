@@ -201,7 +201,7 @@ node_refuse(const struct node *n, const char *fmt, ...)
 	va_end(ap);
 	if (!n->reader->unreached)
 		return line_fail(n, why);
-	line_warn(n, why);
+	node_warn(n, "%s; the outbound is left out, since nothing leads to it", why);
 	return -1;
 }
 

@@ -546,10 +546,6 @@ config_read_outbounds(const struct node *root)
 			return -1;
 		if (result == 0)
 			c->noutbound++;
-		else
-			node_warn(r->row[i].node,
-				"left out, since nothing leads to it and it is not "
-				"supported");
 		if (result == 0 && !spec->sock.interface[0] && c->auto_interface &&
 			strcasecmp(c->auto_interface, "auto") != 0)
 			snprintf(spec->sock.interface, sizeof(spec->sock.interface), "%s",

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <stdio.h>
+#include <string.h>
+
+static struct config *
+read_text(const char *text)
+{
+	struct err e = { "" };
+	struct config *c = config_read("c.json", text, strlen(text), NULL, &e);
+
+	if (!c)
+		fail_msg("%s", e.text);
+	return c;
+}
+
+#define DIRECT "\"outbounds\":[{\"protocol\":\"freedom\"}]"
+
+static void
+a_tun_is_implied(void **state)
+{
+	struct config *c = read_text("{" DIRECT "}");
+
+	(void)state;
+	assert_true(c->tun_implied && c->auto_routes && c->route_v4 && c->route_v6);
+	assert_int_equal(c->tun.naddrs, 2);
+	assert_string_equal(c->tun_tag, "");
+	assert_int_equal(c->tun_dns[0].family, 4);
+	assert_int_equal(c->tun_dns[1].family, 6);
+	assert_true(c->sniffing.route_only);
+	config_free(c);
+}
+
+/* An address of the device itself would never lead into it. */
+static void
+dns_is_a_neighbour(void **state)
+{
+	static const struct {
+		const char *gateway, *want;
+	} cases[] = {
+		{ "10.0.0.1/24", "10.0.0.2" },
+		{ "10.0.0.2/24", "10.0.0.1" },
+		{ "10.0.0.5/30", "10.0.0.6" },
+		{ "10.0.0.6/30", "10.0.0.5" },
+		{ "10.0.0.254/24", "10.0.0.253" },
+		{ "10.0.0.1/32", "198.19.255.254" },
+	};
+	char text[256];
+	struct ip want;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct config *c;
+
+		snprintf(text, sizeof(text),
+			"{" DIRECT ",\"inbounds\":[{\"protocol\":\"tun\",\"settings\":{"
+			"\"gateway\":\"%s\"}}]}",
+			cases[i].gateway);
+		c = read_text(text);
+		assert_true(ip_parse(&want, cases[i].want));
+		assert_true(ip_equal(&c->tun_dns[0], &want));
+		config_free(c);
+	}
+}
+
+static void
+last_key_counts_in_any_case(void **state)
+{
+	struct config *c = read_text(
+		"{" DIRECT ",\"log\":{\"loglevel\":\"debug\",\"LogLevel\":\"error\"},"
+		"\"InBounds\":[{\"protocol\":\"TUN\",\"settings\":{\"MTU\":1400,"
+		"\"MTU\":\"1280\"}}]}");
+
+	(void)state;
+	assert_int_equal(c->log_level, LOG_ERROR);
+	assert_int_equal(c->tun.mtu, 1280);
+	assert_false(c->tun_implied);
+	config_free(c);
+}
+
+static void
+one_string_is_a_list(void **state)
+{
+	struct config *c = read_text(
+		"{\"outbounds\":[{\"tag\":\"a\",\"protocol\":\"freedom\"}],\"routing\":{"
+		"\"rules\":[{\"domain\":\"a.example, b.example\",\"port\":[53,\"80-90\"],"
+		"\"network\":[\"udp\"],\"outboundTag\":\"a\"}]}}");
+
+	(void)state;
+	assert_int_equal(c->nrule, 1);
+	assert_string_equal(c->rule[0].domain[0], "a.example");
+	assert_string_equal(c->rule[0].domain[1], "b.example");
+	assert_null(c->rule[0].domain[2]);
+	assert_string_equal(c->rule[0].port, "53,80-90");
+	assert_int_equal(c->rule[0].networks, 1u << NETWORK_UDP);
+	config_free(c);
+}
+
+static void
+the_old_form_is_read(void **state)
+{
+	struct config *c = read_text(
+		"{\"inboundDetour\":[{\"protocol\":\"tun\",\"tag\":\"t\"}],"
+		"\"outboundDetour\":[{\"tag\":\"b\",\"protocol\":\"blackhole\"}],"
+		"\"outbound\":{\"protocol\":\"freedom\",\"tag\":\"a\"},"
+		"\"routing\":{\"strategy\":\"rules\",\"settings\":{\"domainStrategy\":"
+		"\"IPIfNonMatch\",\"rules\":[{\"inboundTag\":\"t\",\"outboundTag\":\"b\"}"
+		"]}}}");
+
+	(void)state;
+	assert_int_equal(c->noutbound, 2);
+	assert_string_equal(c->outbound[0].tag, "a");
+	assert_int_equal(c->strategy, RESOLVE_IF_NON_MATCH);
+	assert_int_equal(c->nrule, 1);
+	assert_false(c->rule[0].never);
+	assert_string_equal(c->rule[0].path, "c.json: routing.settings.rules[0]");
+	config_free(c);
+}
+
+static void
+forms_of_vmess_are_one(void **state)
+{
+	static const char *const forms[] = {
+		"{\"address\":\"A.example.\",\"port\":\"443\",\"id\":\"example\","
+		"\"security\":\"none\"}",
+		"{\"address\":\"a.example\",\"port\":443,\"uuid\":"
+		"\"feb54431-301b-52bb-a6dd-e1e93e81bb9e\",\"security\":\"NONE\"}",
+		"{\"vnext\":[{\"address\":\"a.example\",\"port\":443,\"users\":[{\"id\":"
+		"\"feb54431301b52bba6dde1e93e81bb9e\",\"security\":\"none\"}]}]}",
+		"{\"vnext\":{\"address\":\"a.example\",\"port\":443,\"users\":{\"id\":"
+		"\"example\",\"security\":\"none\",\"alterId\":\"0\"}}}",
+		"{\"address\":\"a.example\",\"port\":443,\"id\":\"example\",\"security\":"
+		"\"none\",\"vnext\":[{\"address\":\"other.example\"}]}",
+	};
+	static const uint8_t id[16] = { 0xfe, 0xb5, 0x44, 0x31, 0x30, 0x1b, 0x52, 0xbb,
+		0xa6, 0xdd, 0xe1, 0xe9, 0x3e, 0x81, 0xbb, 0x9e };
+	char text[512];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
+		struct config *c;
+
+		snprintf(text, sizeof(text),
+			"{\"outbounds\":[{\"protocol\":\"vmess\",\"settings\":%s}]}",
+			forms[i]);
+		c = read_text(text);
+		assert_string_equal(c->outbound[0].u.vmess.address, "a.example");
+		assert_int_equal(c->outbound[0].u.vmess.port, 443);
+		assert_int_equal(c->outbound[0].u.vmess.security, VMESS_NONE);
+		assert_memory_equal(c->outbound[0].u.vmess.id, id, 16);
+		config_free(c);
+	}
+}
+
+static void
+unreached_outbounds_are_left_out(void **state)
+{
+	struct config *c = read_text(
+		"{\"outbounds\":[{\"tag\":\"a\",\"protocol\":\"freedom\"},{\"tag\":\"s\","
+		"\"protocol\":\"socks\"},{\"tag\":\"w\",\"protocol\":\"vmess\","
+		"\"streamSettings\":{\"network\":\"ws\"}},{\"tag\":\"b\",\"protocol\":"
+		"\"blackhole\"}],\"routing\":{\"rules\":[{\"inboundTag\":\"api\","
+		"\"outboundTag\":\"s\"}]}}");
+
+	(void)state;
+	assert_int_equal(c->noutbound, 2);
+	assert_string_equal(c->outbound[1].tag, "b");
+	assert_string_equal(c->outbound[1].path, "c.json: outbounds[3]");
+	assert_true(c->rule[0].never);
+	config_free(c);
+}
+
+static void
+the_level_of_the_tun_counts(void **state)
+{
+	struct config *c = read_text(
+		"{" DIRECT ",\"inbounds\":[{\"protocol\":\"tun\",\"settings\":{"
+		"\"userLevel\":1}}],\"policy\":{\"levels\":{\"0\":{\"connIdle\":1},\"1\":{"
+		"\"connIdle\":2,\"handshake\":\"3\"}}}}");
+
+	(void)state;
+	assert_int_equal(c->policy.conn_idle, 2);
+	assert_int_equal(c->policy.handshake, 3);
+	assert_true(c->policy.conn_idle_set);
+	config_free(c);
+}
+
+static void
+an_interface_holds_for_all(void **state)
+{
+	struct config *c = read_text(
+		"{\"outbounds\":[{\"protocol\":\"freedom\"},{\"tag\":\"b\",\"protocol\":"
+		"\"freedom\",\"sendThrough\":\"192.0.2.7\",\"streamSettings\":{\"sockopt\""
+		":{\"interface\":\"eth1\"}}}],\"inbounds\":[{\"protocol\":\"tun\","
+		"\"settings\":{\"autoOutboundsInterface\":\"eth0\"}}]}");
+
+	(void)state;
+	assert_string_equal(c->outbound[0].sock.interface, "eth0");
+	assert_string_equal(c->outbound[1].sock.interface, "eth1");
+	assert_int_equal(c->outbound[0].sock.source.family, 0);
+	assert_int_equal(c->outbound[1].sock.source.family, 4);
+	config_free(c);
+}
+
+static void
+redirects_are_read(void **state)
+{
+	static const struct {
+		const char *text, *address;
+		uint16_t port;
+	} cases[] = {
+		{ "192.0.2.1:80", "192.0.2.1", 80 },
+		{ ":80", "", 80 },
+		{ "A.example:0", "a.example", 0 },
+		{ "[2001:db8::1]:53", "2001:db8::1", 53 },
+	};
+	char text[256];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct config *c;
+
+		snprintf(text, sizeof(text),
+			"{\"outbounds\":[{\"protocol\":\"freedom\",\"settings\":{"
+			"\"redirect\":\"%s\"}}]}",
+			cases[i].text);
+		c = read_text(text);
+		assert_string_equal(
+			c->outbound[0].u.freedom.redirect_address, cases[i].address);
+		assert_int_equal(c->outbound[0].u.freedom.redirect_port, cases[i].port);
+		config_free(c);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_tun_is_implied),
+		cmocka_unit_test(dns_is_a_neighbour),
+		cmocka_unit_test(last_key_counts_in_any_case),
+		cmocka_unit_test(one_string_is_a_list),
+		cmocka_unit_test(the_old_form_is_read),
+		cmocka_unit_test(forms_of_vmess_are_one),
+		cmocka_unit_test(unreached_outbounds_are_left_out),
+		cmocka_unit_test(the_level_of_the_tun_counts),
+		cmocka_unit_test(an_interface_holds_for_all),
+		cmocka_unit_test(redirects_are_read),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

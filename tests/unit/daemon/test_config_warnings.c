@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/list.h"
+#include "daemon/config.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <string.h>
+
+#define DIRECT     "{\"tag\":\"direct\",\"protocol\":\"freedom\"}"
+#define TOP(more)  "{\"outbounds\":[" DIRECT "]," more "}"
+#define RULE(rule) TOP("\"routing\":{\"rules\":[" rule "]}")
+#define USER(more)                                               \
+	"{\"outbounds\":[{\"protocol\":\"vmess\",\"settings\":{" \
+	"\"address\":\"192.0.2.1\",\"port\":443,"                \
+	"\"id\":\"b831381d-6324-4d53-ad4f-8cda48b30811\"," more "}}]}"
+
+/* The first warning of a configuration that is read; "" for none. */
+static const struct {
+	const char *label, *text, *want;
+} cases[] = {
+	{ "nothing to say", TOP("\"log\":{\"loglevel\":\"info\"}"), "" },
+	{ "notes of people", TOP("\"_comment\":1,\"//\":2"), "" },
+	{ "null is absent", TOP("\"whatever\":null,\"reverse\":null"), "" },
+	{ "old objects that are empty",
+		TOP("\"reverse\":{},\"transport\":{},\"policy\":{},\"api\":null"), "" },
+	{ "unknown key", TOP("\"whatever\":1"),
+		"c.json: whatever: unknown key, without effect" },
+	{ "misspelt key", TOP("\"rooting\":1"),
+		"c.json: rooting: unknown key; did you mean routing?" },
+	{ "alertId", USER("\"alertId\":64"),
+		"c.json: outbounds[0].settings.alertId: unknown key; did you mean "
+		"alterId?" },
+	{ "mux.enable",
+		"{\"outbounds\":[{\"protocol\":\"freedom\",\"mux\":{\"enable\":true}}]}",
+		"c.json: outbounds[0].mux.enable: unknown key; did you mean enabled?" },
+	{ "AxIs", TOP("\"routing\":{\"domainStrategy\":\"AxIs\"}"),
+		"c.json: routing.domainStrategy: AxIs is not a strategy; AsIs is taken "
+		"(did you mean AsIs?)" },
+	{ "bittorent", RULE("{\"protocol\":[\"bittorent\"],\"outboundTag\":\"direct\"}"),
+		"c.json: routing.rules[0].protocol: bittorent is not a protocol that is "
+		"recognised; did you mean bittorrent?" },
+	{ "security", USER("\"security\":\"aes-128-gmc\""),
+		"c.json: outbounds[0].settings.security: aes-128-gmc is taken for auto; "
+		"did you mean aes-128-gcm?" },
+	{ "old security", USER("\"security\":\"aes-128-cfb\""),
+		"c.json: outbounds[0].settings.security: aes-128-cfb is taken for auto" },
+	{ "level of the log", TOP("\"log\":{\"loglevel\":\"warn\"}"),
+		"c.json: log.loglevel: warn is not a level; warning is taken" },
+	{ "log file", TOP("\"log\":{\"access\":\"/var/log/a\"}"),
+		"c.json: log.access: log files are not written; the log goes to standard "
+		"error" },
+	{ "no log file", TOP("\"log\":{\"access\":\"\",\"error\":\"none\"}"), "" },
+	{ "log of v2ray 5",
+		TOP("\"log\":{\"access\":{\"type\":\"None\"},\"error\":{\"type\":"
+		    "\"Console\",\"level\":\"Info\"}}"),
+		"" },
+	{ "inbound of another kind", TOP("\"inbounds\":[{\"protocol\":\"socks\"}]"),
+		"c.json: inbounds[0]: inbounds of the kind socks are not served; left "
+		"out" },
+	{ "inbound before v2ray 4", TOP("\"inbound\":{\"protocol\":\"http\"}"),
+		"c.json: inbound: inbounds of the kind http are not served; left out" },
+	{ "inbound that cannot be",
+		RULE("{\"inboundTag\":[\"api\"],\"outboundTag\":\"api\"}"),
+		"c.json: routing.rules[0].inboundTag: no inbound that is served has the "
+		"tag api; this rule never matches" },
+	{ "rule that is switched off",
+		RULE("{\"enabled\":false,\"port\":80,\"outboundTag\":\"direct\"}"),
+		"c.json: routing.rules[0].enabled: has no effect, as in Xray: the rule "
+		"holds; take it out" },
+	{ "outbound that nothing reaches",
+		"{\"outbounds\":[" DIRECT ",{\"tag\":\"s\",\"protocol\":\"socks\"}]}",
+		"c.json: outbounds[1].protocol: outbounds of the kind socks are not "
+		"spoken; the outbound is left out, since nothing leads to it" },
+	{ "stats", TOP("\"stats\":{}"),
+		"c.json: stats: has no counterpart here, and no effect" },
+	{ "mark",
+		"{\"outbounds\":[{\"protocol\":\"freedom\",\"streamSettings\":{\"sockopt\""
+		":{\"mark\":255}}}]}",
+		"c.json: outbounds[0].streamSettings.sockopt.mark: is not set: sluice "
+		"knows its own sockets by their user, and they never loop" },
+	{ "second document", TOP("\"log\":{}") "\n{}",
+		"c.json:2:1: a second document begins here; only the first is read" },
+	{ "tun without routes", TOP("\"inbounds\":[{\"protocol\":\"tun\"}]"),
+		"c.json: inbounds[0].settings: without autoSystemRoutingTable nothing is "
+		"routed into the device; ask for it with [\"0.0.0.0/0\", \"::/0\"], or "
+		"route by hand" },
+	{ "one family",
+		TOP("\"inbounds\":[{\"protocol\":\"tun\",\"settings\":{"
+		    "\"autoSystemRoutingTable\":[\"0.0.0.0/0\"]}}]"),
+		"c.json: inbounds[0].settings.autoSystemRoutingTable: IPv6 is not routed "
+		"into the device and passes by" },
+	{ "line breaks in a key", TOP("\"line\\nbreak\":1"),
+		"c.json: line?break: unknown key, without effect" },
+};
+
+struct first {
+	struct config_say say;
+	char line[1024];
+	bool twice_broken;
+};
+
+static void
+note(struct config_say *say, const char *line)
+{
+	struct first *f = container_of(say, struct first, say);
+
+	f->twice_broken |= strchr(line, '\n') != NULL;
+	if (!f->line[0])
+		strncpy(f->line, line, sizeof(f->line) - 1);
+}
+
+static void
+warns_by_path(void **state)
+{
+	size_t i, wrong = 0;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct first f = { { note }, "", false };
+		struct err e = { "" };
+		struct config *c = config_read(
+			"c.json", cases[i].text, strlen(cases[i].text), &f.say, &e);
+
+		if (!c || strcmp(f.line, cases[i].want) != 0 || f.twice_broken) {
+			print_error("%s: \"%s\" %s\n", cases[i].label, f.line, e.text);
+			wrong++;
+		}
+		config_free(c);
+	}
+	assert_int_equal(wrong, 0);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(warns_by_path),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
