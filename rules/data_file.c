@@ -67,29 +67,29 @@ file_open(struct loader *l, const char *name, struct data_file *f)
 	return f->name ? 0 : err_set(l->e, "%s: no memory for it", name);
 }
 
-int
-data_file_get(struct loader *l, const char *name, const struct data_file **f)
+const struct data_file *
+data_file_get(struct loader *l, const char *name)
 {
 	struct data_file *next = &l->file[l->nfile];
 	size_t i;
 
-	for (i = 0; i < l->nfile; i++) {
-		*f = &l->file[i];
+	for (i = 0; i < l->nfile; i++)
 		if (strcmp(l->file[i].name, name) == 0)
-			return 0;
+			return &l->file[i];
+	if (!l->files) {
+		err_set(l->e, "%s: there are no data files here", name);
+		return NULL;
 	}
-	if (!l->files)
-		return err_set(l->e, "%s: there are no data files here", name);
-	if (l->nfile == DATA_FILES)
-		return err_set(
-			l->e, "%s: more than %d data files are named", name, DATA_FILES);
-	*f = next;
+	if (l->nfile == DATA_FILES) {
+		err_set(l->e, "%s: more than %d data files are named", name, DATA_FILES);
+		return NULL;
+	}
 	if (file_open(l, name, next) < 0) {
 		data_file_free(next);
-		return -1;
+		return NULL;
 	}
 	l->nfile++;
-	return 0;
+	return next;
 }
 
 void
@@ -117,11 +117,11 @@ int
 data_list_find(struct loader *l, const char *value, const char *file, const char *list,
 	struct reader *fields)
 {
-	const struct data_file *f;
+	const struct data_file *f = data_file_get(l, file);
 	char near[GEODAT_NAME];
 	int r;
 
-	if (data_file_get(l, file, &f) < 0)
+	if (!f)
 		return err_prefix(l->e, "%s", value);
 	r = geodat_find(f->mem, f->len, list, fields);
 	if (r == 0)

@@ -30,12 +30,12 @@ struct loader {
 	struct err *e;
 };
 
+/* A data file, read once; borrowed until the loader is through. NULL and a sentence. */
+const struct data_file *data_file_get(struct loader *l, const char *name);
+void data_files_free(struct loader *l);
+
 /* These answer 0, or -1 with a sentence in l->e that begins with the value and names no
  * path of the configuration. */
-
-/* A data file, read once; borrowed until the loader is through. */
-int data_file_get(struct loader *l, const char *name, const struct data_file **f);
-void data_files_free(struct loader *l);
 
 /* Adds one value of an `ip` or `source` list. */
 int address_value_load(struct loader *l, const char *value, struct address_match *m);
