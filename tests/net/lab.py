@@ -121,7 +121,7 @@ class Process:
                     raise Failed(f"no line /{pattern}/ from {self.argv} ({why}); it said:\n{self.text}")
                 self._news.wait(left)
 
-    def signal(self, number):
+    def send(self, number):
         with contextlib.suppress(ProcessLookupError):
             os.kill(self.pid, number)
 
@@ -138,7 +138,7 @@ class Process:
         return status
 
     def stop(self, number=signal.SIGTERM, seconds=SECONDS):
-        self.signal(number)
+        self.send(number)
         return self.wait(seconds)
 
     def alive(self):

@@ -1,0 +1,182 @@
+# SPDX-License-Identifier: MIT
+"""Connections from a host that is not directly connected, through start, life, stop and kill."""
+import os
+import signal
+import socket
+
+from keeper import CONFIG, World, lab
+
+
+class Session:
+    """A connection from `far` into `box` that says something and wants it back."""
+
+    def __init__(self, w, address, port):
+        self.socket = w.far.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_STREAM)
+        self.socket.settimeout(20)
+        self.socket.connect((address, port))
+        self.n = 0
+
+    def talk(self):
+        self.n += 1
+        want = b"line %d\n" % self.n
+        self.socket.sendall(want)
+        got = b""
+        while len(got) < len(want):
+            got += self.socket.recv(100)
+        assert got == want, (got, want)
+
+
+V4, V6 = "192.0.2.2", "2001:db8:1::2"
+
+
+def serve(w):
+    for address in (V4, V6):
+        w.lab.server(w.box, address, 22, lab.echo)
+    # A server on all addresses of both families, as sshd has it: IPv4 comes to it mapped.
+    both = w.box.socket(socket.AF_INET6, socket.SOCK_STREAM)
+    both.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+    both.bind(("::", 23))
+    both.listen(8)
+    w.lab.closers.append(both.close)
+    w.lab.server(w.box, V4, 53, lab.echo_datagram, socket.SOCK_DGRAM)
+    return both
+
+
+def life(l, rp_filter):
+    w = World(l, rp_filter)
+    both = serve(w)
+    old = [Session(w, V4, 22), Session(w, V6, 22)]
+    mapped = w.far.socket(socket.AF_INET, socket.SOCK_STREAM)
+    mapped.settimeout(20)
+    mapped.connect((V4, 23))
+    accepted, _ = both.accept()
+    accepted.settimeout(20)
+    quiet = Session(w, V4, 22)             # says nothing until long after the start
+    for s in old:
+        s.talk()
+    p = w.start()
+    # The server's side speaks first: its packet is the first one after the start.
+    accepted.sendall(b"first")
+    assert mapped.recv(10) == b"first"
+    for s in old:
+        s.talk()
+    young = [Session(w, V4, 22), Session(w, V6, 22)]
+    for s in old + young:
+        s.talk()
+    udp = w.far.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    udp.settimeout(20)
+    udp.sendto(b"question", (V4, 53))
+    assert udp.recv(100) == b"question"
+    w.far.run(f"ping -c 1 -W 5 {V4}")
+    w.far.run(f"ping -c 1 -W 5 {V6}")
+    # What is closed says so outside.
+    refused = w.far.socket(socket.AF_INET, socket.SOCK_STREAM)
+    refused.settimeout(20)
+    try:
+        refused.connect((V4, 24))
+        raise lab.Failed("a closed port is open")
+    except ConnectionRefusedError:
+        pass
+    quiet.talk()
+    os.kill(p.engine, signal.SIGKILL)
+    for s in old + young:
+        s.talk()
+    p.wait_line("engine: ready")
+    for s in old + young:
+        s.talk()
+    assert p.stop() == 0
+    for s in old + young + [quiet, Session(w, V4, 22)]:
+        s.talk()
+    for s in (udp, refused, mapped, accepted):
+        s.close()
+
+
+def test_rp_filter_0(l):
+    life(l, 0)
+
+
+def test_rp_filter_1(l):
+    life(l, 1)
+
+
+def test_rp_filter_2(l):
+    life(l, 2)
+
+
+def test_after_a_kill(l):
+    """Keeper and engine are dead, the routes say unreachable, and one can still log in to repair it."""
+    for rp_filter in (0, 1):
+        w = World(l, rp_filter) if rp_filter == 0 else w
+        for name in ("all", "default", "eth0"):
+            w.box.sysctl(f"net.ipv4.conf.{name}.rp_filter", rp_filter)
+        if rp_filter == 0:
+            serve(w)
+        old = Session(w, V4, 22)
+        old.talk()
+        p = w.start()
+        during = Session(w, V4, 22)
+        during.talk()
+        p.send(signal.SIGKILL)
+        p.wait()
+        lab.until(lambda: not w.box.call("ip link show tun7")[1].startswith("2"), "the device to go")
+        for s in (during, Session(w, V4, 22), Session(w, V6, 22)):
+            s.talk()
+        status, out = w.recover()
+        assert status == 0, out
+        old.talk()
+
+
+def test_other_connections_do_not_escape(l):
+    """What this machine itself began before the start does not go on beside the device, even when the far side
+    speaks first after the start."""
+    w = World(l)
+    far = w.far.socket(socket.AF_INET, socket.SOCK_STREAM)
+    far.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    far.bind(("203.0.113.9", 80))
+    far.listen(8)
+    client = w.box.socket(socket.AF_INET, socket.SOCK_STREAM)
+    client.connect(("203.0.113.9", 80))
+    there, _ = far.accept()
+    peer = w.far.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    peer.bind(("203.0.113.9", 500))
+    asked = w.box.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    asked.connect(("203.0.113.9", 500))
+    asked.send(b"hello")
+    _, back = peer.recvfrom(100)
+    with lab.Sniffer(w.router, "r0") as s:
+        p = w.start()
+        since = s.count()
+        there.sendall(b"a secret follows")
+        peer.sendto(b"late answer", back)
+        assert asked.recv(100) == b"late answer"
+        for _ in range(3):
+            asked.send(b"escaped")
+        client.send(b"escaped")
+        p.wait_line(r"engine: \d+ packets")
+        # Something that comes later, by the same way, and is seen.
+        w.far.run("ping -c 1 -W 5 192.0.2.2")
+        left = [q for q in s.seen(lambda q: b"escaped" in q.data, since)]
+        assert not left, left
+        assert p.stop() == 0
+    for x in (far, client, there, peer, asked):
+        x.close()
+
+
+def test_nobody_reaches_the_device_address(l):
+    """A neighbour's packet to the device's own address is dropped, so that it cannot speak into what runs inside."""
+    w = World(l)
+    got = []
+    w.lab.server(w.box, "0.0.0.0", 7000, lambda data, peer: got.append(data) or data, socket.SOCK_DGRAM)
+    p = w.start(CONFIG + "ready\n")
+    w.router.route("198.18.0.0/15 via 192.0.2.2")
+    u = w.router.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    u.sendto(b"to the device", ("198.18.0.1", 7000))
+    u.sendto(b"to the machine", ("192.0.2.2", 7000))
+    lab.until(lambda: b"to the machine" in got, "the second datagram")
+    assert got == [b"to the machine"], got
+    u.close()
+    assert p.stop() == 0
+
+
+lab.main(test_rp_filter_0, test_rp_filter_1, test_rp_filter_2, test_after_a_kill,
+         test_other_connections_do_not_escape, test_nobody_reaches_the_device_address)
