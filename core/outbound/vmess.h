@@ -22,6 +22,7 @@ struct vmess {
 	struct sock_options sock;
 	enum vmess_security security;
 	unsigned unanswered; /* connections in a row that ended without an answer */
+	bool marks;          /* this server sends end marks: one was seen */
 	struct log_limit silent, garbage;
 };
 

@@ -366,16 +366,14 @@ response_open(struct vmess_session *s, uint8_t *p)
 
 static const char damaged[] = "a chunk from the VMess server is damaged";
 
-/* The end is taken at the length field: some servers close before the rest of the mark. */
+/* The rest of an end mark is waited for: with its tag nobody else can have made it. */
 static int
 chunk_length(struct vmess_session *s, const uint8_t *p)
 {
 	if (vmess_body_length(&s->down, p, &s->chunk) < 0)
 		return vmess_session_fail(s, -EBADMSG, damaged);
 	s->in_at += VMESS_LENGTH;
-	s->reading = s->chunk.len ? VMESS_READ_CHUNK : VMESS_READ_END;
-	if (s->reading == VMESS_READ_END)
-		s->in_at = s->in_end;
+	s->reading = VMESS_READ_CHUNK;
 	return STREAM_OK;
 }
 
@@ -384,7 +382,14 @@ chunk_open(struct vmess_session *s, uint8_t *p)
 {
 	if (vmess_body_open(&s->down, &s->chunk, p) < 0)
 		return vmess_session_fail(s, -EBADMSG, damaged);
+	if (s->chunk.len == 0) {
+		s->v->marks = true;
+		s->in_at = s->in_end;
+		s->reading = VMESS_READ_END;
+		return STREAM_OK;
+	}
 	s->lent = 0;
+	s->paid = true;
 	s->reading = VMESS_READ_PAYLOAD;
 	return STREAM_OK;
 }
@@ -409,7 +414,12 @@ advance(struct vmess_session *s, uint8_t *p)
 	return -EINVAL;
 }
 
-/* The lower stream has ended, in order. */
+/*
+ * The lower stream has ended, in order. Between chunks that is an end like the
+ * mark, since some servers never send one (vmess.md 8.8).  It is none where no
+ * payload has come, which is how V2Ray says that its target refused (vmess.md 10),
+ * nor from a server that is known to send the mark: both mean a reset.
+ */
 static int
 ended(struct vmess_session *s)
 {
@@ -419,6 +429,12 @@ ended(struct vmess_session *s)
 	if (s->reading != VMESS_READ_LENGTH || s->in_at < s->in_end)
 		return vmess_session_fail(
 			s, -EPROTO, "the VMess server closed in the middle of a chunk");
+	if (!s->finished && !s->paid)
+		return vmess_session_fail(s, -ECONNRESET,
+			"the VMess server did not reach the target, or that closed without a byte");
+	if (!s->finished && s->v->marks)
+		return vmess_session_fail(
+			s, -ECONNRESET, "the VMess server closed without its end mark");
 	s->reading = VMESS_READ_END;
 	return STREAM_OK;
 }

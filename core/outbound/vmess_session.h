@@ -44,7 +44,9 @@ struct vmess_session {
 	struct vmess_chunk chunk;
 	size_t in_at, in_end, lent;
 	size_t response_len;
-	bool in_large, heard; /* heard: at least one byte has come */
+	bool in_large;
+	bool heard; /* at least one byte has come */
+	bool paid;  /* at least one byte of payload */
 	uint8_t response_key[16], response_iv[16], response_tag;
 };
 
