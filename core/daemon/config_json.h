@@ -128,6 +128,8 @@ struct outbound_row {
 /* Finds the outbounds, so that rules can be checked against them. */
 int config_find_outbounds(const struct node *root);
 
+/* settings of a vmess outbound. */
+int config_read_vmess(const struct node *outbound, struct vmess_spec *v);
 /* streamSettings of an outbound. */
 int config_read_stream(const struct node *outbound, struct outbound_spec *spec);
 

@@ -210,9 +210,8 @@ protocol_read(const struct node *rule, struct rule_spec *spec)
 			shown(list[i]).text, near ? "; did you mean " : "",
 			near ? near : "", near ? "?" : "");
 	}
-	spec->protocol = kept;
-	if (count == 0)
-		spec->never = true;
+	spec->protocol = count ? kept : list;
+	spec->never = count == 0;
 	return 0;
 }
 
