@@ -243,18 +243,29 @@ seal_part(const uint8_t key16[16], const char *key_salt, const uint8_t iv[16],
 }
 
 void
-server_answer(
-	struct server *s, void (*say)(void *arg, const uint8_t *p, size_t len), void *arg)
+server_answer_plain(struct server *s, const uint8_t *p, size_t len,
+	void (*say)(void *arg, const uint8_t *p, size_t len), void *arg)
 {
-	uint8_t head[18 + 20] = { 0, 4 };
+	uint8_t head[18 + 1024 + 16];
 
-	head[18] = s->tag;
+	be16_put(head, (uint16_t)len);
+	if (len)
+		memcpy(head + 18, p, len);
 	seal_part(s->key, "AEAD Resp Header Len Key", s->iv, "AEAD Resp Header Len IV",
 		head, 2);
 	seal_part(s->key, "AEAD Resp Header Key", s->iv, "AEAD Resp Header IV", head + 18,
-		4);
+		len);
 	s->answered = true;
-	say(arg, head, sizeof(head));
+	say(arg, head, 18 + len + 16);
+}
+
+void
+server_answer(
+	struct server *s, void (*say)(void *arg, const uint8_t *p, size_t len), void *arg)
+{
+	const uint8_t plain[4] = { s->tag };
+
+	server_answer_plain(s, plain, sizeof(plain), say, arg);
 }
 
 static void

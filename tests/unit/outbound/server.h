@@ -48,5 +48,8 @@ void server_say(struct server *s, const uint8_t *p, size_t len,
 /* The header alone, as a server does whose target refused. */
 void server_answer(struct server *s, void (*say)(void *arg, const uint8_t *p, size_t len),
 	void *arg);
+/* A header with this plaintext, well or badly formed; at most 1,024 bytes. */
+void server_answer_plain(struct server *s, const uint8_t *p, size_t len,
+	void (*say)(void *arg, const uint8_t *p, size_t len), void *arg);
 
 #endif
