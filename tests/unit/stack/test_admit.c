@@ -1,0 +1,429 @@
+/* SPDX-License-Identifier: MIT */
+#include "host.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+static void
+test_reset(void **state)
+{
+	struct seen k;
+	struct peer p;
+
+	(void)state;
+	host.answer = STACK_RESET;
+	peer_init(&p, "[2001:db8::2]:40000", "[2001:db8:1::7]:81");
+	peer_syn(&p);
+	assert_true(host_take(&k));
+	assert_int_equal(k.flags, RST | ACK);
+	assert_int_equal(k.seq, 0);
+	assert_int_equal(k.ack, p.iss + 1);
+	assert_true(endpoint_equal(&k.from, &p.to));
+	assert_true(endpoint_equal(&k.to, &p.me));
+	host_quiet();
+	assert_int_equal(host.ngone, 0);
+	assert_int_equal(stack_counters(host.stack)->refused, 1);
+}
+
+static const struct {
+	const char *label;
+	enum stack_answer why;
+	bool six;
+	uint8_t type, code;
+} refusals[] = {
+	{ "no host", STACK_NO_HOST, false, 3, 1 },
+	{ "no net", STACK_NO_NET, false, 3, 0 },
+	{ "prohibited", STACK_PROHIBITED, false, 3, 13 },
+	{ "no host, IPv6", STACK_NO_HOST, true, 1, 3 },
+	{ "no net, IPv6", STACK_NO_NET, true, 1, 0 },
+	{ "prohibited, IPv6", STACK_PROHIBITED, true, 1, 1 },
+};
+
+/* The quoted header must let the application's kernel find the socket: ports and sequence
+ * number right behind the IP header. */
+static void
+refusal_check(const struct peer *p, size_t i, uint8_t proto)
+{
+	size_t header = refusals[i].six ? 40 : 20;
+	struct seen k;
+
+	assert_true(host_take(&k));
+	assert_int_equal(k.proto, refusals[i].six ? 58 : 1);
+	assert_int_equal(k.type, refusals[i].type);
+	assert_int_equal(k.code, refusals[i].code);
+	assert_true(ip_equal(&k.to.ip, &p->me.ip));
+	assert_true(k.len >= header + 8);
+	assert_int_equal(k.p[0] >> 4, refusals[i].six ? 6 : 4);
+	assert_int_equal(k.p[refusals[i].six ? 6 : 9], proto);
+	assert_memory_equal(
+		k.p + header - (refusals[i].six ? 32 : 8), p->me.ip.b, header / 10);
+	assert_int_equal(k.p[header] << 8 | k.p[header + 1], p->me.port);
+	assert_int_equal(k.p[header + 2] << 8 | k.p[header + 3], p->to.port);
+	if (proto == 6)
+		assert_int_equal(k.p[header + 4] << 24 | k.p[header + 5] << 16 |
+				k.p[header + 6] << 8 | k.p[header + 7],
+			(int32_t)p->iss);
+	host_quiet();
+}
+
+static void
+peer_of(struct peer *p, size_t i)
+{
+	if (refusals[i].six)
+		peer_init(p, "[2001:db8::2]:40000", "[2001:db8:1::7]:81");
+	else
+		peer_init(p, "198.18.0.2:40000", "203.0.113.9:81");
+}
+
+static void
+test_unreachable(void **state)
+{
+	struct peer p;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++) {
+		peer_of(&p, i);
+		host.answer = refusals[i].why;
+		peer_syn(&p);
+		refusal_check(&p, i, 6);
+		host.answer = STACK_HOLD;
+		peer_syn(&p);
+		host_quiet();
+		stack_answer_held(host.stack, host.held, refusals[i].why);
+		refusal_check(&p, i, 6);
+		stack_udp_refuse(host.stack, &p.me, &p.to, refusals[i].why);
+		refusal_check(&p, i, 17);
+	}
+	assert_int_equal(host.ngone, 0);
+}
+
+static void
+test_ignore(void **state)
+{
+	struct peer p;
+
+	(void)state;
+	host.answer = STACK_IGNORE;
+	peer_init(&p, "198.18.0.2:40000", "203.0.113.9:81");
+	peer_syn(&p);
+	host_quiet();
+	peer_syn(&p);
+	assert_int_equal(host.nsyn, 2);
+	host_quiet();
+}
+
+static void
+test_hold_admit(void **state)
+{
+	struct stream *c;
+	struct peer p;
+
+	(void)state;
+	host.answer = STACK_HOLD;
+	peer_init(&p, "198.18.0.2:40000", "203.0.113.9:81");
+	peer_syn(&p);
+	host_pass(900);
+	host_quiet();
+	host_pass(200);
+	peer_syn(&p); /* a second later: the same question, not a new one */
+	assert_int_equal(host.nsyn, 1);
+	host_quiet();
+	stack_answer_held(host.stack, host.held, STACK_ADMIT);
+	peer_pump(&p);
+	assert_true(p.open);
+	assert_int_equal(p.their_scale, 7); /* the options were kept with the SYN */
+	peer_ack(&p);
+	assert_int_equal(host.nconn, 1);
+	c = host.conn[0];
+	assert_int_equal(conn_write(c, (const uint8_t *)"hello", 5), 5);
+	peer_pump(&p);
+	assert_int_equal(p.ngot, 5);
+	assert_int_equal(host.ngone, 0);
+	peer_fini(&p);
+}
+
+static void
+test_hold_reset(void **state)
+{
+	struct seen k;
+	struct peer p;
+
+	(void)state;
+	host.answer = STACK_HOLD;
+	peer_init(&p, "198.18.0.2:40000", "203.0.113.9:81");
+	peer_syn(&p);
+	stack_answer_held(host.stack, host.held, STACK_RESET);
+	assert_true(host_take(&k));
+	assert_int_equal(k.flags, RST | ACK);
+	assert_int_equal(k.ack, p.iss + 1);
+	host_quiet();
+	peer_syn(&p);
+	assert_int_equal(host.nsyn, 2);
+}
+
+/* The application's kernel repeats after 1, 2, 4 ... s.  Each time that it does not within
+ * twice that, nobody waits any more. */
+static void
+test_forgotten(void **state)
+{
+	static const unsigned gaps[] = { 1000, 2000, 4000, 8000 };
+	struct peer p;
+	size_t i;
+
+	(void)state;
+	host.answer = STACK_HOLD;
+	peer_init(&p, "198.18.0.2:40000", "203.0.113.9:81");
+	peer_syn(&p);
+	host_pass(1900);
+	assert_int_equal(host.ngone, 0);
+	host_pass(200);
+	assert_int_equal(host.ngone, 1);
+	assert_int_equal(stack_counters(host.stack)->forgotten, 1);
+	peer_syn(&p);
+	for (i = 0; i < sizeof(gaps) / sizeof(gaps[0]); i++) {
+		host_pass(gaps[i]);
+		peer_syn(&p);
+	}
+	assert_int_equal(host.nsyn, 2);
+	assert_int_equal(host.ngone, 1);
+	host_pass(31000);
+	assert_int_equal(host.ngone, 1);
+	host_pass(2000);
+	assert_int_equal(host.ngone, 2);
+	host_quiet();
+}
+
+static void
+test_held_given_up(void **state)
+{
+	struct peer p;
+
+	(void)state;
+	host.answer = STACK_HOLD;
+	peer_init(&p, "198.18.0.2:40000", "203.0.113.9:81");
+	peer_syn(&p);
+	p.snd += 100;
+	peer_reset(&p);
+	assert_int_equal(host.ngone, 0); /* a guess */
+	p.snd -= 100;
+	peer_reset(&p);
+	assert_int_equal(host.ngone, 1);
+	host_quiet();
+}
+
+static void
+test_held_limit(void **state)
+{
+	char from[64];
+	struct peer p;
+	int i;
+
+	(void)state;
+	host.config.held_max = 100;
+	host_restart();
+	host.answer = STACK_HOLD;
+	for (i = 0; i < 5000; i++) {
+		snprintf(from, sizeof(from), "198.18.%d.2:%d", i % 250, 1024 + i);
+		peer_init(&p, from, "203.0.113.9:81");
+		peer_syn(&p);
+	}
+	assert_int_equal(stack_counters(host.stack)->held, 100);
+	assert_int_equal(stack_counters(host.stack)->over_limit, 4900);
+	assert_int_equal(host.ngone, 4900);
+	/* Those that were refused a place do not keep one: others are still admitted. */
+	host.answer = STACK_ADMIT;
+	peer_init(&p, "198.18.0.9:9", "203.0.113.9:81");
+	peer_open(&p);
+	host_pass(3000);
+	assert_int_equal(host.ngone, 5000);
+}
+
+/* A flood of SYNs whose handshakes are never completed. */
+static void
+test_flood(void **state)
+{
+	struct seen k;
+	char from[64];
+	struct peer p;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 20000; i++) {
+		snprintf(from, sizeof(from), "198.18.%d.2:%d", i % 250, 1024 + i);
+		peer_init(&p, from, "203.0.113.9:81");
+		peer_syn(&p);
+		while (host_take(&k))
+			assert_int_equal(k.flags, SYN | ACK);
+		assert_true(stack_counters(host.stack)->conns <= 1025);
+	}
+	assert_int_equal(host.ngone, 20000 - 1024);
+	host_pass(12000);
+	while (host_take(&k))
+		assert_int_equal(k.flags, SYN | ACK);
+	assert_int_equal(host.ngone, 20000);
+	assert_int_equal(stack_counters(host.stack)->conns, 0);
+}
+
+static void
+test_conns_limit(void **state)
+{
+	struct peer p[4];
+	char from[64];
+	int i;
+
+	(void)state;
+	host.config.conns_max = 3;
+	host_restart();
+	for (i = 0; i < 3; i++) {
+		snprintf(from, sizeof(from), "198.18.0.2:%d", 1024 + i);
+		peer_init(&p[i], from, "203.0.113.9:81");
+		peer_open(&p[i]);
+	}
+	peer_init(&p[3], "198.18.0.2:5", "203.0.113.9:81");
+	peer_syn(&p[3]);
+	host_settle();
+	host_quiet(); /* its kernel asks again */
+	assert_int_equal(host.nsyn, 3);
+	assert_int_equal(stack_counters(host.stack)->over_limit, 1);
+	stream_free(host.conn[2]);
+	host.nconn = 2;
+	peer_pump(&p[2]);
+	assert_true(p[2].reset);
+	peer_open(&p[3]);
+}
+
+/* Connections that only wait to be forgotten take no place from new ones. */
+static void
+test_lingering_limit(void **state)
+{
+	struct stream *c;
+	struct seen k;
+	char from[64];
+	struct peer p;
+	int i;
+
+	(void)state;
+	host.config.conns_max = 40;
+	host_restart();
+	for (i = 0; i < 200; i++) {
+		snprintf(from, sizeof(from), "198.18.0.2:%d", 1024 + i);
+		peer_init(&p, from, "203.0.113.9:81");
+		c = peer_open(&p);
+		stream_shut(c);
+		stream_free(c);
+		host.nconn = 0;
+		host_settle();
+		while (host_take(&k))
+			;
+	}
+	assert_int_equal(stack_counters(host.stack)->conns, 0);
+	assert_int_equal(stack_counters(host.stack)->over_limit, 0);
+}
+
+static void
+test_syn_again(void **state)
+{
+	struct stream *c;
+	struct seen k;
+	struct peer p;
+
+	(void)state;
+	peer_init(&p, "198.18.0.2:40000", "203.0.113.9:81");
+	peer_syn(&p);
+	host_settle();
+	assert_true(host_take(&k));
+	peer_syn(&p); /* the SYN-ACK was lost */
+	host_settle();
+	assert_true(host_take(&k));
+	assert_int_equal(k.flags, SYN | ACK);
+	host_quiet();
+	assert_int_equal(host.nsyn, 1);
+	/* A new attempt from the same port. */
+	p.iss += 77777;
+	peer_syn(&p);
+	assert_int_equal(host.nsyn, 2);
+	assert_int_equal(host.ngone, 1);
+	peer_pump(&p);
+	peer_ack(&p);
+	assert_int_equal(host.nconn, 1);
+	/* On a connection that lives it is challenged (RFC 5961). */
+	c = host.conn[0];
+	p.iss += 77777;
+	host_input_tcp(&p.me, &p.to, SYN, p.iss, 0, 1000, NULL, 0, NULL, 0);
+	host_settle();
+	assert_true(host_take(&k));
+	assert_int_equal(k.flags, ACK);
+	assert_int_equal(conn_write(c, (const uint8_t *)"still", 5), 5);
+	host_settle();
+	assert_true(host_take(&k));
+	assert_int_equal(k.len, 5);
+}
+
+/* A handshake that the application gives up. */
+static void
+test_opening_reset(void **state)
+{
+	struct peer p;
+
+	(void)state;
+	peer_init(&p, "198.18.0.2:40000", "203.0.113.9:81");
+	peer_syn(&p);
+	peer_pump(&p);
+	peer_reset(&p);
+	assert_int_equal(host.ngone, 1);
+	assert_int_equal(host.nconn, 0);
+	host_quiet();
+}
+
+static void
+test_unknown(void **state)
+{
+	struct seen k;
+	struct peer p;
+
+	(void)state;
+	peer_init(&p, "198.18.0.2:40000", "203.0.113.9:81");
+	p.snd = 1000;
+	p.rcv = 5555;
+	peer_send(&p, "old", 3);
+	assert_true(host_take(&k));
+	assert_int_equal(k.flags, RST);
+	assert_int_equal(k.seq, 5555);
+	peer_reset(&p);
+	host_quiet();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_reset, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_unreachable, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(test_ignore, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_hold_admit, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_hold_reset, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_forgotten, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_held_given_up, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_held_limit, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(test_flood, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_conns_limit, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_lingering_limit, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_syn_again, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_opening_reset, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(test_unknown, host_setup, host_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
