@@ -65,7 +65,7 @@ static int
 attempt(struct transport *t)
 {
 	stream_free(t->s.lower);
-	t->s.lower = tcp_connect(
+	t->s.lower = tcp_dial(
 		t->o->env.loop, t->o->env.memory, &t->to, t->sock, t->owner);
 	if (!t->s.lower)
 		return fail(t, -ENOMEM, "no memory left");

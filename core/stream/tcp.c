@@ -407,7 +407,7 @@ tcp_new(struct loop *l, struct tcp_memory *m, int fd, struct task *owner)
 }
 
 struct stream *
-tcp_connect(struct loop *l, struct tcp_memory *m, const struct endpoint *to,
+tcp_dial(struct loop *l, struct tcp_memory *m, const struct endpoint *to,
 	const struct sock_options *options, struct task *owner)
 {
 	struct tcp *t;

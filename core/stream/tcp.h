@@ -33,8 +33,7 @@ struct blocks *tcp_memory_large(struct tcp_memory *m);
  * do.  NULL only when there is no memory; every other failure is told by open
  * (-ECONNREFUSED, -EHOSTUNREACH, -ENETUNREACH, -ETIMEDOUT, -EMFILE ...).
  */
-struct stream *
-tcp_connect(struct loop *l, struct tcp_memory *m, const struct endpoint *to,
+struct stream *tcp_dial(struct loop *l, struct tcp_memory *m, const struct endpoint *to,
 	const struct sock_options *options, struct task *owner);
 /* Takes over a descriptor that is connected and non-blocking: pipes, socket pairs, tests.
  */
