@@ -315,6 +315,14 @@ on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 
 static const struct tcp_ext_arg_callbacks pcb_callbacks;
 
+/* lwIP would ask its routes, which there are none of. */
+static u16_t
+mss_max(const struct ip *ip)
+{
+	return (u16_t)(device.mtu - TCP_HEADER -
+		(ip->family == 4 ? IP4_HEADER : IP6_HEADER));
+}
+
 /* The window goes out with the SYN-ACK, so this is the place to choose it.  snd_wnd_max
  * is only what lwIP sizes segments by; were it to follow a peer that begins with a window
  * of nothing, a later and larger one would make segments that are longer than lwIP then
@@ -341,6 +349,8 @@ on_open(uint8_t id, struct tcp_pcb_listen *l, struct tcp_pcb *pcb)
 	if (pcb->rcv_wnd > c->stack->config.window)
 		pcb->rcv_wnd = pcb->rcv_ann_wnd = c->stack->config.window;
 	pcb->snd_wnd_max = TCP_SND_BUF;
+	if (pcb->mss > mss_max(&c->app.ip))
+		pcb->mss = mss_max(&c->app.ip);
 	return ERR_OK;
 }
 

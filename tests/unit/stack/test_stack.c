@@ -540,6 +540,35 @@ test_sleeps(void **state)
 	peer_fini(&p);
 }
 
+/* What the peer would take may be more than the device takes. */
+static void
+test_mss(void **state)
+{
+	static const uint8_t jumbo[] = { 2, 4, 35, 0 };
+	uint8_t *b = pattern(20000);
+	struct seen k;
+	struct peer p;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		peer_init(&p, pairs[i].me, pairs[i].to);
+		host_input_tcp(&p.me, &p.to, SYN, p.iss, 0, 64240, jumbo, sizeof(jumbo),
+			NULL, 0);
+		p.snd = p.acked = p.iss + 1;
+		peer_pump(&p);
+		peer_ack(&p);
+		host_input_tcp(&p.me, &p.to, ACK, p.snd, p.rcv, 64240, NULL, 0, NULL, 0);
+		conn_write(host.conn[i], b, 5000);
+		host_settle();
+		assert_true(host_take(&k)); /* which checks its length */
+		assert_int_equal(k.len, i ? 1440 : 1460);
+		while (host_take(&k))
+			;
+	}
+	free(b);
+}
+
 /* A lost segment comes again, and is counted. */
 static void
 test_repeats(void **state)
@@ -589,6 +618,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			test_time_wait, host_setup, host_teardown),
 		cmocka_unit_test_setup_teardown(test_sleeps, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(test_mss, host_setup, host_teardown),
 		cmocka_unit_test_setup_teardown(test_repeats, host_setup, host_teardown),
 	};
 
