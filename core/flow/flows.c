@@ -106,13 +106,14 @@ flows_new(struct loop *l, int tun, const struct flows_config *c, struct setup *s
 	fs->names = names;
 	fs->user = user;
 	fs->setup = setup_hold(setup);
-	fs->reaper.run = reap;
-	loop_at_end(l, &fs->reaper);
 	if (parts_init(fs, tun, c) < 0) {
 		err_set(e, "no memory for the stack and the table of flows");
 		flows_free(fs);
 		return NULL;
 	}
+	/* Behind the stack's own hook, which may end flows. */
+	fs->reaper.run = reap;
+	loop_at_end(l, &fs->reaper);
 	tun_port_start(&fs->tun, fs->stack);
 	return fs;
 }

@@ -49,6 +49,7 @@ struct flow {
 	bool late;    /* the timer has fired */
 	bool evicted; /* another one needs the place */
 	bool decided;
+	bool failing; /* the far side has failed, and the application takes the rest */
 };
 
 void flow_become(struct flow *f, enum flow_state to);

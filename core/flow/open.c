@@ -6,7 +6,7 @@
 
 enum {
 	CONN_IDLE = 300,  /* seconds, for the way by a server of ours */
-	LINGER_MS = 5000, /* for an application to end, once all is said */
+	LINGER_MS = 5000, /* for an application to take the rest, or to end */
 };
 
 static void
@@ -97,14 +97,32 @@ linger_begin(struct flow *f)
 	flow_linger_step(f);
 }
 
-/* Where one side has ended, other limits hold. */
+/* The application is slow to take what the far side said before it failed. */
+static void
+failure_wait(struct flow *f)
+{
+	if (!f->failing) {
+		f->failing = true;
+		f->late = false;
+		timer_arm(&f->timer, LINGER_MS);
+	} else if (f->late) {
+		flow_side_failed(f, "far side", f->relay.far);
+	}
+}
+
+/* Where one side has ended, other limits hold, from then on. */
 static void
 halves_look(struct flow *f)
 {
 	const struct relay *r = &f->relay;
 
+	if (r->far_failed) {
+		failure_wait(f);
+		return;
+	}
 	if (f->state == FLOW_OPEN && (r->near_ended || r->far_ended)) {
 		flow_become(f, FLOW_HALF);
+		flow_used(f);
 		f->late = true;
 	}
 	if (f->late) {

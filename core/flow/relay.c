@@ -170,6 +170,14 @@ rest(const struct relay *r, bool more)
 	return more ? RELAY_MORE : RELAY_WAITS;
 }
 
+/* What it said before it failed goes first. */
+static enum relay_news
+far_failed(struct relay *r)
+{
+	r->far_failed = true;
+	return stream_flush(r->near) == STREAM_AGAIN ? RELAY_WAITS : RELAY_FAR_FAILED;
+}
+
 /*
  * The way down goes first: what the far side sent before it failed is with the
  * application before an error of sending ends the flow.
@@ -177,10 +185,13 @@ rest(const struct relay *r, bool more)
 enum relay_news
 relay_run(struct relay *r)
 {
-	enum copied down = down_run(r), up = COPIED_WAITS;
+	enum copied down, up = COPIED_WAITS;
 
+	if (r->far_failed)
+		return far_failed(r);
+	down = down_run(r);
 	if (down == COPIED_FROM_FAILED)
-		return RELAY_FAR_FAILED;
+		return far_failed(r);
 	if (down == COPIED_TO_FAILED)
 		return RELAY_NEAR_FAILED;
 	if (r->keep_fin && r->near_shut)
@@ -190,7 +201,7 @@ relay_run(struct relay *r)
 	if (up == COPIED_FROM_FAILED)
 		return RELAY_NEAR_FAILED;
 	if (up == COPIED_TO_FAILED)
-		return RELAY_FAR_FAILED;
+		return far_failed(r);
 	return rest(r, down == COPIED_MORE || up == COPIED_MORE);
 }
 

@@ -30,7 +30,10 @@ struct relay {
 	bool keep_fin;
 	bool near_ended, far_ended; /* have said END */
 	bool near_shut, far_shut;   /* were told END */
-	int error;                  /* -errno of the side that failed */
+	/* The far side has failed; what it said before still goes to the application,
+	 * for as long as the owner is patient. */
+	bool far_failed;
+	int error; /* -errno of the side that failed */
 };
 
 enum relay_news {

@@ -64,7 +64,7 @@ memory_flush(struct stream *s)
 
 	if (m->out_error)
 		return m->out_error;
-	if (stutters(m))
+	if (stutters(m) || m->keeps)
 		return STREAM_AGAIN;
 	m->out_flushed = m->out_len;
 	return STREAM_OK;

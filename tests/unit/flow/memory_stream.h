@@ -24,6 +24,7 @@ struct memory_stream {
 	int shut_error;
 	size_t window;
 	bool stutter;
+	bool keeps; /* flush never ends */
 	unsigned calls;
 	bool shut, freed;
 	size_t flushed_at_shut;

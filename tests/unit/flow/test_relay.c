@@ -238,6 +238,28 @@ far_error_after_bytes(void **state)
 	pair_fini(&p);
 }
 
+/* Not before the application has taken what came before it; nothing goes up meanwhile. */
+static void
+far_error_waits(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	pair_init(&p, 777, 777);
+	memory_stream_says(&p.far, down_bytes, 5000, false);
+	memory_stream_says(&p.near, up_bytes, 5000, false);
+	p.far.in_error = -ECONNRESET;
+	p.near.keeps = true;
+	for (int i = 0; i < 3; i++)
+		assert_int_equal(relay_run(&p.relay), RELAY_WAITS);
+	assert_true(p.relay.far_failed);
+	assert_int_equal(p.far.out_len, 0);
+	p.near.keeps = false;
+	assert_int_equal(relay_run(&p.relay), RELAY_FAR_FAILED);
+	assert_int_equal(p.relay.error, -ECONNRESET);
+	pair_fini(&p);
+}
+
 static void
 near_error_is_told_apart(void **state)
 {
@@ -295,6 +317,7 @@ main(void)
 		cmocka_unit_test(linger_ends_a_flood),
 		cmocka_unit_test(early_bytes_go_first),
 		cmocka_unit_test(far_error_after_bytes),
+		cmocka_unit_test(far_error_waits),
 		cmocka_unit_test(near_error_is_told_apart),
 		cmocka_unit_test(reset_after_the_end_is_seen),
 	};
