@@ -159,12 +159,14 @@ keeper_gone(struct task *t)
 static int
 engine_build(struct engine *g, const struct engine_options *o, struct err *e)
 {
-	if (config_load(g, o, e) < 0 || inside_build(g, e) < 0 || outside_build(g, e) < 0)
+	if (config_load(g, o, e) < 0 || inside_build(g, e) < 0 ||
+		outside_build(g, e) < 0 || request_ready(g->keeper, e) < 0)
 		return -1;
+	/* A watch makes the socket non-blocking, so it comes after the last request. */
 	task_init(&g->keeper_task, keeper_gone);
 	watch_init(&g->keeper_watch, g->loop, g->keeper, &g->keeper_task);
 	watch_want(&g->keeper_watch, WATCH_READ);
-	return request_ready(g->keeper, e);
+	return 0;
 }
 
 static void
