@@ -152,7 +152,7 @@ host_name_read(const struct node *n, const char **out)
 				n, "%s is not supported yet, only names", many[i]);
 	if (strncasecmp(s, "full:", 5) == 0)
 		s += 5;
-	if (!name_normal(name, sizeof(name), s, strlen(s)))
+	if (!name_normal(name, sizeof(name), s, strlen(s)) || strchr(name, ':'))
 		return node_fail(n, "%s is not a name", shown(s).text);
 	*out = config_memory_text(n->reader->memory, name, strlen(name));
 	return 0;
@@ -162,10 +162,12 @@ static int
 alias_read(const struct node *n, const char *s, const char **out)
 {
 	char name[NAME_MAX_LEN + 1];
+	struct ip ip;
 
 	if (s[0] == '#')
 		return node_refuse(n, "answers by code are not supported yet");
-	if (!name_normal(name, sizeof(name), s, strlen(s)))
+	/* "192.0.2.1." is neither. */
+	if (!name_normal(name, sizeof(name), s, strlen(s)) || ip_parse(&ip, name))
 		return node_fail(n, "%s is not an address or a name", shown(s).text);
 	*out = config_memory_text(n->reader->memory, name, strlen(name));
 	return 0;

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/command.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * The commands that need no root, by what they print and return.  The
+ * configuration lies in a folder of its own, without data files.
+ */
+static char dir[] = "/tmp/sluice-command-XXXXXX";
+static char good[64], bad[64];
+
+static const char config[] =
+	"{\"outbounds\":[{\"tag\":\"proxy\",\"protocol\":\"vmess\",\"settings\":{"
+	"\"address\":\"a.example\",\"port\":443,\"id\":\"example\"}},"
+	"{\"tag\":\"direct\",\"protocol\":\"freedom\"},"
+	"{\"tag\":\"block\",\"protocol\":\"blackhole\"}],"
+	"\"inbounds\":[{\"protocol\":\"socks\"}],"
+	"\"dns\":{\"hosts\":{\"near.example\":\"192.168.1.1\"}},"
+	"\"routing\":{\"domainStrategy\":\"IPIfNonMatch\",\"rules\":["
+	"{\"ruleTag\":\"ads\",\"domain\":[\"domain:ads.example\"],\"outboundTag\":\"block\"},"
+	"{\"ip\":[\"192.168.0.0/16\"],\"outboundTag\":\"direct\"},"
+	"{\"protocol\":[\"bittorrent\"],\"outboundTag\":\"block\"},"
+	"{\"network\":\"udp\",\"port\":53,\"outboundTag\":\"direct\"}]}}";
+
+static void
+file_write(char *path, size_t cap, const char *name, const char *text)
+{
+	FILE *f;
+
+	snprintf(path, cap, "%s/%s", dir, name);
+	f = fopen(path, "w");
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+}
+
+static int
+make(void **state)
+{
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	file_write(good, sizeof(good), "good.json", config);
+	file_write(bad, sizeof(bad), "bad.json", "{\"outbounds\":[7]}");
+	return 0;
+}
+
+static int
+clear(void **state)
+{
+	(void)state;
+	unlink(good);
+	unlink(bad);
+	return rmdir(dir);
+}
+
+enum { WORDS = 12, SAID = 8192 };
+
+/* What a command printed on the descriptor `fd`, and its status. */
+struct said {
+	char text[SAID];
+	int status;
+};
+
+/* `line` is cut at its spaces; GOOD and BAD stand for the files. */
+static struct said
+call(int (*command)(int, char **), int fd, const char *line)
+{
+	static char words[512];
+	struct said s = { .status = -1 };
+	char *argv[WORDS + 1];
+	int argc = 0, keep = dup(fd);
+	FILE *f = tmpfile();
+	char *word, *rest = words;
+
+	assert_non_null(f);
+	snprintf(words, sizeof(words), "%s", line);
+	while (argc < WORDS && (word = strsep(&rest, " ")) != NULL)
+		argv[argc++] = strcmp(word, "GOOD") == 0 ? good
+			: strcmp(word, "BAD") == 0       ? bad
+							 : word;
+	argv[argc] = NULL;
+	fflush(NULL);
+	dup2(fileno(f), fd);
+	optind = 0;
+	s.status = command(argc, argv);
+	fflush(NULL);
+	dup2(keep, fd);
+	close(keep);
+	rewind(f);
+	s.text[fread(s.text, 1, SAID - 1, f)] = '\0';
+	fclose(f);
+	return s;
+}
+
+static void
+expect_text(struct said s, int status, const char *text)
+{
+	assert_string_equal(s.text, text);
+	assert_int_equal(s.status, status);
+}
+
+static void
+check_says_ok_or_why(void **state)
+{
+	char want[256];
+
+	(void)state;
+	snprintf(want, sizeof(want), "%s: ok: 3 outbounds, 4 rules, 1 warning\n", good);
+	expect_text(call(command_check, STDOUT_FILENO, "check -c GOOD"), STATUS_OK, want);
+	snprintf(want, sizeof(want), "%s: outbounds[0]: is not an object\n", bad);
+	expect_text(
+		call(command_check, STDERR_FILENO, "check -c BAD"), STATUS_WRONG, want);
+	expect_text(call(command_check, STDERR_FILENO, "check -c /nonexistent"),
+		STATUS_WRONG, "/nonexistent: No such file or directory\n");
+	expect_text(call(command_check, STDERR_FILENO, "check"), STATUS_USAGE,
+		"sluice: check takes -c FILE; see sluice check --help\n");
+}
+
+static void
+quiet_is_quiet(void **state)
+{
+	(void)state;
+	expect_text(
+		call(command_check, STDERR_FILENO, "check -q -c GOOD"), STATUS_OK, "");
+}
+
+static void
+explain_tells_each_rule(void **state)
+{
+	(void)state;
+	expect_text(
+		call(command_explain, STDOUT_FILENO, "explain -c GOOD 192.168.7.7:80"),
+		STATUS_OK,
+		"192.168.7.7:80 tcp\n"
+		"  note: a rule asks for the name of the address; none is taken (--name "
+		"gives one)\n"
+		"     rules[0] ads: domain: the address has no name\n"
+		"  -> rules[1]: ip: 192.168.7.7 is in 192.168.0.0/16\n"
+		"outbound: direct (freedom)\n");
+}
+
+static void
+explain_uses_what_it_is_told(void **state)
+{
+	struct said s;
+
+	(void)state;
+	s = call(command_explain, STDOUT_FILENO,
+		"explain -c GOOD --name x.ads.example 192.0.2.1:80");
+	assert_non_null(strstr(s.text, "-> rules[0] ads: "));
+	s = call(command_explain, STDOUT_FILENO,
+		"explain -c GOOD --protocol bittorrent 192.0.2.1:80");
+	assert_non_null(strstr(s.text, "-> rules[2]: "));
+	assert_non_null(strstr(s.text, "outbound: block (blackhole)\n"));
+	s = call(command_explain, STDOUT_FILENO, "explain -c GOOD -u 192.0.2.1:53");
+	assert_non_null(strstr(s.text, "-> rules[3]: "));
+}
+
+/* By the hosts of the configuration; nothing is asked of the network. */
+static void
+explain_finds_addresses(void **state)
+{
+	struct said s;
+
+	(void)state;
+	s = call(command_explain, STDOUT_FILENO, "explain -c GOOD near.example:80");
+	assert_non_null(strstr(s.text, "-> rules[1]: "));
+	s = call(command_explain, STDOUT_FILENO,
+		"explain -c GOOD --no-resolve near.example:80");
+	assert_non_null(strstr(s.text, "no rule matches: the first outbound"));
+	assert_non_null(strstr(s.text, "were not looked up (--no-resolve)"));
+}
+
+static void
+explain_speaks_json(void **state)
+{
+	(void)state;
+	expect_text(call(command_explain, STDOUT_FILENO,
+			    "explain --json -c GOOD www.ads.example:443"),
+		STATUS_OK,
+		"{\"target\":\"www.ads.example:443\",\"network\":\"tcp\",\"rules\":[{"
+		"\"rule\":0,\"ruleTag\":\"ads\",\"matched\":true,\"why\":\"domain: "
+		"www.ads.example is under ads.example\"}],\"rule\":0,\"outboundTag\":"
+		"\"block\",\"outbound\":\"blackhole\",\"country\":\"\",\"notes\":[]}\n");
+}
+
+static void
+words_that_make_no_sense(void **state)
+{
+	static const char *const lines[] = { "explain", "explain -c GOOD",
+		"explain -c GOOD x", "explain -c GOOD a.example:0",
+		"explain -c GOOD a.example:65536", "explain -c GOOD :80",
+		"explain -c GOOD -s x 192.0.2.1:80", "explain -c GOOD --protocol x a:1",
+		"explain -c GOOD a:1 b:2" };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(lines) / sizeof(*lines); i++)
+		if (call(command_explain, STDERR_FILENO, lines[i]).status != STATUS_USAGE)
+			fail_msg("%s", lines[i]);
+	assert_int_equal(call(command_geo, STDERR_FILENO, "geo not-an-address").status,
+		STATUS_USAGE);
+	assert_int_equal(call(command_geo, STDERR_FILENO, "geo").status, STATUS_USAGE);
+	assert_int_equal(
+		call(command_version, STDERR_FILENO, "version x").status, STATUS_USAGE);
+}
+
+static void
+geo_names_the_missing_file(void **state)
+{
+	struct said s = call(
+		command_geo, STDERR_FILENO, "geo --db /nonexistent/x.mmdb 192.0.2.1");
+
+	(void)state;
+	assert_int_equal(s.status, STATUS_WRONG);
+	assert_non_null(strstr(s.text, "/nonexistent/x.mmdb"));
+}
+
+static void
+help_is_everywhere(void **state)
+{
+	static const struct {
+		int (*command)(int, char **);
+		const char *line;
+	} cases[] = {
+		{ command_check, "check --help" },
+		{ command_explain, "explain --help" },
+		{ command_geo, "geo --help" },
+		{ command_version, "version --help" },
+		{ command_run, "run --help" },
+		{ command_recover, "recover --help" },
+		{ command_connect, "connect --help" },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct said s = call(cases[i].command, STDOUT_FILENO, cases[i].line);
+
+		assert_int_equal(s.status, STATUS_OK);
+		assert_int_equal(strncmp(s.text, "usage: sluice ", 14), 0);
+	}
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(check_says_ok_or_why),
+		cmocka_unit_test(quiet_is_quiet),
+		cmocka_unit_test(explain_tells_each_rule),
+		cmocka_unit_test(explain_uses_what_it_is_told),
+		cmocka_unit_test(explain_finds_addresses),
+		cmocka_unit_test(explain_speaks_json),
+		cmocka_unit_test(words_that_make_no_sense),
+		cmocka_unit_test(geo_names_the_missing_file),
+		cmocka_unit_test(help_is_everywhere),
+	};
+
+	return cmocka_run_group_tests(tests, make, clear);
+}
