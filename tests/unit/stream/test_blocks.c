@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: MIT */
+#include "unit/stream/check.h"
+
+#include "base/log.h"
+#include "stream/blocks.h"
+#include "stream/stream.h"
+#include "unit/stream/memory.h"
+
+#include <errno.h>
+#include <string.h>
+
+enum { TAKERS = 3 };
+
+struct taker {
+	struct task task;
+	struct block_wait wait;
+	unsigned called;
+};
+
+struct table {
+	struct loop *loop;
+	struct blocks blocks;
+	struct taker taker[TAKERS];
+};
+
+static void
+called(struct task *t)
+{
+	container_of(t, struct taker, task)->called++;
+}
+
+static void
+table_start(struct table *t)
+{
+	size_t i;
+
+	memset(t, 0, sizeof(*t));
+	t->loop = loop_new();
+	assert_non_null(t->loop);
+	blocks_init(&t->blocks, "test", 100, 1, 0);
+	for (i = 0; i < TAKERS; i++) {
+		task_init(&t->taker[i].task, called);
+		block_wait_init(&t->taker[i].wait, t->loop, &t->taker[i].task);
+	}
+}
+
+static void
+table_end(struct table *t)
+{
+	size_t i;
+
+	for (i = 0; i < TAKERS; i++) {
+		blocks_leave(&t->taker[i].wait);
+		task_fini(&t->taker[i].task);
+	}
+	assert_int_equal(blocks_fini(&t->blocks), 0);
+	loop_free(t->loop);
+}
+
+static void *
+take(struct table *t, size_t i)
+{
+	return blocks_get(&t->blocks, &t->taker[i].wait);
+}
+
+static void
+test_first_come_first_called(void **state)
+{
+	struct table t;
+	void *block;
+
+	(void)state;
+	table_start(&t);
+	block = take(&t, 0);
+	assert_non_null(block);
+	assert_null(take(&t, 1));
+	assert_null(take(&t, 2));
+	blocks_put(&t.blocks, block);
+	loop_turn(t.loop, 0);
+	assert_int_equal(t.taker[1].called, 1);
+	assert_int_equal(t.taker[2].called, 0);
+	block = take(&t, 1);
+	assert_non_null(block);
+	blocks_put(&t.blocks, block);
+	loop_turn(t.loop, 0);
+	assert_int_equal(t.taker[1].called, 1);
+	assert_int_equal(t.taker[2].called, 1);
+	table_end(&t);
+}
+
+/* Who was called and does not want the block any more passes the call on. */
+static void
+test_a_call_is_not_lost(void **state)
+{
+	struct table t;
+	void *block;
+
+	(void)state;
+	table_start(&t);
+	block = take(&t, 0);
+	assert_null(take(&t, 1));
+	assert_null(take(&t, 2));
+	blocks_put(&t.blocks, block);
+	blocks_leave(&t.taker[1].wait);
+	loop_turn(t.loop, 0);
+	assert_int_equal(t.taker[2].called, 1);
+	table_end(&t);
+}
+
+/* Who came in between took it: the one that was called waits again. */
+static void
+test_overtaken(void **state)
+{
+	struct table t;
+	void *block;
+
+	(void)state;
+	table_start(&t);
+	block = take(&t, 0);
+	assert_null(take(&t, 1));
+	blocks_put(&t.blocks, block);
+	block = take(&t, 2);
+	assert_non_null(block);
+	assert_null(take(&t, 1));
+	blocks_put(&t.blocks, block);
+	loop_turn(t.loop, 0);
+	assert_int_equal(t.taker[1].called, 1);
+	block = take(&t, 1);
+	assert_non_null(block);
+	blocks_put(&t.blocks, block);
+	table_end(&t);
+}
+
+/* stream_read and stream_writev through a layer that has windows only. */
+static void
+test_through_windows(void **state)
+{
+	uint8_t text[1000], p[300];
+	struct window w[2];
+	struct memory m = { .windows = true };
+	size_t i, n, all;
+
+	(void)state;
+	for (i = 0; i < sizeof(text); i++)
+		text[i] = (uint8_t)(i * 7);
+	memory_init(&m);
+	m.grain = 9;
+	w[0] = (struct window){ text, 300 };
+	w[1] = (struct window){ text + 300, 700 };
+	assert_int_equal(stream_writev(&m.s, w, 2, &n), STREAM_OK);
+	assert_int_equal(n, 1000);
+	assert_memory_equal(m.out, text, 1000);
+	m.stutters = true;
+	m.odd = true;
+	assert_int_equal(stream_writev(&m.s, w, 2, &n), STREAM_OK);
+	assert_int_equal(n, 9);
+	m.odd = false;
+	assert_int_equal(stream_writev(&m.s, w, 2, &n), STREAM_AGAIN);
+	m.stutters = false;
+	m.grain = 0;
+	memory_feed(&m, text, 1000);
+	m.in_ends = true;
+	for (all = 0; stream_read(&m.s, p, sizeof(p), &n) == STREAM_OK; all += n)
+		assert_memory_equal(p, text + all, n);
+	assert_int_equal(all, 1000);
+	assert_int_equal(stream_read(&m.s, p, sizeof(p), &n), STREAM_END);
+	m.error = -ECONNRESET;
+	assert_int_equal(stream_read(&m.s, p, sizeof(p), &n), -ECONNRESET);
+	assert_int_equal(stream_writev(&m.s, w, 2, &n), -ECONNRESET);
+	memory_fini(&m);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_first_come_first_called),
+		cmocka_unit_test(test_a_call_is_not_lost),
+		cmocka_unit_test(test_overtaken),
+		cmocka_unit_test(test_through_windows),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
