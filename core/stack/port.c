@@ -502,16 +502,40 @@ segment_copy(const struct segment *g, const struct syn_options *o)
 	return p;
 }
 
+/* Cuts off what lies beyond the window.  lwIP does so too, but not for the first segment
+ * that it queues out of order, which it then finds impossible to take. */
+static struct segment
+within_window(const struct segment *g, const struct tcp_pcb *pcb)
+{
+	uint32_t right = pcb->rcv_nxt + pcb->rcv_wnd;
+	int32_t room = (int32_t)(right - g->seq);
+	struct segment t = *g;
+
+	if (t.flags & (SEGMENT_SYN | SEGMENT_RST))
+		room = 0;
+	if (room < 0)
+		room = 0;
+	if (segment_span(&t) <= (uint32_t)room)
+		return t;
+	if (t.len > (size_t)room)
+		t.len = (size_t)room;
+	t.flags &= (uint8_t)~SEGMENT_FIN;
+	return t;
+}
+
 /* lwIP would take the packet through its IP layer, which wants its device to have the
  * target's address.  All that layer does for a TCP segment is to fill in ip_data. */
 void
 port_input(struct conn *c, const struct segment *g, const struct syn_options *o)
 {
-	struct pbuf *p = segment_copy(g, o);
+	struct tcp_pcb *pcb = port_enter(c);
+	struct segment t;
+	struct pbuf *p;
 
+	t = pcb ? within_window(g, pcb) : *g;
+	p = segment_copy(&t, o);
 	if (!p)
 		return;
-	port_enter(c);
 	opener = o ? c : NULL;
 	((struct tcp_pcb_listen *)listener)->local_port = o ? g->target.port : 0;
 	ip_data.current_netif = ip_data.current_input_netif = &device;
