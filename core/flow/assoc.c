@@ -98,7 +98,7 @@ route_free(struct assoc_route *r, const char *how)
 	pool_put(&all->routes, r);
 }
 
-/* What the rules say about a target. False: no outbound, or no answer without waiting. */
+/* What the rules say about a target. False: there is no way to it. */
 static bool
 route_decide(struct assoc_route *r)
 {
@@ -116,7 +116,8 @@ route_decide(struct assoc_route *r)
 	r->outbound = answer == INQUIRY_DECIDED
 		? setup_outbound(r->setup, r->verdict.outbound)
 		: NULL;
-	return r->outbound != NULL;
+	return r->outbound != NULL &&
+		!(r->outbound->ops->direct && flows_lead_back(fs, &to.ip));
 }
 
 static struct assoc_route *
@@ -347,8 +348,12 @@ query_turn(struct flows *fs, struct assoc_route_key *k, const uint8_t *p, size_t
 	struct endpoint server;
 	int n;
 
-	if (fs->dns == NULL || !dns_is_ours(fs->dns, &k->target))
+	if (!flows_own(fs, &k->target.ip))
 		return true;
+	if (k->target.port != 53) {
+		stack_udp_refuse(fs->stack, &k->source, &k->target, STACK_RESET);
+		return false;
+	}
 	n = dns_query(fs->dns, &k->source, p, len, reply, TUN_PACKET, &server);
 	if (n > 0)
 		stack_udp_send(fs->stack, &k->target, &k->source, reply, (size_t)n);
@@ -368,7 +373,7 @@ assoc_datagram(struct flows *fs, const struct endpoint *source,
 	struct assoc_route_key k = { .source = *source, .target = *target };
 	struct assoc_route *r = NULL;
 
-	if (!ip_is_multicast(&target->ip)) {
+	if (!flows_refuse(&target->ip)) {
 		if (!query_turn(fs, &k, p, len))
 			return;
 		r = route_get(fs, &k);

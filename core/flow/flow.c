@@ -93,6 +93,18 @@ flow_used(struct flow *f)
 
 /* Ending. */
 
+/* For people, the name that the address was asked for by will do, where no rule wanted
+ * one. */
+static const char *
+flow_name(const struct flow *f)
+{
+	struct dns *dns = f->flows->dns;
+
+	if (f->inquiry.facts.name != NULL || dns == NULL)
+		return f->inquiry.facts.name;
+	return dns_name_of(dns, &f->asked.ip);
+}
+
 static void
 log_ending(const struct flow *f, const char *how)
 {
@@ -100,7 +112,7 @@ log_ending(const struct flow *f, const char *how)
 		.network = NETWORK_TCP,
 		.source = f->source,
 		.target = f->asked,
-		.name = f->inquiry.facts.name,
+		.name = flow_name(f),
 		.rule = f->decided ? &f->verdict : NULL,
 		.outbound = f->outbound != NULL ? f->outbound->tag : NULL,
 		.up = f->relay.up,
@@ -313,12 +325,15 @@ query_turn(struct flow *f)
 static enum stack_answer
 flow_begin(struct flow *f)
 {
+	enum route r;
+
 	if (query_turn(f) < 0) {
 		flow_end(f, STACK_NO_NET, "not opened: no resolver is known");
 		return STACK_NO_NET;
 	}
 	inquiry_about(&f->inquiry, NETWORK_TCP, &f->source, &f->to);
-	switch (flow_route(f)) {
+	r = flow_route(f);
+	switch (r) {
 	case ROUTE_CHOSEN:
 		if (!flow_dial(f))
 			break;
@@ -329,11 +344,20 @@ flow_begin(struct flow *f)
 	case ROUTE_WAITS:
 		return STACK_HOLD;
 	case ROUTE_NONE:
-		flow_no_outbound(f);
-		return STACK_RESET;
+	case ROUTE_BACK:
+		return flow_no_way(f, r);
 	}
 	flow_end(f, STACK_IGNORE, "not opened: no memory");
 	return STACK_IGNORE;
+}
+
+/* NULL: there is no place for one, or it could go nowhere. */
+static struct flow *
+flow_place(struct flows *fs, const struct endpoint *source, const struct endpoint *target)
+{
+	if (flows_refuse(&target->ip) || (fs->count.tcp >= fs->tcp.max && !evict(fs)))
+		return NULL;
+	return flow_new(fs, source, target);
 }
 
 enum stack_answer
@@ -343,23 +367,23 @@ flow_syn(struct flows *fs, const struct endpoint *source, const struct endpoint 
 	enum stack_answer a;
 	struct flow *f;
 
-	if (ip_is_multicast(&target->ip) || (fs->count.tcp >= fs->tcp.max && !evict(fs)))
-		f = NULL;
-	else
-		f = flow_new(fs, source, target);
+	if (flows_own(fs, &target->ip) && target->port != 53) {
+		fs->count.refused++;
+		return STACK_RESET;
+	}
+	f = flow_place(fs, source, target);
 	if (f == NULL) {
 		fs->count.dropped++;
 		return STACK_IGNORE;
 	}
 	a = flow_begin(f);
-	if (a == STACK_HOLD) {
-		f->near = NEAR_HELD;
+	f->near = a == STACK_HOLD ? NEAR_HELD : NEAR_GONE;
+	if (a == STACK_HOLD)
 		f->held = held;
-	} else if (a == STACK_ADMIT) {
+	else if (a == STACK_ADMIT)
 		f->near = NEAR_AWAITED;
-	} else {
+	else if (a != STACK_IGNORE)
 		fs->count.refused++;
-	}
 	*cookie = f;
 	return a;
 }

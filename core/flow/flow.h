@@ -67,6 +67,10 @@ struct flows_config {
 	size_t assocs_max; /* UDP associations; 0: 4,096 */
 	unsigned udp_idle; /* seconds; 0: 60 (5 for a DNS exchange that was answered) */
 	int ping4, ping6;  /* sockets of sock_ping_open, borrowed; -1: none */
+	/* The device's own addresses, copied. What is behind them leads back into the
+	 * device, and is never sent there by a direct outbound. */
+	struct cidr device[TUN_ADDRS];
+	int ndevice;
 	struct stack_config stack;
 };
 

@@ -52,6 +52,30 @@ on_output(struct stack_user *u, const struct iovec *v, int n, const struct offlo
 	return tun_port_write(&flows_of(u)->tun, v, n, o);
 }
 
+bool
+flows_refuse(const struct ip *target)
+{
+	return ip_is_multicast(target) || ip_is_unspecified(target) ||
+		ip_is_loopback(target);
+}
+
+bool
+flows_own(const struct flows *fs, const struct ip *target)
+{
+	struct endpoint query = { .ip = *target, .port = 53 };
+
+	return fs->dns != NULL && dns_is_ours(fs->dns, &query);
+}
+
+bool
+flows_lead_back(const struct flows *fs, const struct ip *target)
+{
+	for (int i = 0; i < fs->ndevice; i++)
+		if (cidr_has(&fs->device[i], target))
+			return true;
+	return flows_own(fs, target);
+}
+
 static const struct stack_user user = {
 	.syn = on_syn,
 	.conn = on_conn,
@@ -106,6 +130,8 @@ flows_new(struct loop *l, int tun, const struct flows_config *c, struct setup *s
 	fs->names = names;
 	fs->user = user;
 	fs->setup = setup_hold(setup);
+	for (; fs->ndevice < c->ndevice && fs->ndevice < TUN_ADDRS; fs->ndevice++)
+		fs->device[fs->ndevice] = c->device[fs->ndevice];
 	if (parts_init(fs, tun, c) < 0) {
 		err_set(e, "no memory for the stack and the table of flows");
 		flows_free(fs);

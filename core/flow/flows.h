@@ -30,12 +30,21 @@ struct flows {
 	struct names *names; /* borrowed */
 	struct stack_user user;
 	struct flow_counters count;
+	struct cidr device[TUN_ADDRS];
+	int ndevice;
 	struct turn_end reaper;
 	struct tun_port tun;
 	struct flow_table tcp;
 	struct assocs assocs;
 	struct pings pings;
 };
+
+/* No flow goes to such an address: nobody, everybody, or the engine itself. */
+bool flows_refuse(const struct ip *target);
+/* Our resolver's address, whatever the port: it is nobody else's. */
+bool flows_own(const struct flows *fs, const struct ip *target);
+/* What a direct outbound sends to this address comes back by the device, for ever. */
+bool flows_lead_back(const struct flows *fs, const struct ip *target);
 
 void flow_table_init(struct flows *fs, size_t max);
 /* Ends all flows; those whose connection the stack still keeps go with flow_table_fini.

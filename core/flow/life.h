@@ -59,8 +59,6 @@ void flow_used(struct flow *f);
 void flow_end(struct flow *f, enum stack_answer a, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 bool flow_has_ended(const struct flow *f);
-/* Ends it because a stream of it failed; `side` is whose. */
-void flow_side_failed(struct flow *f, const char *side, const struct stream *s);
 /* The first bytes are with the way out. */
 void flow_early_drop(struct flow *f);
 uint64_t flow_now(const struct flow *f);
@@ -71,14 +69,18 @@ enum route {
 	ROUTE_BYTES,  /* the first bytes are needed */
 	ROUTE_WAITS,  /* for a name */
 	ROUTE_NONE,   /* the rules name an outbound that there is not */
+	ROUTE_BACK,   /* a direct outbound, and a target behind our own device */
 };
 enum route flow_route(struct flow *f);
 bool flow_dial(struct flow *f);
-void flow_no_outbound(struct flow *f);
+/* Ends a flow whose route is one of the last two; what its SYN is answered with. */
+enum stack_answer flow_no_way(struct flow *f, enum route r);
 void flow_routing_step(struct flow *f);
 void flow_dialing_step(struct flow *f);
 
 /* open.c */
+/* Ends it because the application's side failed: relay.error. */
+void flow_near_failed(struct flow *f);
 /* From here on bytes pass, from the flow's next step. */
 void flow_opened(struct flow *f);
 void flow_open_step(struct flow *f);

@@ -77,13 +77,25 @@ answer_note(struct flow *f)
 		dns_note(dns, w.p + 2, be16_get(w.p));
 }
 
-void
-flow_side_failed(struct flow *f, const char *side, const struct stream *s)
+static const char *
+reason_of(const struct flow *f, const struct stream *s)
 {
 	const char *reason = stream_reason(s);
 
-	flow_end(f, STACK_RESET, "%s: %s", side,
-		reason != NULL && reason[0] != '\0' ? reason : strerror(-f->relay.error));
+	return reason != NULL && reason[0] != '\0' ? reason
+						   : stream_error_text(f->relay.error);
+}
+
+void
+flow_near_failed(struct flow *f)
+{
+	flow_end(f, STACK_RESET, "%s", reason_of(f, f->relay.near));
+}
+
+static void
+far_failed(struct flow *f)
+{
+	flow_end(f, STACK_RESET, "far side: %s", reason_of(f, f->relay.far));
 }
 
 static void
@@ -106,7 +118,7 @@ failure_wait(struct flow *f)
 		f->late = false;
 		timer_arm(&f->timer, LINGER_MS);
 	} else if (f->late) {
-		flow_side_failed(f, "far side", f->relay.far);
+		far_failed(f);
 	}
 }
 
@@ -172,10 +184,10 @@ flow_open_step(struct flow *f)
 		linger_begin(f);
 		return;
 	case RELAY_NEAR_FAILED:
-		flow_side_failed(f, "application", f->relay.near);
+		flow_near_failed(f);
 		return;
 	case RELAY_FAR_FAILED:
-		flow_side_failed(f, "far side", f->relay.far);
+		far_failed(f);
 		return;
 	}
 }

@@ -153,7 +153,13 @@ ping_echo(struct flows *fs, const struct ip *source, const struct ip *target, ui
 	struct ping_socket *s = socket_for(&fs->pings, target);
 	struct ping *ping;
 
-	if (s->fd < 0 || ip_is_multicast(target) || !goes_directly(fs, source, target))
+	/* It is we who have this address. */
+	if (flows_own(fs, target)) {
+		stack_echo_reply(fs->stack, target, source, id, seq, p, len);
+		return;
+	}
+	if (s->fd < 0 || flows_refuse(target) || flows_lead_back(fs, target) ||
+		!goes_directly(fs, source, target))
 		return;
 	ping = place(fs);
 	if (ping == NULL) {

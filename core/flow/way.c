@@ -28,7 +28,7 @@ dial_failed(struct flow *f, int error, const char *reason)
 			a = STACK_IGNORE;
 	}
 	flow_end(f, a, "not opened: %s",
-		reason != NULL && reason[0] != '\0' ? reason : strerror(-error));
+		reason != NULL && reason[0] != '\0' ? reason : stream_error_text(error));
 }
 
 /* An application that has reset a connection does not wait for its way out. */
@@ -82,7 +82,7 @@ flow_dialing_step(struct flow *f)
 	else if (f->late)
 		dial_failed(f, -ETIMEDOUT, "no answer in time");
 	else if (near_failed(f))
-		flow_side_failed(f, "application", f->relay.near);
+		flow_near_failed(f);
 }
 
 /* False: the flow has no way out, and must end. */
@@ -122,6 +122,8 @@ flow_route(struct flow *f)
 	f->outbound = setup_outbound(f->setup, f->verdict.outbound);
 	if (f->outbound == NULL)
 		return ROUTE_NONE;
+	if (f->outbound->ops->direct && flows_lead_back(f->flows, &f->to.ip))
+		return ROUTE_BACK;
 	return inquiry_wants_name(&f->inquiry, f->outbound) ? ROUTE_BYTES : ROUTE_CHOSEN;
 }
 
@@ -182,7 +184,7 @@ payload_get(struct flow *f)
 	err = payload_look(f, &s);
 	if (err < 0) {
 		f->relay.error = err;
-		flow_side_failed(f, "application", f->relay.near);
+		flow_near_failed(f);
 		return false;
 	}
 	if (err == STREAM_AGAIN)
@@ -206,18 +208,25 @@ chosen(struct flow *f)
 		flow_end(f, STACK_IGNORE, "not opened: no memory");
 }
 
-void
-flow_no_outbound(struct flow *f)
+enum stack_answer
+flow_no_way(struct flow *f, enum route r)
 {
+	if (r == ROUTE_BACK) {
+		flow_end(f, STACK_NO_HOST, "not opened: it leads back into the device");
+		return STACK_NO_HOST;
+	}
 	flow_end(f, STACK_RESET, "not opened: there is no outbound \"%s\"",
 		f->verdict.outbound);
+	return STACK_RESET;
 }
 
 void
 flow_routing_step(struct flow *f)
 {
 	for (;;) {
-		switch (flow_route(f)) {
+		enum route r = flow_route(f);
+
+		switch (r) {
 		case ROUTE_CHOSEN:
 			chosen(f);
 			return;
@@ -229,7 +238,8 @@ flow_routing_step(struct flow *f)
 		case ROUTE_WAITS:
 			return;
 		case ROUTE_NONE:
-			flow_no_outbound(f);
+		case ROUTE_BACK:
+			flow_no_way(f, r);
 			return;
 		}
 	}

@@ -448,6 +448,32 @@ queries_without_a_resolver(void **state)
 	sim_end();
 }
 
+/* What would come back by the device is not sent; our own address has one port. */
+static void
+no_way_back(void **state)
+{
+	struct sim_config c = { .rule = &by_server, .nrule = 1, .flows.ndevice = 2 };
+	struct app *a, *b, *d;
+
+	(void)state;
+	assert_true(cidr_parse(&c.flows.device[0], "198.18.0.1/24"));
+	assert_true(cidr_parse(&c.flows.device[1], "203.0.113.1/24"));
+	sim_begin(&c);
+	a = app_new("198.18.0.1:4000", "198.18.0.2:853");
+	b = app_new("198.18.0.1:4001", "198.18.0.77:80");
+	d = app_new("198.18.0.1:4002", "203.0.113.77:80");
+	app_syn(a);
+	app_syn(b);
+	sim_settle();
+	assert_true(a->rst);
+	assert_int_equal(b->icmp, 1);
+	assert_int_equal(far_count(), 0);
+	app_syn(d);
+	sim_settle();
+	assert_int_equal(far_count(), 1);
+	sim_end();
+}
+
 /* Admitted, but the handshake never completes: the stack lets go some day. */
 static void
 half_a_handshake(void **state)
@@ -543,6 +569,7 @@ main(void)
 		cmocka_unit_test(setup_that_cannot_be_read),
 		cmocka_unit_test(queries_by_tcp),
 		cmocka_unit_test(queries_without_a_resolver),
+		cmocka_unit_test(no_way_back),
 		cmocka_unit_test(half_a_handshake),
 		cmocka_unit_test(end_in_every_state),
 		cmocka_unit_test(flood_of_refused),

@@ -484,6 +484,35 @@ ping_is_truthful(void **state)
 }
 
 static void
+no_way_back(void **state)
+{
+	struct sim_config c = { .flows.ndevice = 1 };
+	struct app *a, *b;
+
+	(void)state;
+	assert_true(cidr_parse(&c.flows.device[0], "198.18.0.1/24"));
+	sim_begin(&c);
+	a = app_new("198.18.0.1:4000", "198.18.0.2:123");
+	send_to(a, "198.18.0.2:123", "x", 1);
+	assert_int_equal(a->icmp, 3);
+	send_to(a, "198.18.0.77:123", "x", 1);
+	assert_int_equal(far_count(), 0);
+	assert_int_equal(dropped(), 1);
+	b = app_new("198.18.0.1:0", "198.18.0.77:0");
+	app_pings(b, 77, 5);
+	sim_settle();
+	assert_int_equal(pinged.n, 0);
+	assert_int_equal(b->echoes, 0);
+	/* Our own address is us. */
+	assert_true(ip_parse(&b->target.ip, "198.18.0.2"));
+	app_pings(b, 77, 5);
+	sim_settle();
+	assert_int_equal(pinged.n, 0);
+	assert_int_equal(b->echoes, 1);
+	sim_end();
+}
+
+static void
 ping_too_late(void **state)
 {
 	struct app *a;
@@ -557,6 +586,7 @@ main(void)
 		cmocka_unit_test(query_without_an_answer),
 		cmocka_unit_test(query_without_a_resolver),
 		cmocka_unit_test(ping_is_truthful),
+		cmocka_unit_test(no_way_back),
 		cmocka_unit_test(ping_too_late),
 		cmocka_unit_test(ping_by_a_server),
 		cmocka_unit_test(pings_are_bounded),
