@@ -30,9 +30,9 @@ HEAD = ("destination", "country", "rule", "outbound", "bytes up/down", "first by
 def explain(w, path, where):
     """(country, rule) by `sluice explain`."""
     said = json.loads(w.app.run([world.SLUICE, "explain", "-c", path, "--json", where]))
-    rule = said["rule"]
-    return said["country"] or "-", "none (first outbound)" if rule is None or rule < 0 else \
-        said.get("rule_tag") or f"rule {rule}"
+    if said["rule"] < 0:
+        return said["country"] or "-", "none (first outbound)"
+    return said["country"] or "-", said["rules"][-1]["ruleTag"] or f"rule {said['rule']}"
 
 
 def fetch(w, p, host):

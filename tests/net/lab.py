@@ -182,6 +182,8 @@ class Space:
         self.resolv("")
         subprocess.run(["ip", "netns", "add", self.name], check=True)
         self.run("ip link set lo up")
+        # Addresses are unique here, and the second that the kernel would take to see so is not.
+        self.run("sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0")
 
     def resolv(self, text):
         """Sets /etc/resolv.conf for the programs that are started from now on."""
