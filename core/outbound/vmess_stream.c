@@ -17,8 +17,9 @@ struct vmess_stream {
 	struct task *owner;
 	struct timer hold;
 	struct deferred gone;
-	bool up;     /* open has said OK */
-	bool waited; /* long enough for a first payload */
+	bool up;      /* open has said OK */
+	bool waited;  /* long enough for a first payload */
+	bool listens; /* the caller wants bytes, and nothing below knows of it yet */
 };
 
 static struct vmess_stream *
@@ -61,7 +62,14 @@ vmess_send_buf(struct stream *s, struct window *w)
 static int
 vmess_send_ack(struct stream *s, size_t n)
 {
-	return vmess_session_put(&vmess_of(s)->session, n);
+	struct vmess_stream *m = vmess_of(s);
+	int r = vmess_session_put(&m->session, n);
+
+	if (m->session.greeted && m->listens) {
+		m->listens = false;
+		loop_ready(m->hold.loop, m->owner);
+	}
+	return r;
 }
 
 /* Nothing that the caller gave is held back while only the header waits. */
@@ -86,9 +94,12 @@ vmess_recv_buf(struct stream *s, struct window *w)
 	if (m->session.error)
 		return m->session.error;
 	if (!m->session.greeted) {
-		/* No server speaks before it was spoken to; the timer comes back here. */
-		if (!m->waited)
+		/* No server speaks before it was spoken to: send_ack or the timer brings the
+		 * caller back here. */
+		if (!m->waited) {
+			m->listens = true;
 			return STREAM_AGAIN;
+		}
 		r = vmess_session_greet(&m->session);
 		if (r < 0 || !m->session.greeted)
 			return r;
