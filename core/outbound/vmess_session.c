@@ -30,9 +30,8 @@ vmess_session_fail(struct vmess_session *s, int error, const char *why)
 	return error;
 }
 
-/* OK and AGAIN as they are; an error of the lower stream becomes ours. */
-static int
-passed(struct vmess_session *s, int r)
+int
+vmess_session_passed(struct vmess_session *s, int r)
 {
 	return r < 0 ? vmess_session_fail(s, r, NULL) : r;
 }
@@ -55,7 +54,8 @@ vmess_session_init(struct vmess_session *s, struct vmess *v, struct stream *lowe
 		return -ENOMEM;
 	if (s->name && !vmess_name_fits(s->name))
 		vmess_session_fail(s, -EINVAL,
-			"a name for VMess has letters, digits, '-', '.' and '_' only (others in punycode)");
+			"a name for VMess has letters, digits, '-', '.' and '_' only "
+			"(others in punycode)");
 	return 0;
 }
 
@@ -73,8 +73,8 @@ out_blocks(struct vmess_session *s)
 	return tcp_memory_blocks(s->v->o.env.memory);
 }
 
-static void
-drop_in(struct vmess_session *s)
+void
+vmess_session_drop_in(struct vmess_session *s)
 {
 	blocks_put(in_blocks(s), s->in);
 	s->in = NULL;
@@ -98,7 +98,7 @@ vmess_session_fini(struct vmess_session *s)
 	if (!s->error && !s->finished && s->greeted && !s->heard &&
 		s->command == VMESS_TCP && now - s->greeted_at >= PATIENCE_MS)
 		vmess_unanswered(s->v);
-	drop_in(s);
+	vmess_session_drop_in(s);
 	drop_out(s);
 	blocks_leave(&s->wait);
 	/* The server has our end mark, or the datagrams: no reason to reset. */
@@ -113,7 +113,7 @@ vmess_session_fini(struct vmess_session *s)
 int
 vmess_session_open(struct vmess_session *s)
 {
-	return s->error ? s->error : passed(s, stream_open(s->lower));
+	return s->error ? s->error : vmess_session_passed(s, stream_open(s->lower));
 }
 
 /* Draws the keys of this connection and writes the header into the empty block. */
@@ -193,7 +193,7 @@ write_out(struct vmess_session *s)
 		w.p = s->out + s->at;
 		w.len = s->end - s->at;
 		n = 0;
-		r = passed(s, stream_writev(s->lower, &w, 1, &n));
+		r = vmess_session_passed(s, stream_writev(s->lower, &w, 1, &n));
 		if (r != STREAM_OK)
 			return r;
 		s->at += n;
@@ -285,7 +285,7 @@ vmess_session_flush(struct vmess_session *s)
 	if (s->fill)
 		seal(s);
 	r = write_out(s);
-	return r == STREAM_OK ? passed(s, stream_flush(s->lower)) : r;
+	return r == STREAM_OK ? vmess_session_passed(s, stream_flush(s->lower)) : r;
 }
 
 int
@@ -310,228 +310,11 @@ vmess_session_finish(struct vmess_session *s)
 	return vmess_session_flush(s);
 }
 
-static size_t
-wanted(const struct vmess_session *s)
-{
-	switch (s->reading) {
-	case VMESS_READ_SIZE:
-		return VMESS_RESPONSE_SIZE;
-	case VMESS_READ_RESPONSE:
-		return s->response_len;
-	case VMESS_READ_LENGTH:
-		return VMESS_LENGTH;
-	case VMESS_READ_CHUNK:
-		return s->chunk.size;
-	case VMESS_READ_PAYLOAD:
-	case VMESS_READ_END:
-		return 0;
-	}
-	return 0;
-}
-
-static int
-garbled(struct vmess_session *s)
-{
-	vmess_garbled(s->v);
-	return vmess_session_fail(
-		s, -EBADMSG, "what the server answers is not VMess with this id");
-}
-
-static int
-response_size(struct vmess_session *s, uint8_t *p)
-{
-	int n = vmess_response_size(s->response_key, s->response_iv, p);
-
-	if (n < 0)
-		return garbled(s);
-	s->response_len = (size_t)n;
-	s->reading = VMESS_READ_RESPONSE;
-	s->in_at += VMESS_RESPONSE_SIZE;
-	return STREAM_OK;
-}
-
-static int
-response_open(struct vmess_session *s, uint8_t *p)
-{
-	if (vmess_response_open(s->response_key, s->response_iv, s->response_tag, p,
-		    s->response_len) < 0)
-		return garbled(s);
-	bytes_wipe(s->response_key, sizeof(s->response_key));
-	bytes_wipe(s->response_iv, sizeof(s->response_iv));
-	vmess_answered(s->v);
-	s->reading = VMESS_READ_LENGTH;
-	s->in_at += s->response_len;
-	return STREAM_OK;
-}
-
-static const char damaged[] = "a chunk from the VMess server is damaged";
-
-/* The rest of an end mark is waited for: with its tag nobody else can have made it. */
-static int
-chunk_length(struct vmess_session *s, const uint8_t *p)
-{
-	if (vmess_body_length(&s->down, p, &s->chunk) < 0)
-		return vmess_session_fail(s, -EBADMSG, damaged);
-	s->in_at += VMESS_LENGTH;
-	s->reading = VMESS_READ_CHUNK;
-	return STREAM_OK;
-}
-
-static int
-chunk_open(struct vmess_session *s, uint8_t *p)
-{
-	if (vmess_body_open(&s->down, &s->chunk, p) < 0)
-		return vmess_session_fail(s, -EBADMSG, damaged);
-	if (s->chunk.len == 0) {
-		s->v->marks = true;
-		s->in_at = s->in_end;
-		s->reading = VMESS_READ_END;
-		return STREAM_OK;
-	}
-	s->lent = 0;
-	s->paid = true;
-	s->reading = VMESS_READ_PAYLOAD;
-	return STREAM_OK;
-}
-
-/* All the bytes that this step needs are at p. */
-static int
-advance(struct vmess_session *s, uint8_t *p)
-{
-	switch (s->reading) {
-	case VMESS_READ_SIZE:
-		return response_size(s, p);
-	case VMESS_READ_RESPONSE:
-		return response_open(s, p);
-	case VMESS_READ_LENGTH:
-		return chunk_length(s, p);
-	case VMESS_READ_CHUNK:
-		return chunk_open(s, p);
-	case VMESS_READ_PAYLOAD:
-	case VMESS_READ_END:
-		return STREAM_OK;
-	}
-	return -EINVAL;
-}
-
-/*
- * The lower stream has ended, in order. Between chunks that is an end like the
- * mark, since some servers never send one (vmess.md 8.8).  It is none where no
- * payload has come, which is how V2Ray says that its target refused (vmess.md 10),
- * nor from a server that is known to send the mark: both mean a reset.
- */
-static int
-ended(struct vmess_session *s)
-{
-	if (!s->heard)
-		return vmess_session_fail(
-			s, -ECONNRESET, "the VMess server closed without an answer");
-	if (s->reading != VMESS_READ_LENGTH || s->in_at < s->in_end)
-		return vmess_session_fail(
-			s, -EPROTO, "the VMess server closed in the middle of a chunk");
-	if (!s->finished && !s->paid)
-		return vmess_session_fail(s, -ECONNRESET,
-			"the VMess server did not reach the target, or that closed without a byte");
-	if (!s->finished && s->v->marks)
-		return vmess_session_fail(
-			s, -ECONNRESET, "the VMess server closed without its end mark");
-	s->reading = VMESS_READ_END;
-	return STREAM_OK;
-}
-
-/* Memory in which `need` bytes can lie in one piece; what is there moves to its front
- * where the rest is short. */
-static int
-gather(struct vmess_session *s, size_t need)
-{
-	size_t have = s->in_end - s->in_at;
-	size_t cap = s->in_large ? TCP_LARGE : TCP_BLOCK;
-	bool large = need > TCP_BLOCK;
-	uint8_t *block;
-
-	if (!s->in || (large && !s->in_large)) {
-		block = blocks_get(large ? tcp_memory_large(s->v->o.env.memory)
-					 : tcp_memory_blocks(s->v->o.env.memory),
-			&s->wait);
-		if (!block)
-			return STREAM_AGAIN;
-		if (have)
-			memcpy(block, s->in + s->in_at, have);
-		drop_in(s);
-		s->in = block;
-		s->in_large = large;
-		s->in_end = have;
-	} else if (s->in_at + need > cap || cap - s->in_end < cap / 4) {
-		memmove(s->in, s->in + s->in_at, have);
-		s->in_at = 0;
-		s->in_end = have;
-	}
-	return STREAM_OK;
-}
-
-/* Reads more; OK when something has changed. */
-static int
-fetch(struct vmess_session *s)
-{
-	size_t cap, n = 0;
-	int r;
-
-	if (s->in_at == s->in_end)
-		s->in_at = s->in_end = 0;
-	r = gather(s, wanted(s));
-	if (r != STREAM_OK)
-		return r;
-	cap = s->in_large ? TCP_LARGE : TCP_BLOCK;
-	r = stream_read(s->lower, s->in + s->in_end, cap - s->in_end, &n);
-	if (r == STREAM_END)
-		return ended(s);
-	if (r == STREAM_OK) {
-		s->in_end += n;
-		s->heard = true;
-	}
-	return passed(s, r);
-}
-
-int
-vmess_session_recv(struct vmess_session *s, struct window *w)
-{
-	int r;
-
-	while (!s->error && s->reading != VMESS_READ_PAYLOAD) {
-		if (s->reading == VMESS_READ_END)
-			return STREAM_END;
-		if (s->in_end - s->in_at < wanted(s))
-			r = fetch(s);
-		else
-			r = advance(s, s->in + s->in_at);
-		if (r != STREAM_OK)
-			return r;
-	}
-	if (s->error)
-		return s->error;
-	w->p = s->in + s->in_at + s->lent;
-	w->len = s->chunk.len - s->lent;
-	return STREAM_OK;
-}
-
-void
-vmess_session_recv_ack(struct vmess_session *s, size_t n)
-{
-	if (n == 0)
-		return;
-	assert(s->reading == VMESS_READ_PAYLOAD && n <= s->chunk.len - s->lent);
-	s->lent += n;
-	if (s->lent < s->chunk.len)
-		return;
-	s->in_at += s->chunk.size;
-	s->reading = VMESS_READ_LENGTH;
-}
-
 void
 vmess_session_park(struct vmess_session *s)
 {
 	if (s->in_at == s->in_end || s->error)
-		drop_in(s);
+		vmess_session_drop_in(s);
 	if ((s->at == s->end && s->fill == 0) || s->error)
 		drop_out(s);
 	if (s->wait.called)

@@ -73,6 +73,11 @@ void vmess_session_recv_ack(struct vmess_session *s, size_t n);
 
 void vmess_session_park(struct vmess_session *s);
 const char *vmess_session_reason(const struct vmess_session *s);
+
+/* Between the two files of the session. */
 int vmess_session_fail(struct vmess_session *s, int error, const char *why);
+/* OK and AGAIN as they are; an error of the lower stream becomes the session's. */
+int vmess_session_passed(struct vmess_session *s, int r);
+void vmess_session_drop_in(struct vmess_session *s);
 
 #endif

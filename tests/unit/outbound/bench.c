@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: MIT */
+#include "unit/outbound/bench.h"
+
+#include "base/list.h"
+
+#include <string.h>
+
+struct bench bench;
+struct call call;
+
+static int64_t
+fixed_time(void)
+{
+	return NOW;
+}
+
+static void
+woken(struct task *t)
+{
+	container_of(t, struct bench, owner)->woken++;
+}
+
+void
+bench_start(enum vmess_security security)
+{
+	struct outbound_spec spec = { .tag = "proxy",
+		.path = "outbounds[0]",
+		.kind = OUTBOUND_VMESS,
+		.u.vmess = {
+			.address = "192.0.2.1", .port = 443, .security = security } };
+	struct outbound_env env = { .unix_time = fixed_time };
+	struct err e;
+
+	memset(&bench, 0, sizeof(bench));
+	bench.loop = env.loop = loop_new();
+	bench.memory = env.memory = tcp_memory_new();
+	assert_non_null(env.loop);
+	assert_non_null(env.memory);
+	assert_int_equal(
+		vmess_id_parse(bench.id, "b831381d-6324-4d53-ad4f-8cda48b30811", &e), 0);
+	memcpy(spec.u.vmess.id, bench.id, 16);
+	bench.o = outbound_new(&spec, &env, &e);
+	assert_non_null(bench.o);
+	task_init(&bench.owner, woken);
+}
+
+void
+bench_end(void)
+{
+	assert_int_equal(bench.o->count, 1);
+	outbound_drop(bench.o);
+	task_fini(&bench.owner);
+	loop_free(bench.loop);
+	assert_int_equal(tcp_memory_blocks(bench.memory)->pool.out, 0);
+	assert_int_equal(tcp_memory_large(bench.memory)->pool.out, 0);
+	tcp_memory_free(bench.memory);
+}
+
+struct vmess *
+bench_vmess(void)
+{
+	return container_of(bench.o, struct vmess, o);
+}
+
+const struct target somewhere = { .port = 443, .name = "www.example.com" };
+
+void
+feed(void *arg, const uint8_t *p, size_t len)
+{
+	memory_feed(arg, p, len);
+}
+
+static void
+call_heard(void *arg, const uint8_t *p, size_t len)
+{
+	(void)arg;
+	assert_true(call.heard_len + len <= sizeof(call.heard));
+	memcpy(call.heard + call.heard_len, p, len);
+	call.heard_len += len;
+}
+
+void
+call_start_to(const struct target *to)
+{
+	memset(&call, 0, sizeof(call));
+	memory_init(&call.m);
+	server_init(&call.server, bench.id);
+	call.s = vmess_stream_new(bench_vmess(), &call.m.s, to, &bench.owner);
+	assert_non_null(call.s);
+}
+
+void
+call_start(void)
+{
+	call_start_to(&somewhere);
+	assert_int_equal(stream_open(call.s), STREAM_OK);
+}
+
+void
+call_end(void)
+{
+	stream_free(call.s);
+	assert_true(call.m.freed);
+	memory_fini(&call.m);
+	loop_turn(bench.loop, 0);
+}
+
+void
+call_hear(void)
+{
+	assert_int_equal(server_hear(&call.server, call.m.out, call.m.out_len, &call.at,
+				 call_heard, NULL),
+		0);
+}
+
+void
+call_send(const char *text)
+{
+	struct window w;
+
+	assert_int_equal(stream_send_buf(call.s, &w), STREAM_OK);
+	assert_true(w.len >= strlen(text));
+	memcpy(w.p, text, strlen(text));
+	assert_int_equal(stream_send_ack(call.s, strlen(text)), STREAM_OK);
+}
+
+void
+wait_woken(void)
+{
+	unsigned before = bench.woken;
+
+	while (bench.woken == before)
+		loop_turn(bench.loop, -1);
+}
