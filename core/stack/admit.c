@@ -132,7 +132,8 @@ held_again(struct held *h, const struct segment *g)
 	timer_arm(&h->timer, 2 * next);
 }
 
-static void
+/* False when there is no room for it. */
+static bool
 admit(struct stack *s, const struct segment *g, void *cookie)
 {
 	struct syn_options o;
@@ -144,13 +145,13 @@ admit(struct stack *s, const struct segment *g, void *cookie)
 	c = conn_new(s, g, cookie);
 	if (!c) {
 		s->n.over_limit++;
-		s->user->gone(s->user, cookie);
-		return;
+		return false;
 	}
 	syn_options_read(&o, g->options, g->optlen);
 	port_input(c, g, &o);
 	if (!c->pcb && list_empty(&c->news))
 		list_append(&s->news, &c->news);
+	return true;
 }
 
 static void
@@ -195,7 +196,8 @@ ask(struct stack *s, const struct segment *g)
 		hold(s, h);
 		return;
 	case STACK_ADMIT:
-		admit(s, g, h->cookie);
+		if (!admit(s, g, h->cookie))
+			s->user->gone(s->user, h->cookie);
 		break;
 	case STACK_RESET:
 	case STACK_NO_HOST:
@@ -213,11 +215,15 @@ stack_answer_held(struct stack *s, struct held *h, enum stack_answer a)
 {
 	struct segment g;
 
-	assert(h->kept && a != STACK_HOLD);
+	assert(h->kept && !h->answered && a != STACK_HOLD);
 	held_segment(h, &g);
-	if (a == STACK_ADMIT)
-		admit(s, &g, h->cookie);
-	else
+	if (a == STACK_ADMIT && !admit(s, &g, h->cookie)) {
+		/* The user is not told from inside its own call. */
+		h->answered = true;
+		timer_arm(&h->timer, 0);
+		return;
+	}
+	if (a != STACK_ADMIT)
 		refuse(s, &g, h, a);
 	held_free(h);
 }
@@ -258,7 +264,8 @@ admit_syn(struct stack *s, const struct segment *g)
 
 	s->n.syns++;
 	if (h) {
-		held_again(h, g);
+		if (!h->answered)
+			held_again(h, g);
 		return;
 	}
 	c = conn_find(s, &g->app, &g->target);

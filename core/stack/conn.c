@@ -54,7 +54,7 @@ received_drop(struct conn *c)
 		c->in = port_pbuf_next(p);
 		port_pbuf_free(p);
 	}
-	c->in_used = 0;
+	c->in_used = c->in_room = 0;
 }
 
 void
@@ -304,7 +304,6 @@ linger(struct conn *c)
 		conn_drop(container_of(s->lingering.next, struct conn, age), true);
 	c->state = CONN_LINGERING;
 	conn_age_begin(c);
-	port_deafen(c);
 	stack_work(c);
 }
 

@@ -29,6 +29,9 @@ enum {
 	 * and something for the windows of the busy ones. */
 	BYTES_CONN = 16 * 1024,
 	BYTES_BASE = 64 << 20,
+	/* Received pieces up to the first size are gathered in blocks of the second. */
+	GATHER_SMALL = 256,
+	GATHER_ROOM = 4096,
 };
 
 static struct stack *owner;
@@ -262,6 +265,50 @@ on_destroy(uint8_t id, void *arg)
 		tell_later(c);
 }
 
+/* The user is gone.  What still comes is swallowed until the application has all that was
+ * written; a RST before would take that from it. */
+static err_t
+swallow(struct tcp_pcb *pcb, struct pbuf *p)
+{
+	if (p && (pcb->state == FIN_WAIT_2 || pcb->state == TIME_WAIT)) {
+		pbuf_free(p);
+		tcp_abort(pcb);
+		return ERR_ABRT;
+	}
+	if (p) {
+		tcp_recved(pcb, p->tot_len);
+		pbuf_free(p);
+	}
+	return ERR_OK;
+}
+
+/* Many small pieces would cost a hundred times what the window promises: from the second
+ * on they are gathered. Whether p went into the last pbuf. */
+static bool
+gather(struct conn *c, struct pbuf *p)
+{
+	struct pbuf *g = c->in_last;
+
+	if (!c->in || p->len > GATHER_SMALL)
+		return false;
+	if (c->in_room < p->len) {
+		if (g == c->in || g->len > GATHER_SMALL)
+			return false;
+		g = pbuf_alloc(PBUF_RAW, GATHER_ROOM, PBUF_RAM);
+		if (!g)
+			return false;
+		g->len = g->tot_len = 0;
+		c->in_last->next = g;
+		c->in_last = g;
+		c->in_room = GATHER_ROOM;
+	}
+	memcpy((uint8_t *)g->payload + g->len, p->payload, p->len);
+	g->tot_len = g->len += p->len;
+	c->in_room -= p->len;
+	pbuf_free(p);
+	return true;
+}
+
 /* Chains are taken apart, since lwIP counts a chain's length in 16 bits. */
 static err_t
 on_receive(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
@@ -269,19 +316,23 @@ on_receive(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 	struct conn *c = arg;
 	struct pbuf *next;
 
-	(void)pcb;
 	(void)err;
 	if (!p)
 		c->ended = true;
+	if (c->state == CONN_LINGERING)
+		return swallow(pcb, p);
 	for (; p; p = next) {
 		next = p->next;
 		p->next = NULL;
 		p->tot_len = p->len;
+		if (gather(c, p))
+			continue;
 		if (c->in)
 			c->in_last->next = p;
 		else
 			c->in = p;
 		c->in_last = p;
+		c->in_room = 0;
 	}
 	stack_work(c);
 	conn_wake(c);
@@ -502,6 +553,18 @@ segment_copy(const struct segment *g, const struct syn_options *o)
 	return p;
 }
 
+/* A probe of a closed window carries a byte, or a FIN.  Where that was all and the peer
+ * acknowledges it, lwIP lets its persist timer run on, and finds it impossible when it
+ * fires. */
+static void
+persist_mend(struct conn *c)
+{
+	struct tcp_pcb *pcb = c->pcb;
+
+	if (pcb && pcb->persist_backoff && (!pcb->unsent || pcb->unacked))
+		pcb->persist_backoff = 0;
+}
+
 /* Cuts off what lies beyond the window.  lwIP does so too, but not for the first segment
  * that it queues out of order, which it then finds impossible to take. */
 static struct segment
@@ -542,6 +605,7 @@ port_input(struct conn *c, const struct segment *g, const struct syn_options *o)
 	address_set(&ip_data.current_iphdr_src, &g->app.ip);
 	address_set(&ip_data.current_iphdr_dest, &g->target.ip);
 	tcp_input(p, &device);
+	persist_mend(c);
 	ip_data.current_netif = ip_data.current_input_netif = NULL;
 	opener = NULL;
 	sending = NULL;
@@ -575,7 +639,8 @@ ticks_needed(const struct stack *s)
 {
 	const struct tcp_pcb *pcb;
 
-	if (tcp_tw_pcbs || !list_empty(&s->opening) || !list_empty(&s->lingering))
+	if (tcp_tw_pcbs || !list_empty(&s->opening) || !list_empty(&s->lingering) ||
+		!list_empty(&s->stuck))
 		return true;
 	for (pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
 		if (!is_idle(pcb))
@@ -606,6 +671,7 @@ port_tick(struct timer *t)
 	sending = NULL;
 	expire(s, &s->opening, OPENING_MS, false);
 	expire(s, &s->lingering, LINGER_MS, true);
+	stack_unstick(s);
 	if (ticks_needed(s))
 		timer_arm(&s->tick, TICK_MS);
 	stack_tell(s);
@@ -678,18 +744,13 @@ port_push(struct conn *c)
 	if (pcb->flags & TF_ACK_DELAY)
 		tcp_ack_now(pcb);
 	tcp_output(pcb);
+	persist_mend(c);
 	sending = NULL;
 	/* Nothing is on its way whose acknowledgement would bring us here again. */
 	if ((err != ERR_OK || c->shut != c->fin) && !pcb->unacked && !pcb->unsent) {
 		list_remove(&c->stuck);
 		list_append(&c->stack->stuck, &c->stuck);
 	}
-}
-
-void
-port_deafen(struct conn *c)
-{
-	tcp_shutdown(port_enter(c), 1, 0);
 }
 
 void

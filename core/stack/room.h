@@ -60,7 +60,8 @@ struct conn {
 	uint64_t since;    /* when it came to that list */
 	struct endpoint app, target;
 	size_t in_used; /* bytes of `in` that were read */
-	size_t credit;  /* bytes that were read and lwIP does not know of yet */
+	size_t in_room; /* bytes that still fit into in_last, where it gathers small pieces */
+	size_t credit; /* bytes that were read and lwIP does not know of yet */
 	size_t ring_cap;
 	enum conn_state state;
 	int error;     /* 0, or -errno: final */
@@ -80,7 +81,8 @@ struct held {
 	uint64_t seen;                /* the last time that it was repeated */
 	uint8_t head[TCP_HEADER_MAX]; /* its TCP header */
 	size_t headlen;
-	bool kept; /* false while the user is being asked */
+	bool kept;     /* false while the user is being asked */
+	bool answered; /* admitted in vain: `gone` is on its way */
 };
 
 struct stack {
@@ -105,6 +107,8 @@ struct stack {
 void stack_tell(struct stack *s);
 /* Looks at c when the turn ends. */
 void stack_work(struct conn *c);
+/* Lets those send that were stopped, until the device is full again. */
+void stack_unstick(struct stack *s);
 uint64_t tuple_hash(
 	const struct table *t, const struct endpoint *app, const struct endpoint *target);
 
@@ -142,8 +146,6 @@ bool port_syn_again(const struct conn *c, const struct segment *g);
 void port_abandon(struct conn *c, bool reset);
 /* Write, acknowledge, credit, FIN: all that c has for lwIP. */
 void port_push(struct conn *c);
-/* Nothing more is read: what still comes is answered with a RST. */
-void port_deafen(struct conn *c);
 void port_pbuf_free(struct pbuf *p);
 struct pbuf *port_pbuf_next(const struct pbuf *p);
 struct window port_pbuf_window(const struct pbuf *p);

@@ -76,8 +76,8 @@ stack_tell(struct stack *s)
 
 /* Connections that the device stopped, in the order in which they were stopped; until it
  * stops them again. */
-static void
-unstick(struct stack *s)
+void
+stack_unstick(struct stack *s)
 {
 	struct list again, *n;
 	struct conn *c;
@@ -305,6 +305,6 @@ void
 stack_resume(struct stack *s)
 {
 	device_resume(s);
-	unstick(s);
+	stack_unstick(s);
 	stack_tell(s);
 }

@@ -540,6 +540,100 @@ test_sleeps(void **state)
 	peer_fini(&p);
 }
 
+/* A window that is closed to the last byte, and to the FIN: each probe carries all that
+ * is left, and its acknowledgement ends the probing. */
+static void
+test_probe(void **state)
+{
+	struct stream *c;
+	struct seen k;
+	struct peer p;
+	int i;
+
+	(void)state;
+	peer_init(&p, pairs[0].me, pairs[0].to);
+	c = peer_open(&p);
+	p.window = 0;
+	peer_shrink(&p);
+	for (i = 0; i < 2; i++) {
+		if (i == 0)
+			assert_int_equal(conn_write(c, (const uint8_t *)"z", 1), 1);
+		else
+			stream_shut(c);
+		host_settle();
+		while (host_take(&k))
+			assert_int_equal(k.len, 0);
+		host_pass(
+			2500); /* three to four ticks of lwIP's; the next takes twice that */
+		assert_true(host_take(&k));
+		assert_true(i == 0 ? k.len == 1 : k.flags & FIN);
+		p.rcv++;
+		peer_ack(&p);
+		host_pass(60000);
+		host_quiet();
+	}
+	assert_int_equal(stack_counters(host.stack)->retransmitted, 0);
+}
+
+/* The user is gone, and the application goes on talking: it has the whole answer before
+ * it is told that nobody listens. */
+static void
+test_linger_swallows(void **state)
+{
+	uint8_t *b = pattern(16000);
+	struct stream *c;
+	struct peer p;
+
+	(void)state;
+	peer_init(&p, pairs[0].me, pairs[0].to);
+	c = peer_open(&p);
+	p.window = 4000;
+	peer_shrink(&p);
+	assert_int_equal(conn_write(c, b, 16000), 16000);
+	stream_shut(c);
+	stream_free(c);
+	host.nconn = 0;
+	peer_send(&p, b, 1000);
+	assert_false(p.reset);
+	peer_pump(&p);
+	assert_int_equal(p.ngot, 16000);
+	assert_true(p.fin);
+	assert_false(p.reset);
+	peer_send(&p, b, 1000);
+	peer_pump(&p);
+	assert_true(p.reset);
+	peer_fini(&p);
+	free(b);
+}
+
+/* Bytes that come one by one. */
+static void
+test_crumbs(void **state)
+{
+	enum { N = 20000 };
+	uint8_t *b = pattern(N), *got = malloc(N + 1);
+	struct stream *c;
+	size_t n = 0, i;
+	struct seen k;
+	struct peer p;
+
+	(void)state;
+	peer_init(&p, pairs[0].me, pairs[0].to);
+	c = peer_open(&p);
+	for (i = 0; i < N; i++) {
+		peer_send(&p, b + i, 1);
+		if (i == N / 2)
+			conn_read(c, got, 3, &n);
+		while (host_take(&k))
+			assert_int_equal(k.len, 0);
+	}
+	assert_int_equal(conn_read(c, got, N + 1, &n), STREAM_AGAIN);
+	assert_int_equal(n, N);
+	assert_memory_equal(got, b, N);
+	free(b);
+	free(got);
+}
+
 /* What the peer would take may be more than the device takes. */
 static void
 test_mss(void **state)
@@ -618,6 +712,10 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			test_time_wait, host_setup, host_teardown),
 		cmocka_unit_test_setup_teardown(test_sleeps, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(test_probe, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_linger_swallows, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(test_crumbs, host_setup, host_teardown),
 		cmocka_unit_test_setup_teardown(test_mss, host_setup, host_teardown),
 		cmocka_unit_test_setup_teardown(test_repeats, host_setup, host_teardown),
 	};
