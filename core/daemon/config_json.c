@@ -342,7 +342,7 @@ int
 node_texts(const struct node *n, const char *const **out)
 {
 	struct config_memory *m = n->reader->memory;
-	const char **list, *s = NULL;
+	const char **list, *s = "";
 	size_t count = node_count(n), i, k = 0;
 
 	if (!n->json)

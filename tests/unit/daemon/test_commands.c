@@ -18,7 +18,7 @@
  * configuration lies in a folder of its own, without data files.
  */
 static char dir[] = "/tmp/sluice-command-XXXXXX";
-static char good[64], bad[64];
+static char good[64], bad[64], sniff[64];
 
 static const char config[] =
 	"{\"outbounds\":[{\"tag\":\"proxy\",\"protocol\":\"vmess\",\"settings\":{"
@@ -52,6 +52,9 @@ make(void **state)
 	assert_non_null(mkdtemp(dir));
 	file_write(good, sizeof(good), "good.json", config);
 	file_write(bad, sizeof(bad), "bad.json", "{\"outbounds\":[7]}");
+	file_write(sniff, sizeof(sniff), "sniff.json",
+		"{\"outbounds\":[{\"protocol\":\"freedom\"}],\"inbounds\":[{\"protocol\":"
+		"\"tun\",\"sniffing\":{\"domainsExcluded\":[\"regexp:(\"]}}]}");
 	return 0;
 }
 
@@ -61,6 +64,7 @@ clear(void **state)
 	(void)state;
 	unlink(good);
 	unlink(bad);
+	unlink(sniff);
 	return rmdir(dir);
 }
 
@@ -72,7 +76,7 @@ struct said {
 	int status;
 };
 
-/* `line` is cut at its spaces; GOOD and BAD stand for the files. */
+/* `line` is cut at its spaces; GOOD, BAD and SNIFF stand for the files. */
 static struct said
 call(int (*command)(int, char **), int fd, const char *line)
 {
@@ -125,6 +129,17 @@ check_says_ok_or_why(void **state)
 		STATUS_WRONG, "/nonexistent: No such file or directory\n");
 	expect_text(call(command_check, STDERR_FILENO, "check"), STATUS_USAGE,
 		"sluice: check takes -c FILE; see sluice check --help\n");
+}
+
+static void
+check_looks_at_what_is_left_out_of_sniffing(void **state)
+{
+	struct said s = call(command_check, STDERR_FILENO, "check -q -c SNIFF");
+
+	(void)state;
+	assert_int_equal(s.status, STATUS_WRONG);
+	assert_int_equal(strncmp(s.text, sniff, strlen(sniff)), 0);
+	assert_non_null(strstr(s.text, "sniffing.domainsExcluded"));
 }
 
 static void
@@ -258,6 +273,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(check_says_ok_or_why),
+		cmocka_unit_test(check_looks_at_what_is_left_out_of_sniffing),
 		cmocka_unit_test(quiet_is_quiet),
 		cmocka_unit_test(explain_tells_each_rule),
 		cmocka_unit_test(explain_uses_what_it_is_told),
