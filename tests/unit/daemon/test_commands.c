@@ -76,7 +76,18 @@ struct said {
 	int status;
 };
 
-/* `line` is cut at its spaces; GOOD, BAD and SNIFF stand for the files. */
+/* GOOD, BAD and SNIFF stand for the files. */
+static char *
+file_of(char *word)
+{
+	if (strcmp(word, "GOOD") == 0)
+		return good;
+	if (strcmp(word, "BAD") == 0)
+		return bad;
+	return strcmp(word, "SNIFF") == 0 ? sniff : word;
+}
+
+/* `line` is cut at its spaces. */
 static struct said
 call(int (*command)(int, char **), int fd, const char *line)
 {
@@ -90,9 +101,7 @@ call(int (*command)(int, char **), int fd, const char *line)
 	assert_non_null(f);
 	snprintf(words, sizeof(words), "%s", line);
 	while (argc < WORDS && (word = strsep(&rest, " ")) != NULL)
-		argv[argc++] = strcmp(word, "GOOD") == 0 ? good
-			: strcmp(word, "BAD") == 0       ? bad
-							 : word;
+		argv[argc++] = file_of(word);
 	argv[argc] = NULL;
 	fflush(NULL);
 	dup2(fileno(f), fd);
