@@ -17,7 +17,7 @@ uint32_t port_isn(void);
 uint32_t *port_segment(
 	struct pbuf *p, struct tcp_hdr *h, const struct tcp_pcb *pcb, uint32_t *options);
 
-#define LWIP_HOOK_TCP_ISN(local_ip, local_port, remote_ip, remote_port) port_isn()
-#define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS(p, hdr, pcb, opts)                port_segment(p, hdr, pcb, opts)
+#define LWIP_HOOK_TCP_ISN(local, lport, remote, rport) port_isn()
+#define LWIP_HOOK_TCP_OUT_ADD_TCPOPTS(p, h, pcb, o)    port_segment(p, h, pcb, o)
 
 #endif

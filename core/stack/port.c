@@ -3,7 +3,9 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "stack/events.h"
 #include "stack/hooks.h"
+#include "stack/memory.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -24,81 +26,17 @@
 enum {
 	EXT_ID = 0,
 	TICK_MS = TCP_TMR_INTERVAL,
-	BLOCK_HEAD = 16, /* keeps what malloc promises for alignment */
 	/* Memory that lwIP may hold: for each connection its structs and a modest queue,
 	 * and something for the windows of the busy ones. */
 	BYTES_CONN = 16 * 1024,
 	BYTES_BASE = 64 << 20,
-	/* Received pieces up to the first size are gathered in blocks of the second. */
-	GATHER_SMALL = 256,
-	GATHER_ROOM = 4096,
 };
 
 static struct stack *owner;
 static struct netif device;
 static struct tcp_pcb *listener;
-static struct conn *opener;             /* whose SYN lwIP is taking */
-static const struct tcp_pcb *sending;   /* whose segment lwIP is sending */
-static size_t blocks, bytes, bytes_max; /* that lwIP holds */
-
-void *
-port_block_new(size_t n)
-{
-	uint8_t *p;
-
-	if (n > bytes_max - bytes || bytes > bytes_max) {
-		if (owner)
-			owner->n.over_limit++;
-		return NULL;
-	}
-	p = malloc(BLOCK_HEAD + n);
-	if (!p)
-		return NULL;
-	memcpy(p, &n, sizeof(n));
-	blocks++;
-	bytes += n;
-	return p + BLOCK_HEAD;
-}
-
-void *
-port_block_new_zeroed(size_t count, size_t n)
-{
-	void *p = port_block_new(count * n);
-
-	if (p)
-		memset(p, 0, count * n);
-	return p;
-}
-
-void
-port_block_free(void *block)
-{
-	uint8_t *p = (uint8_t *)block - BLOCK_HEAD;
-	size_t n;
-
-	if (!block)
-		return;
-	memcpy(&n, p, sizeof(n));
-	blocks--;
-	bytes -= n;
-	free(p);
-}
-
-void
-port_failed(const char *what, const char *file, int line)
-{
-	log_error("lwIP met the impossible: %s (%s:%d)", what, file, line);
-	abort();
-}
-
-uint32_t
-port_random(void)
-{
-	uint32_t v;
-
-	random_bytes(&v, sizeof(v));
-	return v;
-}
+static struct conn *opener;           /* whose SYN lwIP is taking */
+static const struct tcp_pcb *sending; /* whose segment lwIP is sending */
 
 uint32_t
 port_isn(void)
@@ -215,157 +153,6 @@ device_init(struct netif *n)
 	return ERR_OK;
 }
 
-static int
-error_of(err_t err)
-{
-	switch (err) {
-	case ERR_RST:
-		return -ECONNRESET;
-	case ERR_CLSD: /* both sides have ended */
-		return 0;
-	default:
-		return -ETIMEDOUT;
-	}
-}
-
-static void
-on_error(void *arg, err_t err)
-{
-	struct conn *c = arg;
-
-	if (c && !c->error)
-		c->error = error_of(err);
-}
-
-static void
-tell_later(struct conn *c)
-{
-	list_remove(&c->news);
-	list_append(&c->stack->news, &c->news);
-}
-
-/* lwIP frees the pcb of c. */
-static void
-on_destroy(uint8_t id, void *arg)
-{
-	struct conn *c = arg;
-
-	(void)id;
-	if (!c)
-		return;
-	c->pcb = NULL;
-	table_remove(&c->stack->conns, &c->node);
-	list_remove(&c->stuck);
-	conn_age_end(c);
-	if (c->state == CONN_LINGERING)
-		c->state = CONN_DEAD;
-	if (c->state == CONN_OPEN)
-		conn_wake(c);
-	else
-		tell_later(c);
-}
-
-/* The user is gone.  What still comes is swallowed until the application has all that was
- * written; a RST before would take that from it. */
-static err_t
-swallow(struct tcp_pcb *pcb, struct pbuf *p)
-{
-	if (p && (pcb->state == FIN_WAIT_2 || pcb->state == TIME_WAIT)) {
-		pbuf_free(p);
-		tcp_abort(pcb);
-		return ERR_ABRT;
-	}
-	if (p) {
-		tcp_recved(pcb, p->tot_len);
-		pbuf_free(p);
-	}
-	return ERR_OK;
-}
-
-/* Many small pieces would cost a hundred times what the window promises: from the second
- * on they are gathered. Whether p went into the last pbuf. */
-static bool
-gather(struct conn *c, struct pbuf *p)
-{
-	struct pbuf *g = c->in_last;
-
-	if (!c->in || p->len > GATHER_SMALL)
-		return false;
-	if (c->in_room < p->len) {
-		if (g == c->in || g->len > GATHER_SMALL)
-			return false;
-		g = pbuf_alloc(PBUF_RAW, GATHER_ROOM, PBUF_RAM);
-		if (!g)
-			return false;
-		g->len = g->tot_len = 0;
-		c->in_last->next = g;
-		c->in_last = g;
-		c->in_room = GATHER_ROOM;
-	}
-	memcpy((uint8_t *)g->payload + g->len, p->payload, p->len);
-	g->tot_len = g->len += p->len;
-	c->in_room -= p->len;
-	pbuf_free(p);
-	return true;
-}
-
-/* Chains are taken apart, since lwIP counts a chain's length in 16 bits. */
-static err_t
-on_receive(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
-{
-	struct conn *c = arg;
-	struct pbuf *next;
-
-	(void)err;
-	if (!p)
-		c->ended = true;
-	if (c->state == CONN_LINGERING)
-		return swallow(pcb, p);
-	for (; p; p = next) {
-		next = p->next;
-		p->next = NULL;
-		p->tot_len = p->len;
-		if (gather(c, p))
-			continue;
-		if (c->in)
-			c->in_last->next = p;
-		else
-			c->in = p;
-		c->in_last = p;
-		c->in_room = 0;
-	}
-	stack_work(c);
-	conn_wake(c);
-	return ERR_OK;
-}
-
-static err_t
-on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
-{
-	struct conn *c = arg;
-
-	(void)pcb;
-	ring_done(&c->ring, len);
-	stack_work(c);
-	conn_wake(c);
-	return ERR_OK;
-}
-
-static err_t
-on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
-{
-	struct conn *c = arg;
-
-	if (err != ERR_OK || !pcb || !c)
-		return ERR_VAL;
-	c->accepted = true;
-	conn_age_end(c);
-	tell_later(c);
-	return ERR_OK;
-}
-
-static const struct tcp_ext_arg_callbacks pcb_callbacks;
-
 /* lwIP would ask its routes, which there are none of. */
 static u16_t
 mss_max(const struct ip *ip)
@@ -374,41 +161,19 @@ mss_max(const struct ip *ip)
 		(ip->family == 4 ? IP4_HEADER : IP6_HEADER));
 }
 
-/* The window goes out with the SYN-ACK, so this is the place to choose it.  snd_wnd_max
- * is only what lwIP sizes segments by; were it to follow a peer that begins with a window
- * of nothing, a later and larger one would make segments that are longer than lwIP then
- * holds possible. */
 static err_t
 on_open(uint8_t id, struct tcp_pcb_listen *l, struct tcp_pcb *pcb)
 {
-	struct conn *c = opener;
-
 	(void)l;
-	if (!c)
+	if (!opener)
 		return ERR_VAL;
-	c->pcb = pcb;
-	conn_age_begin(c);
-	table_insert(&c->stack->conns, &c->node,
-		tuple_hash(&c->stack->conns, &c->app, &c->target));
-	tcp_arg(pcb, c);
-	tcp_recv(pcb, on_receive);
-	tcp_sent(pcb, on_sent);
-	tcp_err(pcb, on_error);
-	tcp_ext_arg_set_callbacks(pcb, id, &pcb_callbacks);
-	tcp_ext_arg_set(pcb, id, c);
-	tcp_nagle_disable(pcb);
-	if (pcb->rcv_wnd > c->stack->config.window)
-		pcb->rcv_wnd = pcb->rcv_ann_wnd = c->stack->config.window;
-	pcb->snd_wnd_max = TCP_SND_BUF;
-	if (pcb->mss > mss_max(&c->app.ip))
-		pcb->mss = mss_max(&c->app.ip);
+	events_begin(opener, pcb, id, mss_max(&opener->app.ip));
 	return ERR_OK;
 }
 
 static const struct tcp_ext_arg_callbacks listener_callbacks = {
 	.passive_open = on_open
 };
-static const struct tcp_ext_arg_callbacks pcb_callbacks = { .destroy = on_destroy };
 
 static int
 listen_start(void)
@@ -427,7 +192,7 @@ listen_start(void)
 		tcp_close(pcb);
 		return -ENOMEM;
 	}
-	tcp_accept(l, on_accept);
+	tcp_accept(l, events_accept);
 	tcp_ext_arg_set_callbacks(l, EXT_ID, &listener_callbacks);
 	listener = l;
 	return 0;
@@ -455,7 +220,7 @@ port_start(struct stack *s)
 	int err;
 
 	assert(!owner);
-	bytes_max = BYTES_BASE + s->config.conns_max * BYTES_CONN;
+	memory_begin(BYTES_BASE + s->config.conns_max * BYTES_CONN, &s->n.over_limit);
 	lwip_begin();
 	owner = s;
 	device.mtu = device.mtu6 = (uint16_t)s->config.mtu;
@@ -479,7 +244,7 @@ port_end(struct stack *s)
 	listener = NULL;
 	timer_stop(&s->tick);
 	owner = NULL;
-	return blocks;
+	return memory_end();
 }
 
 struct tcp_pcb *

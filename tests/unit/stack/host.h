@@ -83,6 +83,8 @@ bool host_take(struct seen *k);
 void host_quiet(void);
 
 struct endpoint at(const char *text);
+/* Bytes of which no two stretches are alike; free them. */
+uint8_t *pattern(size_t len);
 
 /* Packets in, with right checksums. */
 void host_input_tcp(const struct endpoint *from, const struct endpoint *to, uint8_t flags,
@@ -140,6 +142,9 @@ struct stream *peer_open(struct peer *p);
 void peer_ack(struct peer *p);
 void peer_send(struct peer *p, const void *b, size_t len);
 void peer_fin(struct peer *p);
+/* Two bytes, with the window that the peer has now: lwIP believes in a smaller one when
+ * newer bytes come with it. */
+void peer_shrink(struct peer *p);
 void peer_reset(struct peer *p);
 /* Takes all that the stack has sent, until it sends nothing more. */
 void peer_pump(struct peer *p);

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: MIT */
+#include "stack/events.h"
+
+#include <errno.h>
+#include <string.h>
+
+/*
+ * What lwIP calls while it works.  Nothing here talks to the user, and nothing
+ * frees a connection.
+ */
+
+/* Received pieces up to the first size are gathered in blocks of the second; bytes. */
+enum { GATHER_SMALL = 256, GATHER_ROOM = 4096 };
+
+static int
+error_of(err_t err)
+{
+	switch (err) {
+	case ERR_RST:
+		return -ECONNRESET;
+	case ERR_CLSD: /* both sides have ended */
+		return 0;
+	default:
+		return -ETIMEDOUT;
+	}
+}
+
+static void
+on_error(void *arg, err_t err)
+{
+	struct conn *c = arg;
+
+	if (c && !c->error)
+		c->error = error_of(err);
+}
+
+static void
+tell_later(struct conn *c)
+{
+	list_remove(&c->news);
+	list_append(&c->stack->news, &c->news);
+}
+
+/* lwIP frees the pcb of c. */
+static void
+on_destroy(uint8_t id, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)id;
+	if (!c)
+		return;
+	c->pcb = NULL;
+	table_remove(&c->stack->conns, &c->node);
+	list_remove(&c->stuck);
+	conn_age_end(c);
+	if (c->state == CONN_LINGERING)
+		c->state = CONN_DEAD;
+	if (c->state == CONN_OPEN)
+		conn_wake(c);
+	else
+		tell_later(c);
+}
+
+/* The user is gone.  What still comes is swallowed until the application has all that was
+ * written; a RST before would take that from it. */
+static err_t
+swallow(struct tcp_pcb *pcb, struct pbuf *p)
+{
+	if (p && (pcb->state == FIN_WAIT_2 || pcb->state == TIME_WAIT)) {
+		pbuf_free(p);
+		tcp_abort(pcb);
+		return ERR_ABRT;
+	}
+	if (p) {
+		tcp_recved(pcb, p->tot_len);
+		pbuf_free(p);
+	}
+	return ERR_OK;
+}
+
+/* Many small pieces would cost a hundred times what the window promises: from the second
+ * on they are gathered. Whether p went into the last pbuf. */
+static bool
+gather(struct conn *c, struct pbuf *p)
+{
+	struct pbuf *g = c->in_last;
+
+	if (!c->in || p->len > GATHER_SMALL)
+		return false;
+	if (c->in_room < p->len) {
+		if (g == c->in || g->len > GATHER_SMALL)
+			return false;
+		g = pbuf_alloc(PBUF_RAW, GATHER_ROOM, PBUF_RAM);
+		if (!g)
+			return false;
+		g->len = g->tot_len = 0;
+		c->in_last->next = g;
+		c->in_last = g;
+		c->in_room = GATHER_ROOM;
+	}
+	memcpy((uint8_t *)g->payload + g->len, p->payload, p->len);
+	g->tot_len = g->len += p->len;
+	c->in_room -= p->len;
+	pbuf_free(p);
+	return true;
+}
+
+/* Chains are taken apart, since lwIP counts a chain's length in 16 bits. */
+static err_t
+on_receive(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
+{
+	struct conn *c = arg;
+	struct pbuf *next;
+
+	(void)err;
+	if (!p)
+		c->ended = true;
+	if (c->state == CONN_LINGERING)
+		return swallow(pcb, p);
+	for (; p; p = next) {
+		next = p->next;
+		p->next = NULL;
+		p->tot_len = p->len;
+		if (gather(c, p))
+			continue;
+		if (c->in)
+			c->in_last->next = p;
+		else
+			c->in = p;
+		c->in_last = p;
+		c->in_room = 0;
+	}
+	stack_work(c);
+	conn_wake(c);
+	return ERR_OK;
+}
+
+static err_t
+on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
+{
+	struct conn *c = arg;
+
+	(void)pcb;
+	ring_done(&c->ring, len);
+	stack_work(c);
+	conn_wake(c);
+	return ERR_OK;
+}
+
+err_t
+events_accept(void *arg, struct tcp_pcb *pcb, err_t err)
+{
+	struct conn *c = arg;
+
+	if (err != ERR_OK || !pcb || !c)
+		return ERR_VAL;
+	c->accepted = true;
+	conn_age_end(c);
+	tell_later(c);
+	return ERR_OK;
+}
+
+static const struct tcp_ext_arg_callbacks callbacks = { .destroy = on_destroy };
+
+/* The window goes out with the SYN-ACK, so this is the place to choose it.  snd_wnd_max
+ * is only what lwIP sizes segments by; were it to follow a peer that begins with a window
+ * of nothing, a later and larger one would make segments that are longer than lwIP then
+ * holds possible. */
+void
+events_begin(struct conn *c, struct tcp_pcb *pcb, uint8_t id, uint16_t mss_max)
+{
+	c->pcb = pcb;
+	conn_age_begin(c);
+	table_insert(&c->stack->conns, &c->node,
+		tuple_hash(&c->stack->conns, &c->app, &c->target));
+	tcp_arg(pcb, c);
+	tcp_recv(pcb, on_receive);
+	tcp_sent(pcb, on_sent);
+	tcp_err(pcb, on_error);
+	tcp_ext_arg_set_callbacks(pcb, id, &callbacks);
+	tcp_ext_arg_set(pcb, id, c);
+	tcp_nagle_disable(pcb);
+	if (pcb->rcv_wnd > c->stack->config.window)
+		pcb->rcv_wnd = pcb->rcv_ann_wnd = c->stack->config.window;
+	pcb->snd_wnd_max = TCP_SND_BUF;
+	if (pcb->mss > mss_max)
+		pcb->mss = mss_max;
+}

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+#include "host.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+void
+peer_init(struct peer *p, const char *me, const char *to)
+{
+	*p = (struct peer){ .me = at(me), .to = at(to), .window = 64 << 10 };
+	p->iss = p->snd = 0xfffffff0; /* so that every test wraps */
+}
+
+void
+peer_fini(struct peer *p)
+{
+	free(p->got);
+	p->got = NULL;
+}
+
+enum { PEER_SCALE = 7 };
+
+static void
+peer_out(struct peer *p, uint8_t flags, const void *b, size_t len)
+{
+	host_input_tcp(&p->me, &p->to, flags, p->snd, p->rcv,
+		(uint16_t)(p->window >> PEER_SCALE), NULL, 0, b, len);
+	p->snd += (uint32_t)len + !!(flags & FIN);
+	if ((int32_t)(p->rcv + p->window - p->right) > 0)
+		p->right = p->rcv + p->window;
+}
+
+void
+peer_syn(struct peer *p)
+{
+	static const uint8_t options[] = { 2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0,
+		0, 1, 3, 3, PEER_SCALE };
+
+	host_input_tcp(
+		&p->me, &p->to, SYN, p->iss, 0, 64240, options, sizeof(options), NULL, 0);
+	p->snd = p->acked = p->iss + 1;
+}
+
+void
+peer_ack(struct peer *p)
+{
+	peer_out(p, ACK, NULL, 0);
+}
+
+static void
+peer_keep(struct peer *p, const uint8_t *b, size_t len)
+{
+	if (p->ngot + len > p->cap) {
+		p->cap = (p->ngot + len) * 2;
+		p->got = realloc(p->got, p->cap);
+	}
+	if (len)
+		memcpy(p->got + p->ngot, b, len);
+	p->ngot += len;
+}
+
+static void
+peer_synack(struct peer *p, const struct seen *k)
+{
+	assert_int_equal(k->ack, p->iss + 1);
+	if (p->open) {
+		assert_int_equal(k->seq, p->irs);
+		return;
+	}
+	p->irs = k->seq;
+	p->rcv = p->irs + 1;
+	p->right = p->rcv + 64240;
+	p->their_scale = k->scale;
+	p->their_window = k->window;
+	p->open = true;
+}
+
+static void
+peer_take(struct peer *p, const struct seen *k)
+{
+	assert_true(endpoint_equal(&k->from, &p->to) && endpoint_equal(&k->to, &p->me));
+	if (k->flags & RST) {
+		p->reset = true;
+		return;
+	}
+	if (k->flags & SYN) {
+		peer_synack(p, k);
+		return;
+	}
+	assert_true(k->flags & ACK);
+	assert_true((int32_t)(k->ack - p->acked) >= 0 && (int32_t)(p->snd - k->ack) >= 0);
+	p->acked = k->ack;
+	p->their_window = k->window << p->their_scale;
+	if (!k->len && !(k->flags & FIN))
+		return;
+	assert_int_equal(k->seq, p->rcv);
+	assert_true((int32_t)(p->right - (k->seq + (uint32_t)k->len)) >= 0);
+	assert_false(p->fin);
+	peer_keep(p, k->p, k->len);
+	p->rcv += (uint32_t)k->len + !!(k->flags & FIN);
+	p->fin = k->flags & FIN;
+	if (!p->silent)
+		peer_ack(p);
+}
+
+void
+peer_pump(struct peer *p)
+{
+	struct seen k;
+
+	host_settle();
+	while (host_take(&k)) {
+		assert_int_equal(k.proto, 6);
+		peer_take(p, &k);
+		if (host.first == host.last)
+			host_settle();
+	}
+}
+
+struct stream *
+peer_open(struct peer *p)
+{
+	size_t n = host.nconn;
+
+	peer_syn(p);
+	peer_pump(p);
+	assert_true(p->open);
+	assert_int_equal(host.nconn, n);
+	peer_ack(p);
+	host_settle();
+	assert_int_equal(host.nconn, n + 1);
+	return host.conn[n];
+}
+
+void
+peer_send(struct peer *p, const void *b, size_t len)
+{
+	const uint8_t *c = b;
+	size_t k;
+
+	for (; len; c += k, len -= k) {
+		k = len < 1460 ? len : 1460;
+		peer_out(p, ACK | (k == len ? PSH : 0), c, k);
+	}
+}
+
+void
+peer_fin(struct peer *p)
+{
+	peer_out(p, FIN | ACK, NULL, 0);
+}
+
+void
+peer_reset(struct peer *p)
+{
+	peer_out(p, RST | ACK, NULL, 0);
+}
+
+int
+conn_read(struct stream *c, uint8_t *mem, size_t cap, size_t *n)
+{
+	struct window w;
+	size_t k;
+	int r;
+
+	while ((r = stream_recv_buf(c, &w)) == STREAM_OK && *n < cap) {
+		assert_true(w.len > 0);
+		k = w.len < cap - *n ? w.len : cap - *n;
+		memcpy(mem + *n, w.p, k);
+		*n += k;
+		stream_recv_ack(c, k);
+	}
+	return r;
+}
+
+size_t
+conn_write(struct stream *c, const uint8_t *p, size_t len)
+{
+	struct window w;
+	size_t n = 0, k;
+
+	while (n < len && stream_send_buf(c, &w) == STREAM_OK) {
+		assert_true(w.len > 0);
+		k = w.len < len - n ? w.len : len - n;
+		memcpy(w.p, p + n, k);
+		assert_int_equal(stream_send_ack(c, k), STREAM_OK);
+		n += k;
+	}
+	assert_true(stream_flush(c) <= STREAM_OK || n == 0);
+	return n;
+}
+
+void
+peer_shrink(struct peer *p)
+{
+	peer_send(p, "x", 1);
+	peer_send(p, "y", 1);
+}

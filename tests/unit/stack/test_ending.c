@@ -1,0 +1,269 @@
+/* SPDX-License-Identifier: MIT */
+#include "host.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+	const char *me, *to;
+} pairs[] = {
+	{ "198.18.0.2:40000", "203.0.113.7:443" },
+	{ "[2001:db8::2]:40000", "[2001:db8:ffff::7]:443" },
+};
+
+/* The application ends first, and still gets a late answer. */
+static void
+test_fin_from_application(void **state)
+{
+	struct stream *c;
+	struct window w;
+	struct peer p;
+
+	(void)state;
+	peer_init(&p, pairs[0].me, pairs[0].to);
+	c = peer_open(&p);
+	peer_send(&p, "question", 8);
+	peer_fin(&p);
+	assert_int_equal(stream_recv_buf(c, &w), STREAM_OK);
+	stream_recv_ack(c, w.len);
+	assert_int_equal(stream_recv_buf(c, &w), STREAM_END);
+	peer_pump(&p);
+	assert_int_equal(p.acked, p.snd);
+	host_pass(120000);
+	host_quiet();
+	assert_int_equal(conn_write(c, (const uint8_t *)"answer", 6), 6);
+	peer_pump(&p);
+	assert_int_equal(p.ngot, 6);
+	assert_memory_equal(p.got, "answer", 6);
+	assert_int_equal(stream_shut(c), STREAM_OK);
+	peer_pump(&p);
+	assert_true(p.fin);
+	assert_false(p.reset);
+	assert_int_equal(stream_send_buf(c, &w), -EPIPE);
+	peer_fini(&p);
+}
+
+static void
+test_fin_from_user(void **state)
+{
+	uint8_t *b = pattern(100000);
+	struct stream *c;
+	struct window w;
+	struct peer p;
+	size_t n = 0;
+
+	(void)state;
+	peer_init(&p, pairs[0].me, pairs[0].to);
+	c = peer_open(&p);
+	while (n < 100000) {
+		n += conn_write(c, b + n, 100000 - n);
+		if (n == 100000)
+			stream_shut(c);
+		peer_pump(&p);
+	}
+	assert_true(p.fin);
+	assert_int_equal(p.ngot, 100000);
+	assert_int_equal(stream_recv_buf(c, &w), STREAM_AGAIN);
+	peer_send(&p, "more", 4);
+	assert_int_equal(stream_recv_buf(c, &w), STREAM_OK);
+	assert_int_equal(w.len, 4);
+	stream_recv_ack(c, 4);
+	peer_fin(&p);
+	peer_pump(&p);
+	assert_int_equal(stream_recv_buf(c, &w), STREAM_END);
+	assert_int_equal(p.acked, p.snd);
+	assert_false(p.reset);
+	peer_fini(&p);
+	free(b);
+}
+
+/* Freed after shut: what was written still goes, though the user is gone. */
+static void
+test_linger(void **state)
+{
+	uint8_t *b = pattern(16000);
+	struct stream *c;
+	struct peer p;
+
+	(void)state;
+	peer_init(&p, pairs[1].me, pairs[1].to);
+	c = peer_open(&p);
+	p.window = 4000;
+	peer_shrink(&p);
+	assert_int_equal(conn_write(c, b, 16000), 16000);
+	stream_shut(c);
+	stream_free(c);
+	host.nconn = 0;
+	assert_int_equal(stack_counters(host.stack)->conns, 0);
+	peer_pump(&p);
+	assert_int_equal(p.ngot, 16000);
+	assert_memory_equal(p.got, b, 16000);
+	assert_true(p.fin);
+	peer_fin(&p);
+	peer_pump(&p);
+	assert_int_equal(p.acked, p.snd);
+	assert_false(p.reset);
+	peer_fini(&p);
+	free(b);
+}
+
+/* An application that never takes the rest is let go after a minute. */
+static void
+test_linger_ends(void **state)
+{
+	uint8_t *b = pattern(16000);
+	struct stream *c;
+	struct peer p;
+
+	(void)state;
+	peer_init(&p, pairs[0].me, pairs[0].to);
+	c = peer_open(&p);
+	p.window = 0;
+	peer_shrink(&p);
+	assert_int_equal(conn_write(c, b, 16000), 16000);
+	stream_shut(c);
+	stream_free(c);
+	host.nconn = 0;
+	p.silent = true;
+	host_pass(59000);
+	while (host.first != host.last) {
+		struct seen k;
+
+		assert_true(host_take(&k));
+		assert_false(k.flags & RST);
+	}
+	host_pass(3000);
+	while (host.first != host.last) {
+		struct seen k;
+
+		assert_true(host_take(&k));
+		p.reset = k.flags & RST;
+	}
+	assert_true(p.reset);
+	peer_fini(&p);
+	free(b);
+}
+
+static void
+test_abort(void **state)
+{
+	struct stream *c;
+	struct peer p;
+
+	(void)state;
+	peer_init(&p, pairs[0].me, pairs[0].to);
+	c = peer_open(&p);
+	conn_write(c, (const uint8_t *)"half", 4);
+	stream_free(c);
+	host.nconn = 0;
+	peer_pump(&p);
+	assert_true(p.reset);
+	/* And nothing is known of it any more. */
+	p.reset = false;
+	peer_send(&p, "x", 1);
+	peer_pump(&p);
+	assert_true(p.reset);
+	peer_fini(&p);
+}
+
+static void
+test_reset_from_application(void **state)
+{
+	struct stream *c;
+	struct window w;
+	struct peer p;
+
+	(void)state;
+	peer_init(&p, pairs[1].me, pairs[1].to);
+	c = peer_open(&p);
+	peer_send(&p, "last", 4);
+	peer_reset(&p);
+	assert_int_equal(stream_recv_buf(c, &w), STREAM_OK);
+	stream_recv_ack(c, w.len);
+	assert_int_equal(stream_recv_buf(c, &w), -ECONNRESET);
+	assert_int_equal(stream_send_buf(c, &w), -ECONNRESET);
+	assert_int_equal(stream_shut(c), -ECONNRESET);
+	assert_non_null(stream_reason(c));
+	host_settle();
+}
+
+static void
+test_time_wait(void **state)
+{
+	struct stream *c;
+	struct peer p;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 3; i++) {
+		peer_init(&p, pairs[0].me, pairs[0].to);
+		p.iss += (uint32_t)i * 100000;
+		c = peer_open(&p);
+		stream_shut(c);
+		peer_pump(&p);
+		assert_true(p.fin);
+		peer_fin(&p);
+		peer_pump(&p);
+		stream_free(c);
+		host.nconn = 0;
+		peer_fini(&p);
+	}
+	assert_int_equal(host.nsyn, 3);
+	host_pass(5000);
+	host_quiet();
+}
+
+/* The user is gone, and the application goes on talking: it has the whole answer before
+ * it is told that nobody listens. */
+static void
+test_linger_swallows(void **state)
+{
+	uint8_t *b = pattern(16000);
+	struct stream *c;
+	struct peer p;
+
+	(void)state;
+	peer_init(&p, pairs[0].me, pairs[0].to);
+	c = peer_open(&p);
+	p.window = 4000;
+	peer_shrink(&p);
+	assert_int_equal(conn_write(c, b, 16000), 16000);
+	stream_shut(c);
+	stream_free(c);
+	host.nconn = 0;
+	peer_send(&p, b, 1000);
+	assert_false(p.reset);
+	peer_pump(&p);
+	assert_int_equal(p.ngot, 16000);
+	assert_true(p.fin);
+	assert_false(p.reset);
+	peer_send(&p, b, 1000);
+	peer_pump(&p);
+	assert_true(p.reset);
+	peer_fini(&p);
+	free(b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			test_fin_from_application, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_fin_from_user, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(test_linger, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_linger_ends, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(test_abort, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_reset_from_application, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_time_wait, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_linger_swallows, host_setup, host_teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
