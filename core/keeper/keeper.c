@@ -37,6 +37,7 @@ struct keeper {
 	struct serve serve;
 	enum phase phase;
 	int lock;       /* the engine inherits it: see state_lock */
+	int wake[2];    /* the signal handler's pipe */
 	int sock;       /* to the engine; -1: closed */
 	pid_t engine;   /* 0: none */
 	uint64_t born;  /* ms, when the engine was forked */
@@ -79,18 +80,30 @@ signals_set(void (*how)(int), void (*others)(int))
 }
 
 static int
-wake_open(int wake[2], struct err *e)
+wake_open(struct keeper *k, struct err *e)
 {
 	int i;
 
-	if (pipe(wake) == -1)
+	if (pipe(k->wake) == -1)
 		return err_set(e, "pipe: %s", strerror(errno));
 	for (i = 0; i < 2; i++) {
-		(void)fcntl(wake[i], F_SETFD, FD_CLOEXEC);
-		(void)fcntl(wake[i], F_SETFL, O_NONBLOCK);
+		(void)fcntl(k->wake[i], F_SETFD, FD_CLOEXEC);
+		(void)fcntl(k->wake[i], F_SETFL, O_NONBLOCK);
 	}
-	wake_end = wake[1];
+	wake_end = k->wake[1];
 	return 0;
+}
+
+static void
+wake_close(struct keeper *k)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		if (k->wake[i] >= 0)
+			close(k->wake[i]);
+		k->wake[i] = -1;
+	}
 }
 
 /* In the child. Nothing of the keeper's is left to it but the lock and its socket, and no
@@ -125,7 +138,7 @@ child_shed(struct keeper *k, int ours)
 {
 	serve_fini(&k->serve);
 	close(ours);
-	close((int)wake_end);
+	wake_close(k);
 }
 
 /* Forks an engine. PHASE_CHILD is set in the one that has been it. */
@@ -299,25 +312,25 @@ wait_ms(const struct keeper *k)
 }
 
 static void
-wake_empty(int wake)
+wake_empty(const struct keeper *k)
 {
 	char bytes[64];
 
-	while (read(wake, bytes, sizeof bytes) > 0)
+	while (read(k->wake[0], bytes, sizeof bytes) > 0)
 		;
 }
 
 static void
-turn(struct keeper *k, int wake)
+turn(struct keeper *k)
 {
 	struct pollfd p[2] = {
-		{ .fd = wake, .events = POLLIN },
+		{ .fd = k->wake[0], .events = POLLIN },
 		{ .fd = k->sock, .events = POLLIN },
 	};
 
 	if (poll(p, 2, wait_ms(k)) == -1 && errno != EINTR)
 		log_error("poll: %s", strerror(errno));
-	wake_empty(wake);
+	wake_empty(k);
 	/* Requests first: what a dying engine has asked for is not answered, but what it
 	 * said before its end (that it was ready) counts. */
 	if (k->sock >= 0 && p[1].revents)
@@ -351,7 +364,7 @@ leftovers_undo(struct journal *j, const char *state_dir, struct err *e)
 }
 
 static int
-start(struct keeper *k, int wake[2], struct err *e)
+start(struct keeper *k, struct err *e)
 {
 	int n;
 
@@ -369,15 +382,14 @@ start(struct keeper *k, int wake[2], struct err *e)
 		return -1;
 	if (n > 0)
 		log_warn("an earlier instance was killed: %d of its changes undone", n);
-	if (priv_engine_ids(&k->serve.uid, &k->serve.gid, e) < 0 ||
-		wake_open(wake, e) < 0)
+	if (priv_engine_ids(&k->serve.uid, &k->serve.gid, e) < 0 || wake_open(k, e) < 0)
 		return -1;
 	signals_set(on_signal, SIG_IGN);
 	return engine_start(k, e);
 }
 
 static void
-finish(struct keeper *k, int wake[2])
+finish(struct keeper *k)
 {
 	if (k->phase != PHASE_CHILD) {
 		engine_kill(k);
@@ -387,33 +399,30 @@ finish(struct keeper *k, int wake[2])
 	}
 	signals_set(SIG_DFL, SIG_DFL);
 	sock_end(k);
-	if (wake[0] >= 0)
-		close(wake[0]);
-	if (wake[1] >= 0 && k->phase != PHASE_CHILD)
-		close(wake[1]);
+	wake_close(k);
 	if (k->lock >= 0)
 		close(k->lock);
+	stop_wanted = 0;
 }
 
 int
 keeper_run(const struct keeper_config *c)
 {
 	static struct keeper k;
-	int wake[2] = { -1, -1 };
 	struct err e;
 
 	memset(&k, 0, sizeof k);
 	k.config = c;
-	k.lock = k.sock = -1;
+	k.lock = k.sock = k.wake[0] = k.wake[1] = -1;
 	serve_init(&k.serve, c, &k.journal);
-	if (start(&k, wake, &e) < 0) {
+	if (start(&k, &e) < 0) {
 		log_error("%s", e.text);
 		k.status = 1;
 		k.phase = PHASE_OVER;
 	}
 	while (k.phase != PHASE_OVER && k.phase != PHASE_CHILD)
-		turn(&k, wake[0]);
-	finish(&k, wake);
+		turn(&k);
+	finish(&k);
 	return k.status;
 }
 

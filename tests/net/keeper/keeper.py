@@ -10,7 +10,7 @@ import sys
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 import lab  # noqa: E402
 
-ENGINE = os.environ.get("ENGINE", "")
+ENGINE = os.environ["ENGINE"]
 RESOLV = "# theirs\nnameserver 192.0.2.1\nnameserver 2001:db8:1::1\nsearch example.org example.net\noptions ndots:2\n"
 CONFIG = """\
 name tun7
