@@ -293,6 +293,7 @@ text_parse(const char *file, const char *text, size_t len, struct err *e)
 	struct json_object *json;
 	struct config_spot s;
 	enum json_tokener_error why;
+	char near[16];
 	size_t end;
 
 	if (!t) {
@@ -307,12 +308,12 @@ text_parse(const char *file, const char *text, size_t len, struct err *e)
 	if (why == json_tokener_success && json)
 		return json;
 	s = config_text_spot(text, end);
-	if (why == json_tokener_continue || end >= len)
-		err_set(e, "%s:%u:%u: broken JSON: the text ends too early", file, s.line,
-			s.column);
-	else
-		err_set(e, "%s:%u:%u: broken JSON at \"%.12s\": %s", file, s.line,
-			s.column, shown(text + end).text, json_tokener_error_desc(why));
+	snprintf(
+		near, sizeof(near), "%.*s", (int)strcspn(text + end, "\r\n"), text + end);
+	text_clean(near);
+	err_set(e, "%s:%u:%u: broken JSON at \"%s\"%s%s", file, s.line, s.column, near,
+		why == json_tokener_success ? "" : ": ",
+		why == json_tokener_success ? "" : json_tokener_error_desc(why));
 	json_object_put(json);
 	return NULL;
 }

@@ -158,12 +158,18 @@ static void
 line_warn(const struct node *n, const char *why)
 {
 	char place[2 * PATH_MAX_LEN], line[1024];
+	struct config_reader *r = n->reader;
 
-	if (!n->reader->say)
+	if (!r->say || r->warnings > WARNINGS_MAX)
 		return;
+	if (r->warnings++ == WARNINGS_MAX) {
+		snprintf(line, sizeof(line), "%s: more warnings are left out", r->file);
+		r->say->warn(r->say, line);
+		return;
+	}
 	place_write(n, place, sizeof(place));
 	snprintf(line, sizeof(line), "%s: %s", place, why);
-	n->reader->say->warn(n->reader->say, line);
+	r->say->warn(r->say, line);
 }
 
 static int
@@ -423,6 +429,9 @@ key_unknown(const struct node *n, const struct key_check *c)
 
 	/* null is absent, and people write notes into keys that no program knows. */
 	if (!n->json || (!c->strict && strchr("_/#$", n->key[0])))
+		return 0;
+	/* A word of our own is searched only where somebody will read it. */
+	if (!c->strict && n->reader->warnings > WARNINGS_MAX)
 		return 0;
 	for (i = 0; c->keys[i].name && i < KEYS_MAX; i++)
 		words[i] = c->keys[i].name;

@@ -13,6 +13,8 @@
 struct json_object;
 struct outbound_row;
 
+enum { WARNINGS_MAX = 200 };
+
 /*
  * What the reading of one configuration shares.  The first error is kept, since
  * the ones after it are often its children.
@@ -22,6 +24,7 @@ struct config_reader {
 	struct config *config;
 	struct config_memory *memory;
 	struct config_say *say; /* may be NULL */
+	unsigned warnings;      /* said so far; after WARNINGS_MAX no more are */
 	struct err *err;
 	bool failed;
 	bool unreached; /* inside of an outbound that no rule leads to */

@@ -30,7 +30,7 @@ static const struct {
 } cases[] = {
 	/* JSON */
 	{ "bare word", "{\n \"log\": server\n}",
-		"c.json:2:9: broken JSON at \"server?}\"" },
+		"c.json:2:9: broken JSON at \"server\": " },
 	{ "no value", "{\"port\": ,\n\"x\":1}", NULL },
 	{ "no colon", "{\"port\" 1}", NULL },
 	{ "two commas", "{\"a\":[1,,2]}", NULL },

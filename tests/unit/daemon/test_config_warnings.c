@@ -8,6 +8,7 @@
 #include <stdint.h>
 
 #include <cmocka.h>
+#include <stdio.h>
 #include <string.h>
 
 #define DIRECT     "{\"tag\":\"direct\",\"protocol\":\"freedom\"}"
@@ -101,6 +102,7 @@ struct first {
 	struct config_say say;
 	char line[1024];
 	bool twice_broken;
+	unsigned count;
 };
 
 static void
@@ -108,6 +110,7 @@ note(struct config_say *say, const char *line)
 {
 	struct first *f = container_of(say, struct first, say);
 
+	f->count++;
 	f->twice_broken |= strchr(line, '\n') != NULL;
 	if (!f->line[0])
 		strncpy(f->line, line, sizeof(f->line) - 1);
@@ -120,7 +123,7 @@ warns_by_path(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct first f = { { note }, "", false };
+		struct first f = { { note }, "", false, 0 };
 		struct err e = { "" };
 		struct config *c = config_read(
 			"c.json", cases[i].text, strlen(cases[i].text), &f.say, &e);
@@ -134,11 +137,34 @@ warns_by_path(void **state)
 	assert_int_equal(wrong, 0);
 }
 
+/* A file full of nonsense is not answered with a book. */
+static void
+warnings_have_an_end(void **state)
+{
+	struct first f = { { note }, "", false, 0 };
+	static char text[128 * 1024];
+	struct config *c;
+	struct err e;
+	size_t n = 0;
+	int i;
+
+	(void)state;
+	n += (size_t)snprintf(text, sizeof(text), "{\"outbounds\":[" DIRECT "]");
+	for (i = 0; i < 1000; i++)
+		n += (size_t)snprintf(text + n, sizeof(text) - n, ",\"unknown%d\":1", i);
+	n += (size_t)snprintf(text + n, sizeof(text) - n, "}");
+	c = config_read("c.json", text, n, &f.say, &e);
+	assert_non_null(c);
+	assert_int_equal(f.count, 201);
+	config_free(c);
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(warns_by_path),
+		cmocka_unit_test(warnings_have_an_end),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
