@@ -95,6 +95,9 @@ leg_new(struct assoc_route *r)
 	g->outbound = outbound_hold(r->outbound);
 	g->only = wants_own_leg(r) ? r : NULL;
 	list_append(&r->assoc->legs, &g->node);
+	/* A way out that is open at once is asked for answers too: only who was told to
+	 * wait is woken. */
+	loop_ready(fs->loop, &g->task);
 	return g;
 }
 

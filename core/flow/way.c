@@ -24,6 +24,8 @@ dial_failed(struct flow *f, int error, const char *reason)
 			a = STACK_NO_HOST;
 		else if (error == -ENETUNREACH)
 			a = STACK_NO_NET;
+		else if (error == -EACCES || error == -EPERM)
+			a = STACK_PROHIBITED;
 		else if (error == -ETIMEDOUT)
 			a = STACK_IGNORE;
 	}

@@ -49,11 +49,21 @@ far_freed(struct far *f)
 	outbound_drop(f->o);
 }
 
+/* A layer wakes only those whom it has told to wait. */
+static int
+again(struct far *f)
+{
+	f->waits = true;
+	return STREAM_AGAIN;
+}
+
 static void
 wake(struct far *f)
 {
 	assert_false(f->freed);
-	loop_ready(loop, f->owner);
+	if (f->waits)
+		loop_ready(loop, f->owner);
+	f->waits = false;
 }
 
 void
@@ -115,7 +125,9 @@ of(struct stream *s)
 static int
 open_far(struct stream *s)
 {
-	return of(s)->open;
+	struct far *f = of(s);
+
+	return f->open == STREAM_AGAIN ? again(f) : f->open;
 }
 
 static int
@@ -127,7 +139,7 @@ send_buf(struct stream *s, struct window *w)
 		return f->error;
 	assert_false(f->shut);
 	if (f->out_len >= f->room)
-		return STREAM_AGAIN;
+		return again(f);
 	w->p = f->out + f->out_len;
 	w->len = f->room - f->out_len;
 	return STREAM_OK;
@@ -155,7 +167,7 @@ recv_buf(struct stream *s, struct window *w)
 	if (f->in_at == f->in_len && f->error)
 		return f->error;
 	if (f->in_at == f->in_len)
-		return f->in_ends ? STREAM_END : STREAM_AGAIN;
+		return f->in_ends ? STREAM_END : again(f);
 	w->p = f->in + f->in_at;
 	w->len = f->in_len - f->in_at;
 	return STREAM_OK;
@@ -219,7 +231,9 @@ packets_of(struct packets *k)
 static int
 packets_open_far(struct packets *k)
 {
-	return packets_of(k)->open;
+	struct far *f = packets_of(k);
+
+	return f->open == STREAM_AGAIN ? again(f) : f->open;
 }
 
 static int
@@ -230,7 +244,7 @@ packets_send_far(struct packets *k, const struct target *to, const uint8_t *p, s
 	if (f->error)
 		return f->error;
 	if (f->room == 0)
-		return STREAM_AGAIN;
+		return again(f);
 	f->sent++;
 	f->last_sent = (struct endpoint){ to->ip, to->port };
 	memcpy(f->out, p, len);
@@ -252,7 +266,7 @@ packets_recv_far(
 	if (f->error)
 		return f->error;
 	if (f->in_at == f->in_len)
-		return f->in_ends ? STREAM_END : STREAM_AGAIN;
+		return f->in_ends ? STREAM_END : again(f);
 	*n = f->in_len - f->in_at;
 	assert_true(*n <= cap);
 	memcpy(p, f->in + f->in_at, *n);

@@ -59,6 +59,7 @@ struct far {
 	int error; /* after `in`, and of all sends */
 	size_t room;
 	bool shut, freed;
+	bool waits;                /* it has told its owner to wait */
 	struct endpoint from;      /* of the datagram at `in` */
 	int news;                  /* PACKETS_REFUSED ...; told once */
 	unsigned sent;             /* datagrams */
