@@ -213,6 +213,8 @@ int
 sys_run(const char *const *argv, const char *input, int timeout_ms, struct err *e)
 {
 	struct run r = { .name = argv[0], .in = -1, .out = -1, .input = input };
+	const struct sigaction ignore = { .sa_handler = SIG_IGN };
+	struct sigaction before;
 	char line[SAID_MAX + 1];
 	int status = 0, why;
 	bool ended;
@@ -224,7 +226,10 @@ sys_run(const char *const *argv, const char *input, int timeout_ms, struct err *
 		return err_set(e, "%s cannot be run: %s", r.name, strerror(-why));
 	if (r.left == 0)
 		end_close(&r.in);
+	/* It need not read what it is given. */
+	sigaction(SIGPIPE, &ignore, &before);
 	run_talk(&r);
+	sigaction(SIGPIPE, &before, NULL);
 	end_close(&r.in);
 	end_close(&r.out);
 	ended = run_reap(&r, &status);
