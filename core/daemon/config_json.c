@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { PATH_MAX_LEN = 256, KEYS_MAX = 64 };
+enum { PATH_MAX_LEN = 256, KEYS_MAX = 64, MEMBERS_MAX = 4096 };
 
 static struct json_object *
 present(struct json_object *json)
@@ -480,6 +480,8 @@ keys_check(const struct node *n, struct key_check *c)
 		return 0;
 	if (!node_is_object(n))
 		return wrong_type(n, "an object");
+	if (json_object_object_length(n->json) > MEMBERS_MAX)
+		return node_fail(n, "has more than %d members", MEMBERS_MAX);
 	return node_each(n, key_check, c);
 }
 
