@@ -248,17 +248,40 @@ kind_word(const struct outbound_spec *o)
 	return "?";
 }
 
-/* The address whose country is told: the flow's, or the first of the name's. */
-static const char *
-country_of(const struct explain *x, char cc[static 3])
+/* Where no rule asks for a country the database is not loaded; people may want to know. */
+static void
+country_look_up(struct explain *x, const struct ip *ip, char cc[static 3])
 {
-	const struct ip *ip = x->facts.ip.family ? &x->facts.ip
-		: x->facts.naddrs                ? &x->facts.addrs[0]
-						 : NULL;
+	struct rules_files *files = &x->setup.files.files;
+	char path[DATA_PATH];
+	struct geoip *g;
+	struct err e;
 
+	if (files->open(files, "geoip", path, sizeof(path), &e) < 0)
+		return;
+	g = geoip_open(path, &e);
+	if (!g)
+		return;
+	if (geoip_country(g, ip, cc) != 0)
+		cc[0] = '\0';
+	geoip_free(g);
+}
+
+/* The country of the flow's address, or of the first of the name's. */
+static const char *
+country_of(struct explain *x, char cc[static 3])
+{
+	const struct ip *ip = NULL;
+
+	if (x->facts.ip.family)
+		ip = &x->facts.ip;
+	else if (x->facts.naddrs)
+		ip = &x->facts.addrs[0];
 	cc[0] = '\0';
-	if (ip)
-		rules_country(x->setup.rules, ip, cc);
+	if (ip && rules_country(x->setup.rules, ip, cc) != 0) {
+		cc[0] = '\0';
+		country_look_up(x, ip, cc);
+	}
 	return cc;
 }
 
