@@ -105,7 +105,8 @@ class World:
     def stop(self, p):
         """Ends it as systemd would, and checks that nothing was wrong inside."""
         status = p.stop(seconds=30)
-        if status != 0 or "Sanitizer" in p.text or "runtime error" in p.text:
+        wrong = ("Sanitizer", "runtime error", "did not come home", "was ended by signal", "Assertion")
+        if status != 0 or any(x in p.text for x in wrong):
             raise lab.Failed(f"sluice ended with {status}:\n{p.text}")
         return p
 

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: MIT
+"""What the tests of the direct path share."""
+import contextlib
+import os
+import pathlib
+import random
+import socket
+import struct
+import sys
+import threading
+import time
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+import lab                                                              # noqa: E402
+import world                                                            # noqa: E402
+from world import (APP, APP6, DEAD, DEAD6, FAR, FAR6, GONE, GONE6, NEAR, NEAR6,  # noqa: E402,F401
+                   SLUICE, World, web)
+
+SITES = ((NEAR, "near"), (NEAR6, "near"), (FAR, "far"), (FAR6, "far"))
+TUN = "tun7"
+
+
+def sites(w):
+    """A web server on each site and family."""
+    for address, name in SITES:
+        w.lab.server(getattr(w, name), address, 80, web(name))
+
+
+def fetch(w, address, how=""):
+    """curl's (status, output)."""
+    host = f"[{address}]" if ":" in address else address
+    return w.app.call(f"curl -sS -m 10 {how} http://{host}/")
+
+
+def works(w, address=NEAR):
+    """A whole exchange passes; sites(w) has been called."""
+    status, out = fetch(w, address)
+    assert status == 0 and "asked by" in out, (status, out)
+
+
+@contextlib.contextmanager
+def running(w, rules=(), first="direct", **more):
+    """sluice with everything going directly but for the rules; at the end nothing may have been wrong."""
+    p = w.start(w.config(rules, first=first, **more))
+    try:
+        yield p
+    except BaseException:
+        print("\n".join(p.lines[-30:]), flush=True)
+        raise
+    w.stop(p)
+
+
+def family(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def tcp(space, address, port, seconds=20):
+    """A connected socket."""
+    s = space.socket(family(address), socket.SOCK_STREAM)
+    s.settimeout(seconds)
+    try:
+        s.connect((address, port))
+    except BaseException:
+        s.close()
+        raise
+    return s
+
+
+def tcp_error(space, address, port, seconds=20):
+    """(errno of connect, seconds that it took); 0 where it succeeds, None where nothing came in time."""
+    began = time.monotonic()
+    try:
+        tcp(space, address, port, seconds).close()
+        number = 0
+    except TimeoutError as e:
+        number = e.errno        # None: ours, else the kernel's
+    except OSError as e:
+        number = e.errno
+    return number, time.monotonic() - began
+
+
+def udp(space, address, seconds=10, bind=None):
+    """A datagram socket of the address's family."""
+    s = space.socket(family(address), socket.SOCK_DGRAM)
+    s.settimeout(seconds)
+    if bind:
+        s.bind(bind)
+    return s
+
+
+def read_all(s):
+    pieces = []
+    while True:
+        data = s.recv(65536)
+        if not data:
+            return b"".join(pieces)
+        pieces.append(data)
+
+
+def read_exactly(s, n):
+    data = b""
+    while len(data) < n:
+        piece = s.recv(n - len(data))
+        if not piece:
+            raise lab.Failed(f"the end after {len(data)} of {n} bytes")
+        data += piece
+    return data
+
+
+def reset(s):
+    """Closes with a reset instead of an end."""
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    s.close()
+
+
+def noise(n, seed=1):
+    """n bytes that are the same each time."""
+    return random.Random(seed).randbytes(n)
+
+
+def at_once(jobs):
+    """Runs all functions in threads of their own; the first failure is raised."""
+    errors = []
+
+    def work(job):
+        try:
+            job()
+        except BaseException as e:                              # raised again below
+            errors.append(e)
+
+    threads = [threading.Thread(target=work, args=(job,), daemon=True) for job in jobs]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    if errors:
+        raise errors[0]
+
+
+def engine_of(p):
+    """The process that the keeper `p` has forked."""
+    with open(f"/proc/{p.pid}/task/{p.pid}/children") as f:
+        return int(f.read().split()[0])
+
+
+def checksum(data):
+    if len(data) % 2:
+        data += b"\0"
+    s = sum(struct.unpack(f"!{len(data) // 2}H", data))
+    while s >> 16:
+        s = (s & 0xffff) + (s >> 16)
+    return ~s & 0xffff
+
+
+def ip4(src, dst, proto, payload, ident=1, fragment=0, options=b"", ttl=64, version=4, length=None):
+    """An IPv4 packet; `fragment` is the flags and offset field."""
+    ihl = 5 + len(options) // 4
+    total = ihl * 4 + len(payload) if length is None else length
+    head = struct.pack("!BBHHHBBH4s4s", version << 4 | ihl, 0, total, ident, fragment, ttl, proto, 0,
+                       socket.inet_aton(src), socket.inet_aton(dst)) + options
+    return head[:10] + struct.pack("!H", checksum(head)) + head[12:] + payload
+
+
+def ip6(src, dst, proto, payload, length=None):
+    return struct.pack("!IHBB16s16s", 6 << 28, len(payload) if length is None else length, proto, 64,
+                       socket.inet_pton(socket.AF_INET6, src), socket.inet_pton(socket.AF_INET6, dst)) + payload
+
+
+def pseudo(src, dst, proto, n):
+    f = family(src)
+    both = socket.inet_pton(f, src) + socket.inet_pton(f, dst)
+    return both + (struct.pack("!BBH", 0, proto, n) if f == socket.AF_INET else struct.pack("!II", n, proto))
+
+
+def segment(src, dst, sport, dport, flags, seq=1000, ack=0, payload=b"", options=b"", offset=None, wrong=0):
+    """A TCP segment with a right checksum (but for `wrong`)."""
+    offset = 5 + len(options) // 4 if offset is None else offset
+    head = struct.pack("!HHIIBBHHH", sport, dport, seq, ack, offset << 4, flags, 64240, 0, 0) + options
+    c = checksum(pseudo(src, dst, 6, len(head) + len(payload)) + head + payload) ^ wrong
+    return head[:16] + struct.pack("!H", c) + head[18:] + payload
+
+
+def datagram(src, dst, sport, dport, payload, length=None, wrong=0):
+    n = 8 + len(payload)
+    head = struct.pack("!HHHH", sport, dport, n if length is None else length, 0)
+    c = (checksum(pseudo(src, dst, 17, n) + head + payload) or 0xffff) ^ wrong
+    return head[:6] + struct.pack("!H", c) + payload
+
+
+FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
+
+
+class Injector:
+    """Puts packets, whatever they are, into the device as an application's host would."""
+
+    def __init__(self, w, dev=TUN):
+        def open_there():
+            s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
+            return s
+
+        self.w, self.dev = w, dev
+        self.socket = w.app.inside(open_there)
+        self.sent = 0
+        self.before = self._counted()
+
+    def _counted(self):
+        """Packets that the device's reader has taken, or that were dropped before it."""
+        def read():
+            with open("/proc/thread-self/net/dev") as f:
+                line = next(x for x in f if x.strip().startswith(self.dev + ":"))
+            n = [int(x) for x in line.split(":")[1].split()]
+            return n[9] + n[11], n[11]
+        return self.w.app.inside(read)
+
+    def send(self, packet):
+        kind = 0x86dd if packet[:1] and packet[0] >> 4 == 6 else 0x0800
+        self.socket.sendto(packet, (self.dev, kind))
+        self.sent += 1
+        if self.sent % 200 == 0:
+            self.drain()
+
+    def drain(self):
+        """Until everything has been taken."""
+        lab.until(lambda: self._counted()[0] - self.before[0] >= self.sent, "the device to be read")
+
+    def dropped(self):
+        return self._counted()[1] - self.before[1]
+
+    def close(self):
+        self.socket.close()
+
+
+def tun_address(w, six=False):
+    """The device's own address."""
+    out = w.app.run(f"ip -{6 if six else 4} -o addr show dev {TUN} scope global")
+    return out.split()[3].split("/")[0]
