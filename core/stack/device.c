@@ -2,15 +2,7 @@
 #include "stack/room.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* A small packet that waits: a RST or an ICMP error. */
-struct kept {
-	struct list node;
-	size_t len;
-	uint8_t bytes[];
-};
 
 static size_t
 bytes_of(const struct iovec *v, int n)
@@ -43,48 +35,40 @@ device_send(struct stack *s, const struct iovec *v, int n)
 	return 0;
 }
 
-static struct kept *
-kept_new(const struct iovec *v, int n)
-{
-	struct kept *k = malloc(sizeof(*k) + bytes_of(v, n));
-	int i;
-
-	if (!k)
-		return NULL;
-	list_init(&k->node);
-	for (i = 0, k->len = 0; i < n; k->len += v[i++].iov_len)
-		if (v[i].iov_len)
-			memcpy(k->bytes + k->len, v[i].iov_base, v[i].iov_len);
-	return k;
-}
+/* A packet that waits: of those that are made here the largest is an ICMP error. */
+struct kept {
+	struct list node;
+	size_t len;
+	uint8_t bytes[DEVICE_KEPT];
+};
 
 static void
-kept_free(struct stack *s, struct kept *k)
+keep(struct stack *s, const struct iovec *v, int n)
 {
-	list_remove(&k->node);
-	s->nkept--;
-	free(k);
+	struct kept *k;
+	int i;
+
+	if (bytes_of(v, n) > DEVICE_KEPT || !(k = pool_get(&s->kept_pool)))
+		return;
+	for (i = 0; i < n; k->len += v[i++].iov_len)
+		if (v[i].iov_len)
+			memcpy(k->bytes + k->len, v[i].iov_base, v[i].iov_len);
+	list_init(&k->node);
+	list_append(&s->kept, &k->node);
 }
 
 void
 device_send_sure(struct stack *s, const struct iovec *v, int n)
 {
-	struct kept *k;
-
-	if (device_send(s, v, n) != -EAGAIN || s->nkept == KEPT_MAX)
-		return;
-	k = kept_new(v, n);
-	if (!k)
-		return;
-	list_append(&s->kept, &k->node);
-	s->nkept++;
+	if (device_send(s, v, n) == -EAGAIN)
+		keep(s, v, n);
 }
 
 void
 device_resume(struct stack *s)
 {
-	struct iovec v;
 	struct kept *k;
+	struct iovec v;
 
 	s->full = false;
 	while (!list_empty(&s->kept)) {
@@ -92,13 +76,25 @@ device_resume(struct stack *s)
 		v = (struct iovec){ k->bytes, k->len };
 		if (device_send(s, &v, 1) == -EAGAIN)
 			return;
-		kept_free(s, k);
+		list_remove(&k->node);
+		pool_put(&s->kept_pool, k);
 	}
 }
 
 void
+device_begin(struct stack *s)
+{
+	list_init(&s->kept);
+	pool_init(&s->kept_pool, "packets for a full device", sizeof(struct kept),
+		KEPT_MAX, 0);
+}
+
+size_t
 device_end(struct stack *s)
 {
-	while (!list_empty(&s->kept))
-		kept_free(s, container_of(s->kept.next, struct kept, node));
+	struct list *n;
+
+	while ((n = list_take(&s->kept)))
+		pool_put(&s->kept_pool, container_of(n, struct kept, node));
+	return pool_fini(&s->kept_pool);
 }

@@ -171,6 +171,7 @@ void
 events_begin(struct conn *c, struct tcp_pcb *pcb, uint8_t id, uint16_t mss_max)
 {
 	c->pcb = pcb;
+	c->top = pcb->rcv_nxt;
 	conn_age_begin(c);
 	table_insert(&c->stack->conns, &c->node,
 		tuple_hash(&c->stack->conns, &c->app, &c->target));

@@ -330,25 +330,46 @@ persist_mend(struct conn *c)
 		pcb->persist_backoff = 0;
 }
 
-/* Cuts off what lies beyond the window.  lwIP does so too, but not for the first segment
- * that it queues out of order, which it then finds impossible to take. */
-static struct segment
-within_window(const struct segment *g, const struct tcp_pcb *pcb)
+/* Leaves of g what begins before `right`. */
+static void
+segment_cut(struct segment *g, uint32_t right)
 {
-	uint32_t right = pcb->rcv_nxt + pcb->rcv_wnd;
 	int32_t room = (int32_t)(right - g->seq);
-	struct segment t = *g;
 
-	if (t.flags & (SEGMENT_SYN | SEGMENT_RST))
-		room = 0;
 	if (room < 0)
 		room = 0;
-	if (segment_span(&t) <= (uint32_t)room)
-		return t;
-	if (t.len > (size_t)room)
-		t.len = (size_t)room;
-	t.flags &= (uint8_t)~SEGMENT_FIN;
-	return t;
+	if (segment_span(g) <= (uint32_t)room)
+		return;
+	if (g->len > (size_t)room)
+		g->len = (size_t)room;
+	g->flags &= (uint8_t)~SEGMENT_FIN;
+}
+
+/* Only what a sound stream can hold comes to lwIP, which asserts otherwise: nothing beyond
+ * the window (it cuts that itself, but not from the first segment that it queues out of
+ * order), one FIN, and nothing behind it. */
+static void
+segment_fit(struct conn *c, struct segment *g)
+{
+	uint32_t end;
+
+	if (g->flags & (SEGMENT_SYN | SEGMENT_RST)) {
+		g->len = 0;
+		return;
+	}
+	segment_cut(g, c->pcb->rcv_nxt + c->pcb->rcv_wnd);
+	end = g->seq + (uint32_t)g->len;
+	if (c->fin_known ? end != c->fin : (int32_t)(end - c->top) < 0)
+		g->flags &= (uint8_t)~SEGMENT_FIN;
+	if (c->fin_known && !(g->flags & SEGMENT_FIN))
+		segment_cut(g, c->fin);
+	end = g->seq + (uint32_t)g->len;
+	if (g->flags & SEGMENT_FIN) {
+		c->fin_known = true;
+		c->fin = end;
+	}
+	if ((int32_t)(end - c->top) > 0)
+		c->top = end;
 }
 
 /* lwIP would take the packet through its IP layer, which wants its device to have the
@@ -356,11 +377,11 @@ within_window(const struct segment *g, const struct tcp_pcb *pcb)
 void
 port_input(struct conn *c, const struct segment *g, const struct syn_options *o)
 {
-	struct tcp_pcb *pcb = port_enter(c);
-	struct segment t;
+	struct segment t = *g;
 	struct pbuf *p;
 
-	t = pcb ? within_window(g, pcb) : *g;
+	if (port_enter(c))
+		segment_fit(c, &t);
 	p = segment_copy(&t, o);
 	if (!p)
 		return;
@@ -504,15 +525,15 @@ port_push(struct conn *c)
 
 	credit_push(c, pcb);
 	err = c->ring.mem ? ring_push(c, pcb) : ERR_OK;
-	if (c->shut && !c->fin && !(c->ring.mem && ring_unsent(&c->ring, &p)))
-		c->fin = tcp_shutdown(pcb, 0, 1) == ERR_OK;
+	if (c->shut && !c->sent_fin && !(c->ring.mem && ring_unsent(&c->ring, &p)))
+		c->sent_fin = tcp_shutdown(pcb, 0, 1) == ERR_OK;
 	if (pcb->flags & TF_ACK_DELAY)
 		tcp_ack_now(pcb);
 	tcp_output(pcb);
 	persist_mend(c);
 	sending = NULL;
 	/* Nothing is on its way whose acknowledgement would bring us here again. */
-	if ((err != ERR_OK || c->shut != c->fin) && !pcb->unacked && !pcb->unsent) {
+	if ((err != ERR_OK || c->shut != c->sent_fin) && !pcb->unacked && !pcb->unsent) {
 		list_remove(&c->stuck);
 		list_append(&c->stack->stuck, &c->stuck);
 	}

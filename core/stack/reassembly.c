@@ -2,7 +2,9 @@
 #include "stack/reassembly.h"
 
 #include "base/list.h"
+#include "base/pool.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +27,7 @@ struct parcel {
 struct reassembly {
 	struct loop *loop;
 	struct list parcels;
+	struct pool pool;
 	struct timer timer;
 	struct parcel *whole; /* lent to the caller */
 	size_t n, bytes;
@@ -33,7 +36,7 @@ struct reassembly {
 static struct parcel *
 parcel_new(struct reassembly *m, const struct packet *k)
 {
-	struct parcel *c = calloc(1, sizeof(*c));
+	struct parcel *c = pool_get(&m->pool);
 
 	if (!c)
 		return NULL;
@@ -57,7 +60,7 @@ parcel_free(struct reassembly *m, struct parcel *c)
 	m->n--;
 	m->bytes -= c->cap;
 	free(c->mem);
-	free(c);
+	pool_put(&m->pool, c);
 }
 
 static struct parcel *
@@ -91,6 +94,9 @@ reassembly_new(struct loop *l)
 		return NULL;
 	m->loop = l;
 	list_init(&m->parcels);
+	/* The packet that is lent is in no list. */
+	pool_init(
+		&m->pool, "fragments", sizeof(struct parcel), REASSEMBLY_PACKETS + 1, 1);
 	timer_init(&m->timer, l, expire);
 	return m;
 }
@@ -114,6 +120,7 @@ reassembly_free(struct reassembly *m)
 	while (oldest(m))
 		parcel_free(m, oldest(m));
 	timer_stop(&m->timer);
+	pool_fini(&m->pool);
 	free(m);
 }
 
@@ -178,6 +185,7 @@ part_put(struct parcel *c, const struct packet *k)
 {
 	size_t i;
 
+	assert(c->mem);
 	memcpy(c->mem + k->offset, k->p, k->len);
 	for (i = k->offset / UNIT; i * UNIT < k->offset + k->len; i++)
 		c->have[i / 8] |= (uint8_t)(1u << (i % 8));

@@ -28,6 +28,7 @@ enum {
 	OPENING_MS = 10000,     /* for the application's ACK */
 	LINGER_MS = 60000,      /* for an application that does not take the rest */
 	KEPT_MAX = 64,          /* small packets that wait for the device */
+	DEVICE_KEPT = 192,      /* bytes of each at most */
 	RING_FIRST = 16 * 1024, /* bytes; grows to what the configuration says */
 	RING_MAX = 4 << 20,     /* TCP_SND_BUF */
 	WINDOW_MIN = 16 * 1024, /* twice TCP_WND_UPDATE_THRESHOLD, and some */
@@ -63,13 +64,16 @@ struct conn {
 	size_t in_room; /* bytes that still fit into in_last, where it gathers small pieces */
 	size_t credit; /* bytes that were read and lwIP does not know of yet */
 	size_t ring_cap;
+	uint32_t top,
+		fin; /* sequence numbers of the application's: the highest seen, its FIN's */
 	enum conn_state state;
-	int error;     /* 0, or -errno: final */
-	bool accepted; /* the handshake is complete */
-	bool ended;    /* the application's FIN has come */
-	bool shut;     /* a FIN goes after all that is in the ring */
-	bool fin;      /* lwIP has been told to send it */
-	bool cramped;  /* the ring was full: the next one is larger */
+	int error;      /* 0, or -errno: final */
+	bool accepted;  /* the handshake is complete */
+	bool ended;     /* the application's FIN has come */
+	bool shut;      /* a FIN goes after all that is in the ring */
+	bool sent_fin;  /* lwIP has been told to send it */
+	bool fin_known; /* the application's FIN was seen, at `fin`, maybe out of order */
+	bool cramped;   /* the ring was full: the next one is larger */
 };
 
 struct held {
@@ -91,10 +95,10 @@ struct stack {
 	struct stack_config config;
 	struct stack_counters n;
 	struct reassembly *parts;
-	struct pool conn_pool, held_pool;
+	struct pool conn_pool, held_pool, kept_pool;
 	struct table conns, helds;
 	struct list news, work, stuck, opening, lingering, kept;
-	size_t nopening, nlingering, nheld, nkept;
+	size_t nopening, nlingering, nheld;
 	struct timer tick;
 	struct turn_end end;
 	struct rng rng;
@@ -169,6 +173,7 @@ int device_send(struct stack *s, const struct iovec *v, int n);
  * when too many are. */
 void device_send_sure(struct stack *s, const struct iovec *v, int n);
 void device_resume(struct stack *s);
-void device_end(struct stack *s);
+void device_begin(struct stack *s);
+size_t device_end(struct stack *s); /* blocks that did not come home */
 
 #endif

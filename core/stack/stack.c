@@ -141,6 +141,7 @@ parts_free(struct stack *s)
 	table_fini(&s->conns);
 	lost = pool_fini(&s->held_pool);
 	lost += pool_fini(&s->conn_pool);
+	lost += device_end(s);
 	rng_fini(&s->rng);
 	free(s);
 	return lost;
@@ -154,7 +155,6 @@ lists_init(struct stack *s)
 	list_init(&s->stuck);
 	list_init(&s->opening);
 	list_init(&s->lingering);
-	list_init(&s->kept);
 }
 
 struct stack *
@@ -169,6 +169,7 @@ stack_new(struct loop *l, const struct stack_config *c, struct stack_user *user)
 	s->config = *c;
 	config_fill(&s->config);
 	lists_init(s);
+	device_begin(s);
 	rng_init(&s->rng);
 	rng_bytes(&s->rng, &s->fragment_id, sizeof(s->fragment_id));
 	timer_init(&s->tick, l, port_tick);
@@ -199,7 +200,6 @@ stack_free(struct stack *s)
 	loop_not_at_end(s->loop, &s->end);
 	admit_end(s);
 	lost = port_end(s);
-	device_end(s);
 	return lost + parts_free(s);
 }
 
