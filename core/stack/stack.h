@@ -33,8 +33,9 @@ enum stack_answer {
 struct held; /* a SYN that is being held */
 
 /*
- * What the stack tells its user.  Called from stack_input and from the stack's
- * timers only; the calls may use the stack, but must not free it.
+ * What the stack tells its user.  Called from stack_input, stack_resume and the
+ * stack's own timers and end of turn only, and never from inside lwIP: the calls
+ * may use the stack and its connections, but must not free the stack.
  */
 struct stack_user {
 	/* A new connection is asked for. On ADMIT and HOLD, *cookie goes with it from
@@ -65,7 +66,7 @@ struct stack_config {
 	size_t held_max;  /* held SYNs; 0: 1,024 */
 	size_t ring; /* bytes towards the application per connection while in flight; 0:
 			256 KiB */
-	uint32_t window; /* receive window, bytes; 0: 256 KiB */
+	uint32_t window; /* receive window, bytes, 16 KiB to 4 MiB; 0: 256 KiB */
 };
 
 struct stack_counters {
