@@ -173,6 +173,7 @@ seal(struct vmess_session *s)
 	uint8_t *chunk = s->out + s->end;
 	size_t n, pad;
 
+	assert(s->end + VMESS_OVERHEAD + s->fill <= TCP_BLOCK);
 	n = vmess_body_seal(&s->up, chunk, s->fill, &pad);
 	if (pad)
 		rng_bytes(&s->v->rng, chunk + n - pad, pad);

@@ -73,6 +73,40 @@ test_shut_without_payload(void **state)
 	bench_end();
 }
 
+/* Full to the last byte, and the end mark still finds its place behind everything. */
+static void
+test_shut_when_full(void **state)
+{
+	struct window w;
+	size_t sent = 0;
+	int r;
+
+	(void)state;
+	bench_start(VMESS_AES128_GCM);
+	call_start();
+	call.m.full = true;
+	while ((r = stream_send_buf(call.s, &w)) == STREAM_OK) {
+		/* A short first chunk, so that the last one is cut by the block's end. */
+		if (sent == 0)
+			w.len = 10000;
+		memset(w.p, 'x', w.len);
+		sent += w.len;
+		assert_int_equal(stream_send_ack(call.s, w.len), STREAM_OK);
+		assert_true(stream_flush(call.s) == STREAM_AGAIN);
+	}
+	assert_int_equal(r, STREAM_AGAIN);
+	assert_int_equal(stream_shut(call.s), STREAM_AGAIN);
+	stream_park(call.s);
+	call.m.full = false;
+	assert_int_equal(stream_shut(call.s), STREAM_OK);
+	assert_int_equal(stream_send_buf(call.s, &w), -EPIPE);
+	call_hear();
+	assert_int_equal(call.heard_len, sent);
+	assert_true(call.server.ended);
+	call_end();
+	bench_end();
+}
+
 static void
 test_free_without_shut_aborts(void **state)
 {
@@ -166,6 +200,8 @@ ending(const char *answer, int want, unsigned unanswered)
 	else if (*answer)
 		server_say(&call.server, (const uint8_t *)answer, strlen(answer), feed,
 			&call.m);
+	if (want == -EPROTO)
+		memory_feed(&call.m, (const uint8_t *)"", 1);
 	call.m.in_ends = true;
 	while ((r = stream_recv_buf(call.s, &w)) == STREAM_OK)
 		stream_recv_ack(call.s, w.len);
@@ -185,6 +221,7 @@ test_endings(void **state)
 	ending("", -ECONNRESET, 1);
 	/* This server was not seen to send end marks: its close is an end. */
 	ending("hello", STREAM_END, 0);
+	ending("hello", -EPROTO, 0); /* in the middle of a length */
 	bench_vmess()->marks = true;
 	ending("hello", -ECONNRESET, 0);
 	bench_end();
@@ -326,6 +363,7 @@ main(void)
 		cmocka_unit_test(test_header_leaves_with_payload),
 		cmocka_unit_test(test_header_goes_alone),
 		cmocka_unit_test(test_shut_without_payload),
+		cmocka_unit_test(test_shut_when_full),
 		cmocka_unit_test(test_free_without_shut_aborts),
 		cmocka_unit_test(test_memory_goes_back),
 		cmocka_unit_test(test_targets),

@@ -78,8 +78,8 @@ memory_writev(struct stream *s, const struct window *w, int count, size_t *n)
 	int i, r;
 
 	r = may(m);
-	if (r != STREAM_OK)
-		return r;
+	if (r != STREAM_OK || m->full)
+		return r == STREAM_OK ? STREAM_AGAIN : r;
 	*n = 0;
 	for (i = 0; i < count; i++) {
 		k = at_most(m, *n + w[i].len) - *n;

@@ -18,6 +18,7 @@ struct memory {
 	size_t out_len, out_cap;
 	size_t grain;  /* bytes per call at most; 0: no limit */
 	bool stutters; /* every other call answers AGAIN */
+	bool full;     /* takes nothing: writing answers AGAIN */
 	bool in_ends;  /* END behind the last byte of `in` */
 	bool windows;  /* has no read and no writev: only windows */
 	int error;     /* what every call answers from now on; 0: none */
