@@ -516,16 +516,27 @@ ring_push(struct conn *c, struct tcp_pcb *pcb)
 	return err;
 }
 
+/* A FIN follows the last byte.  When it is the second one of the two sides it waits until
+ * that byte is acknowledged: from then on lwIP gives the connection two seconds. */
+static bool
+fin_may_go(const struct conn *c, const struct tcp_pcb *pcb)
+{
+	uint8_t *p;
+
+	if (!c->shut || c->sent_fin || (c->ring.mem && ring_unsent(&c->ring, &p)))
+		return false;
+	return pcb->state != CLOSE_WAIT || (!pcb->unsent && !pcb->unacked);
+}
+
 void
 port_push(struct conn *c)
 {
 	struct tcp_pcb *pcb = port_enter(c);
-	uint8_t *p;
 	err_t err;
 
 	credit_push(c, pcb);
 	err = c->ring.mem ? ring_push(c, pcb) : ERR_OK;
-	if (c->shut && !c->sent_fin && !(c->ring.mem && ring_unsent(&c->ring, &p)))
+	if (fin_may_go(c, pcb))
 		c->sent_fin = tcp_shutdown(pcb, 0, 1) == ERR_OK;
 	if (pcb->flags & TF_ACK_DELAY)
 		tcp_ack_now(pcb);

@@ -26,7 +26,7 @@ enum {
 	OPENING_MAX =
 		1024, /* handshakes that are not complete; beyond, the oldest ends */
 	OPENING_MS = 10000,     /* for the application's ACK */
-	LINGER_MS = 60000,      /* for an application that does not take the rest */
+	LINGER_MS = 120000,     /* for an application that does not take the rest */
 	KEPT_MAX = 64,          /* small packets that wait for the device */
 	DEVICE_KEPT = 192,      /* bytes of each at most */
 	RING_FIRST = 16 * 1024, /* bytes; grows to what the configuration says */
