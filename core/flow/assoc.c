@@ -243,12 +243,10 @@ assoc_answered(struct assoc *a, const struct endpoint *from, size_t len)
 	struct assoc_route_key k = { .source = a->source, .target = *from };
 	struct assoc_route *r = route_find(&a->flows->assocs, &k);
 
-	if (r == NULL) {
-		/* From where the application never sent to: it is let in (RFC 4787, 5:
-		 * endpoint-independent filtering), and keeps nothing alive. */
-		return;
-	}
-	assoc_route_answered(r, len);
+	/* From where the application never sent to: it is let in (RFC 4787, 5:
+	 * endpoint-independent filtering), and keeps nothing alive. */
+	if (r != NULL)
+		assoc_route_answered(r, len);
 }
 
 void
@@ -314,8 +312,8 @@ assoc_get(struct flows *fs, const struct endpoint *source)
 	return assoc_new(fs, source);
 }
 
-/* Takes the room's table of routes as full as it is: the oldest association of others
- * gives way. */
+/* The route of a datagram. Where the table of routes is full, the association that was
+ * used longest ago gives way; where that of one socket is, its oldest route does. */
 static struct assoc_route *
 route_get(struct flows *fs, const struct assoc_route_key *k)
 {
