@@ -102,6 +102,10 @@ void outbound_drop(struct outbound *o); /* the last one frees; NULL is fine */
  * Begins a connection to `to`, which is copied. `owner` is made ready whenever
  * there is something to do. NULL only without memory: everything else is told
  * by stream_open. The stream holds the outbound.
+ *
+ * Where `to` has an address and a name, freedom AsIs takes the address, and the
+ * other strategies and VMess take the name: who wants the server to go to the
+ * very address leaves the name out.
  */
 struct stream *
 outbound_dial(struct outbound *o, const struct target *to, struct task *owner);

@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+/*
+ * How fast VMess is without a network: bodies alone, and connections that are set
+ * up, greeted and torn down.  By hand: bench_vmess.
+ */
+#include "outbound/vmess_body.h"
+#include "outbound/vmess_header.h"
+#include "platform/sys.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+enum { MEASURE_MS = 700, BATCH = 64, HEADERS = 200 };
+
+static const struct {
+	const char *name;
+	enum vmess_security security;
+	unsigned options;
+} kinds[] = {
+	{ "aes-128-gcm", VMESS_AES128_GCM, 0x0d },
+	{ "chacha20-poly1305", VMESS_CHACHA20_POLY1305, 0x0d },
+	{ "none", VMESS_NONE, 0x05 },
+};
+
+static const size_t sizes[] = { 100, 1400, 2030, 8110, VMESS_PAYLOAD_MAX };
+
+/* Bytes of payload per millisecond, sealed and (where asked for) opened again. */
+static double
+body_rate(size_t kind, size_t len, bool opens)
+{
+	static uint8_t chunk[VMESS_OVERHEAD + VMESS_PAYLOAD_MAX];
+	static const uint8_t key[16], iv[16];
+	struct vmess_body up, down;
+	struct vmess_chunk c;
+	uint64_t began = sys_monotonic(), took, bytes = 0;
+	size_t i, pad;
+
+	vmess_body_init(&up, kinds[kind].security, kinds[kind].options, key, iv);
+	vmess_body_init(&down, kinds[kind].security, kinds[kind].options, key, iv);
+	do {
+		for (i = 0; i < BATCH; i++) {
+			vmess_body_seal(&up, chunk, len, &pad);
+			if (!opens)
+				continue;
+			if (vmess_body_length(&down, chunk, &c) < 0 ||
+				vmess_body_open(&down, &c, chunk + VMESS_LENGTH) < 0)
+				abort();
+		}
+		bytes += BATCH * len;
+		took = sys_monotonic() - began;
+	} while (took < MEASURE_MS);
+	return (double)bytes / (double)took;
+}
+
+static void
+headers(void)
+{
+	const struct target to = { .port = 443, .name = "www.example.com" };
+	const struct vmess_request q = { VMESS_AES128_GCM, 0x0d, VMESS_TCP, &to, 0 };
+	static const struct vmess_draw d;
+	uint8_t out[VMESS_HEADER_MAX], key[16] = { 0 };
+	uint64_t began = sys_monotonic(), took, n = 0;
+	int i;
+
+	do {
+		for (i = 0; i < HEADERS; i++)
+			if (vmess_header_write(out, key, &q, &d) < 0)
+				abort();
+		n += HEADERS;
+		took = sys_monotonic() - began;
+	} while (took < MEASURE_MS);
+	printf("request headers: %.1f us each\n", 1000.0 * (double)took / (double)n);
+}
+
+int
+main(void)
+{
+	size_t k, i;
+
+	printf("%-18s %8s %10s %12s\n", "MB/s", "chunk", "seal", "seal + open");
+	for (k = 0; k < sizeof(kinds) / sizeof(*kinds); k++)
+		for (i = 0; i < sizeof(sizes) / sizeof(*sizes); i++)
+			printf("%-18s %8zu %10.0f %12.0f\n", kinds[k].name, sizes[i],
+				body_rate(k, sizes[i], false) / 1000,
+				body_rate(k, sizes[i], true) / 1000);
+	headers();
+	return 0;
+}
