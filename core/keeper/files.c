@@ -13,6 +13,10 @@
 
 enum { FOLDER = 512 };
 
+const char *const keeper_data_dirs[] = { "/var/lib/sluice", "/usr/local/share/sluice",
+	"/usr/share/sluice", "/usr/local/share/xray", "/usr/share/xray",
+	"/usr/local/share/v2ray", "/usr/share/v2ray", NULL };
+
 static int
 config_open(const char *path, struct err *e)
 {
@@ -61,38 +65,43 @@ folder_of(const char *path, char to[static FOLDER])
 	return to;
 }
 
+/* In one folder: a descriptor, -ENOENT to look further, or -1 and why. */
+static int
+folder_open(const char *folder, const char *name, struct err *e)
+{
+	int fd = sys_open_beneath(folder, name);
+
+	if (fd >= 0)
+		return fd;
+	if (fd == -ENOENT || fd == -ENOTDIR)
+		return -ENOENT;
+	if (fd == -EXDEV || fd == -ELOOP)
+		return err_set(e,
+			"%s/%s is a symbolic link that leads out of its folder; "
+			"name the file itself by its whole path",
+			folder, name);
+	return err_set(e, "%s/%s: %s", folder, name,
+		fd == -EISDIR ? "not a file" : strerror(-fd));
+}
+
 static int
 relative_open(const struct keeper_config *c, const char *name, struct err *e)
 {
 	char own[FOLDER];
-	const char *const folders[] = {
-		folder_of(c->config_path, own),
-		c->data_dir,
-		"/usr/local/share/sluice",
-		"/usr/share/sluice",
-		"/var/lib/sluice",
-	};
+	const char *folder = folder_of(c->config_path, own);
+	int fd = folder_open(folder, name, e);
 	size_t i;
-	int fd;
 
-	for (i = 0; i < sizeof folders / sizeof *folders; i++) {
-		if (!folders[i] || folders[i][0] == '\0')
-			continue;
-		fd = sys_open_beneath(folders[i], name);
-		if (fd >= 0)
-			return fd;
-		if (fd == -EXDEV || fd == -ELOOP)
-			return err_set(e,
-				"%s/%s is a symbolic link that leads out of its folder; "
-				"name the file itself by its whole path",
-				folders[i], name);
-		if (fd != -ENOENT && fd != -ENOTDIR)
-			return err_set(e, "%s/%s: %s", folders[i], name,
-				fd == -EISDIR ? "not a file" : strerror(-fd));
-	}
-	return err_set(e, "%s: there is no such file in %s%s%s nor in %s, %s, %s", name,
-		folders[0], c->data_dir && c->data_dir[0] ? ", " : "",
-		c->data_dir ? c->data_dir : "", folders[2], folders[3], folders[4]);
+	if (fd == -ENOENT && c->data_dir && c->data_dir[0])
+		fd = folder_open(c->data_dir, name, e);
+	for (i = 0; fd == -ENOENT && keeper_data_dirs[i]; i++)
+		fd = folder_open(keeper_data_dirs[i], name, e);
+	if (fd != -ENOENT)
+		return fd;
+	return err_set(e,
+		"%s: there is no such file in %s, /var/lib/sluice, /usr/share/sluice or "
+		"another data folder; tools/geodata fetches databases",
+		name, folder);
 }
 
 int

@@ -393,8 +393,10 @@ finish(struct keeper *k)
 {
 	if (k->phase != PHASE_CHILD) {
 		engine_kill(k);
-		if (k->lock >= 0 && k->journal.n > 0)
+		if (k->lock >= 0)
 			(void)journal_undo(&k->journal, 0);
+		if (k->lock >= 0 && journal_has_session(&k->journal))
+			k->status = 1;
 		serve_fini(&k->serve);
 	}
 	signals_set(SIG_DFL, SIG_DFL);

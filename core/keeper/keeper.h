@@ -12,6 +12,10 @@
  * It parses nothing that came from the network and nothing of the
  * configuration.
  */
+/* Where data files are looked for after the configuration's own folder and data_dir, ended
+ * by NULL; the same in every command. */
+extern const char *const keeper_data_dirs[];
+
 struct keeper_config {
 	const char *config_path; /* of `-c`, opened by the keeper for the engine */
 	const char *data_dir;    /* where geosite.dat and databases are by default */

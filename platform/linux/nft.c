@@ -161,8 +161,10 @@ add_output(struct script *s, const struct net_firewall *f)
 }
 
 /*
- * What arrives: a connection that begins outside is marked, so that its
- * replies leave there.  A TCP packet proves that only when it is a SYN; any
+ * What arrives: a connection that begins outside and is meant for this machine
+ * is marked, so that its replies leave there.  What the machine forwards, from
+ * its containers say, is not: it takes the way of the machine's own
+ * applications.  A TCP packet proves that only when it is a SYN; any
  * other one of which conntrack has not heard belongs to a connection that is
  * older than this table: of those, the ones that came in are in the sets.  The
  * same for UDP: the answer to a question that was asked before the start must
@@ -178,6 +180,7 @@ add_prerouting(struct script *s, const struct net_firewall *f)
 		"meta l4proto . ip6 daddr . th dport . ip6 saddr . th sport @inbound6 "
 		"ct mark set %u return\n"
 		"ct state != new return\n"
+		"fib daddr type != local return\n"
 		"meta l4proto tcp tcp flags & (fin | syn | rst | ack) != syn return\n"
 		"meta l4proto . ip daddr . th dport . ip saddr . th sport @outbound4 return\n"
 		"meta l4proto . ip6 daddr . th dport . ip6 saddr . th sport @outbound6 return\n"

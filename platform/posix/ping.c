@@ -72,7 +72,7 @@ ssize_t
 sock_ping_recv(int fd, struct ip *from, uint16_t *seq, void *p, size_t cap)
 {
 	uint8_t header[ECHO_HEADER] = { 0 };
-	struct sockaddr_storage sa;
+	struct sockaddr_storage sa = { .ss_family = AF_UNSPEC };
 	struct iovec v[2] = { { header, sizeof header }, { p, cap } };
 	struct endpoint e;
 	bool stale = false;

@@ -275,7 +275,7 @@ sock_recv_from(int fd, struct endpoint *from, void *p, size_t cap)
 int
 sock_local(int fd, struct endpoint *e)
 {
-	struct sockaddr_storage sa;
+	struct sockaddr_storage sa = { .ss_family = AF_UNSPEC };
 	socklen_t len = sizeof sa;
 
 	if (getsockname(fd, (struct sockaddr *)&sa, &len) == -1)

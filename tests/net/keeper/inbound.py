@@ -178,5 +178,35 @@ def test_nobody_reaches_the_device_address(l):
     assert p.stop() == 0
 
 
-lab.main(test_rp_filter_0, test_rp_filter_1, test_rp_filter_2, test_after_a_kill,
+def test_container(l):
+    """What this machine forwards goes the way of its own applications; what is forwarded in from outside is answered."""
+    w = World(l)
+    inner = l.space("inner")
+    l.link(inner, "eth0", "198.51.100.2/24 2001:db8:3::2/64", w.box, "br0", "198.51.100.1/24 2001:db8:3::1/64")
+    inner.route("default via 198.51.100.1")
+    inner.route("default via 2001:db8:3::1")
+    w.router.route("198.51.100.0/24 via 192.0.2.2")
+    w.box.sysctl("net.ipv4.ip_forward", 1)
+    # A published port, as containers have it.
+    w.box.run(["nft", "add table ip publish; add chain ip publish pre { type nat hook prerouting priority dstnat; };"
+               "add rule ip publish pre ip daddr 192.0.2.2 tcp dport 8080 dnat to 198.51.100.2:80"])
+    l.server(inner, "198.51.100.2", 80, lab.echo)
+    u = inner.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    with lab.Sniffer(w.router, "r0") as s:
+        u.sendto(b"probe", ("203.0.113.9", 4242))
+        s.wait(lambda q: q.dport == 4242, "a probe before the start")
+        u.close()
+        p = w.start()
+        since = s.count()
+        u = inner.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        for _ in range(64):
+            u.sendto(b"probe", ("203.0.113.9", 4242))
+        p.wait_line(r"engine: 64 packets")
+        assert not s.seen(lambda q: q.dport == 4242, since), s.packets
+        Session(w, V4, 8080).talk()
+        assert p.stop() == 0
+    u.close()
+
+
+lab.main(test_container, test_rp_filter_0, test_rp_filter_1, test_rp_filter_2, test_after_a_kill,
          test_other_connections_do_not_escape, test_nobody_reaches_the_device_address)

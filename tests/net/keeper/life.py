@@ -141,5 +141,25 @@ def test_notify(l):
         u.close()
 
 
-lab.main(test_start_and_stop, test_interrupt, test_hangup_is_ignored, test_stubborn_engine,
+def test_no_name(l):
+    """Without a name the system chooses one, and a restarted engine gets the same device."""
+    w = World(l)
+    p = w.start(CONFIG.replace("name tun7\n", "") + "ready\n")
+    name = p.wait_line("engine: tun (tun[0-9]+)", again=True)[1]
+    os.kill(p.engine, signal.SIGKILL)
+    p.wait_line("ended by signal 9")
+    assert p.wait_line("engine: tun (tun[0-9]+)")[1] == name
+    p.wait_line("engine: ready")
+    assert p.stop() == 0
+
+
+def test_ipv6_off_for_new_devices(l):
+    w = World(l)
+    w.box.sysctl("net.ipv6.conf.default.disable_ipv6", 1)
+    p = w.start()
+    assert "2001:db8:7::1/64" in w.box.run("ip addr show tun7")
+    assert p.stop() == 0
+
+
+lab.main(test_no_name, test_ipv6_off_for_new_devices, test_start_and_stop, test_interrupt, test_hangup_is_ignored, test_stubborn_engine,
          test_second_sigterm_hurries, test_one_family, test_lan_noise, test_dhcp_renewal, test_notify)
