@@ -32,7 +32,7 @@ outbounds_build(struct setup *s, const struct config *c, const struct outbound_e
 }
 
 struct setup *
-build_setup(const struct config *c, struct rules *rules, const struct outbound_env *env,
+build_setup(struct config *c, struct rules *rules, const struct outbound_env *env,
 	struct err *e)
 {
 	struct setup *s = calloc(1, sizeof(*s));
@@ -46,6 +46,7 @@ build_setup(const struct config *c, struct rules *rules, const struct outbound_e
 	s->free = setup_free;
 	s->rules = rules;
 	s->sniffing = c->sniffing;
+	c->sniffing.excluded = NULL;
 	s->policy = c->policy;
 	s->inbound_tag = c->tun_tag;
 	if (outbounds_build(s, c, env, e) < 0) {

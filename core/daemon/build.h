@@ -15,11 +15,12 @@
  */
 
 /*
- * Rules and outbounds, as flows hold them.  Takes `rules`, also when it fails.
- * The caller holds one count.  Strings of `c` are borrowed: the configuration
- * must outlive the last setup_drop.  NULL and why.
+ * Rules and outbounds, as flows hold them.  Takes `rules`, also when it fails, and
+ * the loaded list of sniffing out of `c`.  The caller holds one count.  Strings of
+ * `c` are borrowed: the configuration must outlive the last setup_drop.  NULL and
+ * why.
  */
-struct setup *build_setup(const struct config *c, struct rules *rules,
+struct setup *build_setup(struct config *c, struct rules *rules,
 	const struct outbound_env *env, struct err *e);
 
 /* The bootstrap resolver: hosts of the configuration, and the machine's resolvers. */

@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/text.h"
+#include "daemon/build.h"
 #include "daemon/command.h"
-#include "daemon/explain_names.h"
+#include "daemon/resolve.h"
+#include "daemon/words.h"
+#include "platform/net.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -71,24 +74,19 @@ name_take(struct explain *x, const char *s, size_t len)
 	return 0;
 }
 
-/* HOST:PORT. */
 static int
-target_parse(struct explain *x, const char *s)
+target_take(struct explain *x, const char *s)
 {
-	const char *colon = strrchr(s, ':');
-	struct endpoint e;
-	uint64_t port;
+	struct target to;
 
+	if (words_target(s, &to, x->name, "sluice explain --help") < 0)
+		return -1;
 	x->words = s;
-	if (endpoint_parse(&e, s)) {
-		x->facts.ip = e.ip;
-		x->facts.port = e.port;
-		return 0;
-	}
-	if (!colon || !number_parse(&port, colon + 1, UINT16_MAX) || port == 0)
-		return usage(" is not HOST:PORT", s);
-	x->facts.port = (uint16_t)port;
-	return name_take(x, s, (size_t)(colon - s));
+	x->facts.ip = to.ip;
+	x->facts.port = to.port;
+	if (to.name)
+		x->facts.name = to.name;
+	return 0;
 }
 
 static int
@@ -160,6 +158,29 @@ remark(struct explain *x, const char *text, const char *more)
 			more);
 }
 
+/* Looks the name up by the resolvers of this machine. How many, or -1 and why. */
+static int
+name_resolve(struct explain *x, struct err *e)
+{
+	struct net_resolvers machine;
+	struct names *names = NULL;
+	struct loop *l = loop_new();
+	int n = -1;
+
+	if (net_resolver_read(&machine) < 0)
+		machine.n = 0;
+	if (l)
+		names = build_names(x->setup.config, l, &machine);
+	if (names)
+		n = resolve_wait(l, names, x->name, x->addrs, NAMES_ADDRS, e);
+	else
+		err_set(e, "no memory");
+	names_free(names);
+	if (l)
+		loop_free(l);
+	return n;
+}
+
 static void
 addresses_get(struct explain *x)
 {
@@ -174,7 +195,7 @@ addresses_get(struct explain *x)
 			"");
 		return;
 	}
-	n = explain_resolve(x->setup.config, x->name, x->addrs, NAMES_ADDRS, &e);
+	n = name_resolve(x, &e);
 	if (n < 0) {
 		remark(x, "the addresses of the name could not be found: ", e.text);
 		return;
@@ -410,7 +431,7 @@ command_explain(int argc, char **argv)
 		usage("explain takes -c FILE and HOST:PORT", "");
 		return STATUS_USAGE;
 	}
-	if (target_parse(&x, argv[optind]) < 0)
+	if (target_take(&x, argv[optind]) < 0)
 		return STATUS_USAGE;
 	return explain(&x);
 }

@@ -79,21 +79,6 @@ path_read(const char *path, const char *name, size_t *len, struct err *e)
 	return text;
 }
 
-/* What the rules and the list of sniffing name. 0, or -1 and why. */
-static int
-rules_setup(struct command_setup *s, struct err *e)
-{
-	struct config *c = s->config;
-
-	s->rules = config_rules(c, &s->files.files, e);
-	if (!s->rules)
-		return -1;
-	if (sniffing_load(&c->sniffing, &s->files.files, e) == 0)
-		return 0;
-	rules_free(s->rules);
-	return err_prefix(e, "%s", c->file);
-}
-
 int
 command_setup_load(struct command_setup *s, const char *path, struct err *e)
 {
@@ -110,7 +95,7 @@ command_setup_load(struct command_setup *s, const char *path, struct err *e)
 	if (!s->config)
 		return -1;
 	data_files_init(&s->files, path, s->config->geoip_file);
-	if (rules_setup(s, e) == 0)
+	if (config_rules(s->config, &s->files.files, &s->rules, e) == 0)
 		return 0;
 	config_free(s->config);
 	return -1;
@@ -119,7 +104,6 @@ command_setup_load(struct command_setup *s, const char *path, struct err *e)
 void
 command_setup_fini(struct command_setup *s)
 {
-	rules_free(s->config->sniffing.excluded);
 	rules_free(s->rules);
 	config_free(s->config);
 }

@@ -363,16 +363,26 @@ config_read(const char *file, const char *text, size_t len, struct config_say *s
 void
 config_free(struct config *c)
 {
-	if (c)
-		config_memory_free(c->memory);
+	if (!c)
+		return;
+	rules_free(c->sniffing.excluded);
+	config_memory_free(c->memory);
 }
 
-struct rules *
-config_rules(const struct config *c, struct rules_files *files, struct err *e)
+int
+config_rules(
+	struct config *c, struct rules_files *files, struct rules **rules, struct err *e)
 {
 	struct rules_spec spec = {
 		.rule = c->rule, .n = c->nrule, .strategy = c->strategy, .files = files
 	};
 
-	return rules_load(&spec, e);
+	*rules = rules_load(&spec, e);
+	if (!*rules)
+		return -1;
+	if (sniffing_load(&c->sniffing, files, e) == 0)
+		return 0;
+	rules_free(*rules);
+	*rules = NULL;
+	return err_prefix(e, "%s", c->file);
 }

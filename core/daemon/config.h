@@ -80,9 +80,12 @@ void config_free(struct config *c);
 int config_print(const struct config *c, char **text);
 void config_print_free(char *text); /* wipes it; NULL is fine */
 
-/* The rules of a configuration, loaded; `files` is used while loading only. NULL and why.
+/*
+ * Loads what the configuration names beyond itself: its rules into *rules, which
+ * are the caller's, and the list of sniffing.domainsExcluded into the
+ * configuration.  `files` is used while loading only.  0, or -1 and why.
  */
-struct rules *
-config_rules(const struct config *c, struct rules_files *files, struct err *e);
+int config_rules(
+	struct config *c, struct rules_files *files, struct rules **rules, struct err *e);
 
 #endif

@@ -2,6 +2,7 @@
 #include "daemon/data_files.h"
 
 #include "base/list.h"
+#include "keeper/keeper.h"
 
 #include <stdbool.h>
 #include <stdio.h>
@@ -13,10 +14,6 @@ static const char country_file[] = "country.mmdb";
 
 static const char *const asset_variables[] = { "XRAY_LOCATION_ASSET",
 	"V2RAY_LOCATION_ASSET", NULL };
-
-static const char *const system_dirs[] = { "/var/lib/sluice", "/usr/local/share/sluice",
-	"/usr/share/sluice", "/usr/local/share/xray", "/usr/share/xray",
-	"/usr/local/share/v2ray", "/usr/share/v2ray", NULL };
 
 static bool
 try(const char *dir, const char *name, char *path, size_t cap)
@@ -42,8 +39,8 @@ found(const struct data_files *d, const char *name, char *path, size_t cap)
 	for (i = 0; asset_variables[i]; i++)
 		if (try(getenv(asset_variables[i]), name, path, cap))
 			return true;
-	for (i = 0; system_dirs[i]; i++)
-		if (try(system_dirs[i], name, path, cap))
+	for (i = 0; keeper_data_dirs[i]; i++)
+		if (try(keeper_data_dirs[i], name, path, cap))
 			return true;
 	return false;
 }

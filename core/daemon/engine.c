@@ -67,11 +67,12 @@ setup_load(struct engine *g, struct err *e)
 		.unix_time = sys_unix_time };
 	struct keeper_files files;
 	struct rules *rules;
+	int r;
 
 	keeper_files_init(&files, g->keeper, g->config->geoip_file);
-	rules = config_rules(g->config, &files.files, e);
+	r = config_rules(g->config, &files.files, &rules, e);
 	keeper_files_fini(&files);
-	if (!rules)
+	if (r < 0)
 		return -1;
 	g->setup = build_setup(g->config, rules, &env, e);
 	return g->setup ? 0 : -1;

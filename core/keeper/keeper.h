@@ -12,10 +12,6 @@
  * It parses nothing that came from the network and nothing of the
  * configuration.
  */
-/* Where data files are looked for after the configuration's own folder and data_dir, ended
- * by NULL; the same in every command. */
-extern const char *const keeper_data_dirs[];
-
 struct keeper_config {
 	const char *config_path; /* of `-c`, opened by the keeper for the engine */
 	const char *data_dir;    /* where geosite.dat and databases are by default */
@@ -37,5 +33,9 @@ int keeper_run(const struct keeper_config *c);
 /* Undoes what a killed keeper left (class `session`). The number of entries undone, or -1
  * and why (a live instance holds the lock, not root). */
 int keeper_recover(const char *state_dir, struct err *e);
+
+/* Where data files are looked for after the configuration's own folder and data_dir,
+ * ended by NULL; the same in every command. */
+extern const char *const keeper_data_dirs[];
 
 #endif

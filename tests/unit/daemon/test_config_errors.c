@@ -223,9 +223,9 @@ static void
 load(const char *text, struct err *e)
 {
 	struct config *c = config_read("c.json", text, strlen(text), NULL, e);
-	struct rules *r = c ? config_rules(c, &no_files, e) : NULL;
+	struct rules *r = NULL;
 
-	if (r)
+	if (c && config_rules(c, &no_files, &r, e) == 0)
 		e->text[0] = '\0';
 	rules_free(r);
 	config_free(c);
