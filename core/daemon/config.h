@@ -41,7 +41,9 @@ struct config {
 	struct tun_config tun;
 	const char *tun_tag; /* inbound tag, "" when it has none */
 	bool tun_implied;    /* the file has no tun inbound */
-	bool auto_routes;    /* autoSystemRoutingTable; true for an implied tun */
+	bool for_client; /* it has inbounds such as programs of this machine connect to */
+	bool for_server; /* it has only such as clients connect to from outside */
+	bool auto_routes; /* autoSystemRoutingTable; true for an implied tun */
 	bool route_v4, route_v6;
 	struct ip tun_dns[2];       /* what applications are told to ask (v4, v6) */
 	const char *auto_interface; /* autoOutboundsInterface: NULL, "auto" or a name */

@@ -3,6 +3,7 @@
 #include "daemon/config_json.h"
 
 #include <string.h>
+#include <strings.h>
 
 /*
  * Inbounds: the TUN device, or the one that is implied where the file has none.
@@ -340,6 +341,35 @@ tun_imply(struct config *c)
 	c->sniffing.route_only = true;
 }
 
+/* Kinds by which a server takes what clients send. */
+static bool
+is_servers(const char *protocol)
+{
+	static const char *const kinds[] = { "vmess", "vless", "trojan", "shadowsocks",
+		"hysteria", "wireguard", NULL };
+	size_t i;
+
+	for (i = 0; kinds[i]; i++)
+		if (strcasecmp(protocol, kinds[i]) == 0)
+			return true;
+	return false;
+}
+
+static void
+left_out(const struct node *in, const char *protocol, struct config *c)
+{
+	if (!protocol) {
+		node_warn(in, "has no protocol; left out");
+		return;
+	}
+	node_warn(in, "inbounds of the kind %s are not served; left out",
+		shown(protocol).text);
+	if (is_servers(protocol))
+		c->for_server = true;
+	else
+		c->for_client = true;
+}
+
 static int
 inbound_read(const struct node *in, struct config *c)
 {
@@ -351,11 +381,7 @@ inbound_read(const struct node *in, struct config *c)
 	if (is_tun(in, &tun, &protocol) == -1)
 		return -1;
 	if (!tun) {
-		if (protocol)
-			node_warn(in, "inbounds of the kind %s are not served; left out",
-				shown(protocol).text);
-		else
-			node_warn(in, "has no protocol; left out");
+		left_out(in, protocol, c);
 		return 0;
 	}
 	if (c->tun.name[0])
@@ -381,6 +407,8 @@ config_read_inbounds(const struct node *root)
 				return -1;
 		}
 	}
+	if (c->tun.name[0] || c->for_client)
+		c->for_server = false;
 	if (!c->tun.name[0])
 		tun_imply(c);
 	dns_default(c, V4);

@@ -52,6 +52,12 @@ config_load(struct engine *g, const struct engine_options *o, struct err *e)
 	keeper_config_free(text);
 	if (!g->config)
 		return -1;
+	if (g->config->for_server)
+		return err_set(e,
+			"%s: inbounds: this is a server's configuration, and sluice "
+			"serves no clients yet; a client's has a tun, socks or http "
+			"inbound, or none",
+			o->config_path);
 	log_open(STDERR_FILENO,
 		o->level >= 0 ? (enum log_level)o->level : g->config->log_level,
 		"engine");
