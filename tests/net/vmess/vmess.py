@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: MIT
+"""What the tests of the VMess path share: sites that check what reaches them, and connections to them."""
+import contextlib
+import hashlib
+import json
+import pathlib
+import random
+import re
+import socket
+import struct
+import sys
+import threading
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+
+import lab                                                              # noqa: E402
+import world                                                            # noqa: E402
+from world import (APP, APP6, FAR, FAR6, ID, NEAR, NEAR6, SERVER, SERVER6,      # noqa: E402,F401
+                   VMESS_PORT, World, web)
+
+SECURITIES = ("aes-128-gcm", "chacha20-poly1305", "none")
+MARKER = b"in-clear-words-0123456789"           # what no packet on the outer link may contain
+MB = 1 << 20
+_noise = {}
+
+
+def noise(size, seed=0):
+    """Bytes that no cipher and no shortcut makes smaller; the same for the same seed."""
+    if (size, seed) not in _noise:
+        _noise[size, seed] = random.Random(seed).randbytes(size)
+    return _noise[size, seed]
+
+
+def read_exactly(s, size):
+    """The next `size` bytes as one; fails where the stream ends before."""
+    whole = bytearray()
+    while len(whole) < size:
+        piece = s.recv(min(size - len(whole), 1 << 18))
+        if not piece:
+            raise lab.Failed(f"the end came after {len(whole)} of {size} bytes")
+        whole += piece
+    return bytes(whole)
+
+
+def read_all(s):
+    whole = bytearray()
+    while piece := s.recv(1 << 18):
+        whole += piece
+    return bytes(whole)
+
+
+def tcp(space, address, port, seconds=30):
+    """A connection from the space."""
+    s = space.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+    s.settimeout(seconds)
+    s.connect((address, port))
+    return s
+
+
+def udp(space, address, seconds=10):
+    """A socket of the address's family, not connected."""
+    s = space.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
+    s.settimeout(seconds)
+    return s
+
+
+def reset(s):
+    """Closes with a reset."""
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    s.close()
+
+
+def mill(connection, _peer):
+    """For Lab.server: `up down` in 16 bytes, then that much comes, its digest goes, and noise of that
+    much follows."""
+    up, down = struct.unpack("!QQ", read_exactly(connection, 16))
+    digest = hashlib.sha256()
+    while up:
+        data = connection.recv(min(up, 1 << 18))
+        if not data:
+            return
+        digest.update(data)
+        up -= len(data)
+    connection.sendall(digest.digest())
+    connection.sendall(noise(down))
+
+
+def grind(space, address, port, size, seconds=60):
+    """Sends and receives `size` bytes by a mill, and compares both."""
+    with tcp(space, address, port, seconds) as s:
+        s.sendall(struct.pack("!QQ", size, size))
+        s.sendall(noise(size, seed=1))
+        want = hashlib.sha256(noise(size, seed=1)).digest()
+        assert read_exactly(s, 32) == want, f"other bytes reached {address}"
+        got = hashlib.sha256()
+        count = 0
+        while data := s.recv(1 << 18):
+            got.update(data)
+            count += len(data)
+        assert count == size and got.digest() == hashlib.sha256(noise(size)).digest(), \
+            f"other bytes came from {address}: {count} of {size}"
+
+
+def at_once(calls):
+    """All in threads; the first failure is raised."""
+    failures = []
+
+    def one(call):
+        try:
+            call()
+        except BaseException as e:                              # raised below
+            failures.append(e)
+
+    threads = [threading.Thread(target=one, args=(c,), daemon=True) for c in calls]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    if failures:
+        raise failures[0]
+
+
+def vmess(tag, address=SERVER, port=VMESS_PORT, user=ID, security="auto"):
+    """One more outbound."""
+    return {"tag": tag, "protocol": "vmess",
+            "settings": {"address": address, "port": port, "id": user, "security": security}}
+
+
+def config(w, also=(), **more):
+    """World.config with further outbounds."""
+    path = w.config(**more)
+    with open(path) as f:
+        text = json.load(f)
+    text["outbounds"] += list(also)
+    with open(path, "w") as f:
+        json.dump(text, f, indent=1)
+    return path
+
+
+@contextlib.contextmanager
+def running(w, **more):
+    """sluice, while the `with` lasts; ended in order, and complained about if it was not."""
+    p = w.start(config(w, **more))
+    try:
+        yield p
+    except BaseException:
+        print(p.text[-6000:], flush=True)
+        raise
+    w.stop(p)
+
+
+def reset_comes(s):
+    """Whether reading ends in a reset, and not in an end; what came before it."""
+    got = bytearray()
+    try:
+        while piece := s.recv(1 << 18):
+            got += piece
+    except ConnectionResetError:
+        return bytes(got)
+    raise lab.Failed(f"an end came where a reset was due, after {len(got)} bytes")
+
+
+def flow_line(p, network, target, outbound, how, name=None, rule="no rule", seconds=lab.SECONDS):
+    """The bytes (up, down) that the log tells of a flow."""
+    host, port = target
+    shown = re.escape(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+    named = rf" \({re.escape(name)}\)" if name else ""
+    m = p.wait_line(rf"info engine: {network} \S+:\d+ -> {shown}{named}, {rule}, {outbound}, "
+                    rf"up (\d+) down (\d+), \d+\.\d\d\d s: {how}", seconds, again=True)
+    return int(m[1]), int(m[2])
+
+
+def outside(packet):
+    """Whether this packet on the outer link is anything but VMess's own and neighbours'."""
+    server = (packet.src, packet.dst) in ((APP, SERVER), (SERVER, APP), (APP6, SERVER6), (SERVER6, APP6))
+    if server and packet.proto == 6 and VMESS_PORT in (packet.sport, packet.dport):
+        return False
+    noise_on_links = packet.proto in (0, 58) and packet.version == 6 and (
+        packet.dst.startswith("ff02:") or packet.payload[:1] in (b"\x87", b"\x88"))
+    return not noise_on_links or MARKER in packet.data
+
+
+def stay_inside(sniffer, since=0):
+    """Fails if a packet passed that tells the link what the application does."""
+    bad = sniffer.seen(lambda p: outside(p) or MARKER in p.data, since)
+    if bad:
+        raise lab.Failed(f"{len(bad)} packets on the outer link, such as {bad[:5]}")
+
+
+def engine_of(p):
+    """The engine's process id."""
+    with open(f"/proc/{p.pid}/task/{p.pid}/children") as f:
+        children = f.read().split()
+    return int(children[0]) if children else None
+
+
