@@ -193,7 +193,7 @@ connect_start(struct connect *c, const struct connect_words *w, struct err *e)
 	task_init(&c->task, connect_run);
 	c->relay.near = stdio_stream_new(c->loop, STDIN_FILENO, STDOUT_FILENO, &c->task);
 	c->relay.far = outbound_dial(o, &w->to, &c->task);
-	c->relay.keep_fin = !o->ops->direct;
+	c->relay.keep_fin = !o->ops->truthful;
 	if (!c->relay.near || !c->relay.far)
 		return err_set(e, "no memory for the connection");
 	loop_ready(c->loop, &c->task);

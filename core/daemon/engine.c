@@ -123,6 +123,8 @@ flows_build(struct engine *g, struct err *e)
 	g->ping6 = ping_open(g, 6);
 	c.ping4 = g->ping4;
 	c.ping6 = g->ping6;
+	for (; c.ndevice < g->config->tun.naddrs; c.ndevice++)
+		c.device[c.ndevice] = g->config->tun.addrs[c.ndevice];
 	g->flows = flows_new(g->loop, g->tun, &c, g->setup, g->dns, g->names, e);
 	return g->flows ? 0 : -1;
 }
