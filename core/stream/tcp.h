@@ -9,11 +9,13 @@
 #include "stream/stream.h"
 
 /*
- * The bottom of most pipes: a TCP connection of the kernel.  Its receive
- * memory is shared by all streams of a loop turn (struct tcp_memory), so an idle
- * connection costs its struct and the kernel's socket.
+ * The bottom of most pipes: a TCP connection of the kernel.  Memory for bytes in
+ * flight is taken from the blocks that all streams of a loop share (struct
+ * tcp_memory) and goes back in park when nothing is held, so an idle connection
+ * costs its struct and the kernel's socket.  What is sent through windows is
+ * gathered until flush, or until a block is full.
  */
-struct tcp_memory; /* one a loop; read and write buffers that are lent for a turn */
+struct tcp_memory; /* one a loop */
 
 struct tcp_memory *tcp_memory_new(void);
 /* All streams that used it are gone by then. Logs an error when a block is missing. */

@@ -88,7 +88,7 @@ def udp_echo(family):
 
 
 def free_port():
-    """A port that was free a moment ago; two are asked for at once so that they differ."""
+    """A port that was free a moment ago."""
     with socket.create_server(("127.0.0.1", 0)) as s:
         return s.getsockname()[1]
 
