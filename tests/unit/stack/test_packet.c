@@ -514,58 +514,6 @@ test_parts_bounded(void **state)
 	host_quiet();
 }
 
-/* A stream that contradicts itself: segments behind the window, a FIN and then bytes
- * behind it, bytes and then a FIN before them.  What is sound of it arrives. */
-static void
-test_contradictions(void **state)
-{
-	uint8_t b[3000], got[3000];
-	struct stream *c;
-	struct seen k;
-	struct peer p;
-	uint32_t from;
-	size_t n = 0;
-
-	(void)state;
-	fill(b, sizeof(b));
-	host.config.window = 16 << 10;
-	host_restart();
-	peer_init(&p, pairs[0].me, pairs[0].to);
-	c = peer_open(&p);
-	from = p.snd;
-	p.snd = from + (16 << 10) - 10; /* half of it is beyond the window */
-	peer_send(&p, b, 20);
-	p.snd = from + 2000;
-	peer_fin(&p); /* before bytes that were seen */
-	p.snd = from + 1000;
-	peer_send(&p, b + 1000, 1000);
-	p.snd = from;
-	peer_send(&p, b, 1000);
-	assert_int_equal(conn_read(c, got, sizeof(got), &n), STREAM_AGAIN);
-	assert_int_equal(n, 2000);
-	assert_memory_equal(got, b, 2000);
-	stream_free(c);
-	host.nconn = 0;
-	host_settle();
-	while (host_take(&k))
-		;
-
-	peer_init(&p, pairs[1].me, pairs[1].to);
-	c = peer_open(&p);
-	from = p.snd;
-	p.snd = from + 500;
-	peer_fin(&p);
-	p.snd = from + 400;
-	peer_send(&p, b + 400, 200); /* goes over the FIN */
-	p.snd = from;
-	peer_send(&p, b, 450);
-	n = 0;
-	assert_int_equal(conn_read(c, got, sizeof(got), &n), STREAM_END);
-	assert_int_equal(n, 500);
-	assert_memory_equal(got, b, 500);
-	peer_fini(&p);
-}
-
 /* A SYN in two fragments is asked for like any other. */
 static void
 test_parts_syn(void **state)
@@ -610,8 +558,6 @@ main(void)
 			test_parts_spoilt, host_setup, host_teardown),
 		cmocka_unit_test_setup_teardown(
 			test_parts_bounded, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(
-			test_contradictions, host_setup, host_teardown),
 		cmocka_unit_test_setup_teardown(
 			test_parts_syn, host_setup, host_teardown),
 	};
