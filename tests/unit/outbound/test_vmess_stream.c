@@ -58,6 +58,26 @@ test_header_goes_alone(void **state)
 	bench_end();
 }
 
+/* Who asked for bytes before the header went is called to ask again when it goes: nothing
+ * beneath was armed for reading before. */
+static void
+test_asked_before_the_header(void **state)
+{
+	struct window w;
+	unsigned before;
+
+	(void)state;
+	bench_start(VMESS_AES128_GCM);
+	call_start();
+	assert_int_equal(stream_recv_buf(call.s, &w), STREAM_AGAIN);
+	before = bench.woken;
+	call_send("x");
+	loop_turn(bench.loop, 0);
+	assert_int_equal(bench.woken, before + 1);
+	call_end();
+	bench_end();
+}
+
 static void
 test_shut_without_payload(void **state)
 {
@@ -365,6 +385,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_header_leaves_with_payload),
 		cmocka_unit_test(test_header_goes_alone),
+		cmocka_unit_test(test_asked_before_the_header),
 		cmocka_unit_test(test_shut_without_payload),
 		cmocka_unit_test(test_shut_when_full),
 		cmocka_unit_test(test_free_without_shut_aborts),
