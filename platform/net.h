@@ -61,7 +61,8 @@ struct net_resolvers {
 	int n;
 	char search[NET_SEARCH]; /* space-separated suffixes */
 };
-/* Those that the machine uses now, without ours. */
+/* Those that the machine uses now; where it asks systemd-resolved, those that this asks.
+ * 0, or -errno. */
 int net_resolver_read(struct net_resolvers *r);
 
 /*

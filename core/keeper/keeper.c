@@ -410,7 +410,7 @@ finish(struct keeper *k)
 int
 keeper_run(const struct keeper_config *c)
 {
-	static struct keeper k;
+	struct keeper k;
 	struct err e;
 
 	memset(&k, 0, sizeof k);
@@ -431,7 +431,7 @@ keeper_run(const struct keeper_config *c)
 int
 keeper_recover(const char *state_dir, struct err *e)
 {
-	static struct journal j;
+	struct journal j;
 	int lock, n;
 
 	if (!priv_is_root())

@@ -30,7 +30,7 @@ netlink_put_ip(struct netlink_message *m, uint16_t type, const struct ip *ip)
 static int
 answers_read(struct mnl_socket *s, mnl_cb_t each, void *arg)
 {
-	static _Alignas(struct nlmsghdr) char answer[ANSWER_MAX];
+	_Alignas(struct nlmsghdr) char answer[ANSWER_MAX];
 	unsigned port = mnl_socket_get_portid(s);
 	ssize_t n;
 	int r;

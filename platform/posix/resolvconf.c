@@ -145,14 +145,15 @@ content_make(char *to, size_t cap, const char *old, const struct plan *p,
 {
 	static const char *const kept[] = { "search", "domain", "options", "sortlist" };
 	char text[IP_TEXT];
+	const bool absent = strcmp(p->way, "absent") == 0;
 	const char *line, *end;
 	size_t len, i;
 
 	len = (size_t)snprintf(to, cap,
-		"%s, which puts the machine's own back when it ends%s%s.\n"
+		"%s, which puts the machine's own%s%s%s back when it ends.\n"
 		"# Should it not run any more: sluice recover\n",
-		ours, strcmp(p->way, "absent") == 0 ? "" : " from ",
-		strcmp(p->way, "absent") == 0 ? "" : p->saved);
+		ours, absent ? "" : " (kept in ", absent ? "" : p->saved,
+		absent ? "" : ")");
 	for (i = 0; i < (size_t)n; i++)
 		len += (size_t)snprintf(to + len, cap - len, "nameserver %s\n",
 			ip_format(&servers[i], text));
