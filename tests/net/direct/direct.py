@@ -46,7 +46,8 @@ def running(w, rules=(), first="direct", **more):
     try:
         yield p
     except BaseException:
-        print("\n".join(p.lines[-30:]), flush=True)
+        p.stop(seconds=30)
+        print("\n".join(p.lines[-40:]), flush=True)
         raise
     w.stop(p)
 
@@ -196,39 +197,53 @@ class Injector:
 
     def __init__(self, w, dev=TUN):
         def open_there():
-            s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
-            return s
+            return socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
 
         self.w, self.dev = w, dev
         self.socket = w.app.inside(open_there)
-        self.sent = 0
-        self.before = self._counted()
+        self.sent = self.turns = 0
+        self.echo = w.lab.server(w.near, NEAR, 7777, lab.echo_datagram, socket.SOCK_DGRAM)
+        self.probe = udp(w.app, NEAR, seconds=1)
+        self.before = self._dropped()
 
-    def _counted(self):
-        """Packets that the device's reader has taken, or that were dropped before it."""
+    def _dropped(self):
         def read():
             with open("/proc/thread-self/net/dev") as f:
                 line = next(x for x in f if x.strip().startswith(self.dev + ":"))
-            n = [int(x) for x in line.split(":")[1].split()]
-            return n[9] + n[11], n[11]
+            return int(line.split(":")[1].split()[11])
         return self.w.app.inside(read)
 
     def send(self, packet):
         kind = 0x86dd if packet[:1] and packet[0] >> 4 == 6 else 0x0800
         self.socket.sendto(packet, (self.dev, kind))
         self.sent += 1
-        if self.sent % 200 == 0:
+        if self.sent % 100 == 0:
             self.drain()
 
     def drain(self):
-        """Until everything has been taken."""
-        lab.until(lambda: self._counted()[0] - self.before[0] >= self.sent, "the device to be read")
+        """Until the engine has read everything so far: it has answered what came after it."""
+        self.turns += 1
+        word = b"%d" % self.turns
+
+        def answered():
+            self.probe.sendto(word, (NEAR, 7777))
+            try:
+                while self.probe.recv(100) != word:
+                    pass
+            except TimeoutError:
+                return False
+            return True
+
+        lab.until(answered, "the engine to go on")
 
     def dropped(self):
-        return self._counted()[1] - self.before[1]
+        """Packets that the device was too full for."""
+        return self._dropped() - self.before
 
     def close(self):
         self.socket.close()
+        self.probe.close()
+        self.echo.close()
 
 
 def tun_address(w, six=False):

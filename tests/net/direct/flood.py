@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: MIT
+"""A flood of SYNs costs a little memory for a while, and is given back."""
+import os
+
+# What AddressSanitizer keeps of freed memory is not ours to count.
+os.environ["ASAN_OPTIONS"] = ":".join((os.environ.get("ASAN_OPTIONS", ""), "quarantine_size_mb=0",
+                                       "thread_local_quarantine_size_kb=0", "allocator_release_to_os_interval_ms=100"))
+
+from direct import (DEAD, DEAD6, NEAR, NEAR6, SYN, Injector, World, engine_of, ip4, ip6, lab, running, segment,  # noqa: E402
+                    sites, tun_address, works)
+
+SYNS = 20000
+MB = 1 << 20
+GROWTH = 10 * MB        # while it lasts: half-open connections have a maximum
+LEFT = 6 * MB           # afterwards: what allocators keep, and AddressSanitizer's more so
+AGAIN = 4 * MB          # what a second flood leaves beyond the first: a leak would show
+
+
+def private(p):
+    """Bytes that belong to keeper and engine alone."""
+    n = 0
+    for pid in (p.pid, engine_of(p)):
+        with open(f"/proc/{pid}/smaps_rollup") as f:
+            n += sum(int(line.split()[1]) << 10 for line in f if line.startswith("Private"))
+    return n
+
+
+def flood(w, p, target, source, port):
+    """SYNs from 20,000 endpoints; the memory at its highest."""
+    injector, most = Injector(w), 0
+    for i in range(SYNS):
+        tcp = segment(source, target, 1024 + i, port, SYN, seq=i * 77)
+        injector.send((ip6 if ":" in source else ip4)(source, target, 6, tcp))
+        if i % 1000 == 999:
+            injector.drain()
+            most = max(most, private(p))
+    injector.drain()
+    lost = injector.dropped()
+    assert lost < SYNS / 10, f"{lost} SYNs did not reach the device"
+    injector.close()
+    return max(most, private(p))
+
+
+def forgotten(w, p, name, target, port, own, six=False):
+    sites(w)
+    works(w)
+    works(w, NEAR6)
+    # From the application's own address it answers what comes back with a reset; from others it says nothing.
+    source = tun_address(w, six) if own else ("2001:db8:77::7" if six else "198.18.77.7")
+    before = private(p)
+    most = flood(w, p, target, source, port)
+    assert most - before < GROWTH, f"{name}: {(most - before) / MB:.1f} MB more"
+    works(w)            # also now
+    settled(w)
+    first = private(p)
+    assert first - before < LEFT, f"{name}: {(first - before) / MB:.1f} MB are kept"
+    flood(w, p, target, source, port)
+    settled(w)
+    second = private(p)
+    assert second - first < AGAIN, f"{name}: {(second - first) / MB:.1f} MB more with each flood"
+    works(w)
+    works(w, NEAR6)
+    print(f"        {name}: {before / MB:.1f} MB, {(most - before) / MB:+.1f} in the flood, {(first - before) / MB:+.1f} "
+          f"after it, {(second - first) / MB:+.1f} after another", flush=True)
+
+
+def settled(w):
+    """No socket towards the outside is left of it."""
+    lab.until(lambda: not w.app.run("ss -Htan state syn-sent").strip(), "the sockets to be closed", seconds=40)
+
+
+def test_nobody_there(l):
+    w = World(l)
+    with running(w) as p:
+        forgotten(w, p, "an address that is silent", DEAD, 80, own=True)
+
+
+def test_nobody_there_6(l):
+    w = World(l)
+    with running(w) as p:
+        forgotten(w, p, "an IPv6 address that is silent", DEAD6, 80, own=True, six=True)
+
+
+def test_closed(l):
+    w = World(l)
+    with running(w) as p:
+        forgotten(w, p, "a closed port", NEAR, 81, own=True)
+
+
+def test_open(l):
+    w = World(l)
+    with running(w) as p:
+        forgotten(w, p, "an open port, and the application resets", NEAR, 80, own=True)
+
+
+def test_open_and_silent(l):
+    w = World(l)
+    with running(w) as p:
+        forgotten(w, p, "an open port, and the application is silent", NEAR, 80, own=False)
+
+
+lab.main(test_nobody_there, test_nobody_there_6, test_closed, test_open, test_open_and_silent)
