@@ -181,6 +181,9 @@ class Space:
         os.makedirs(self.etc)
         self.resolv("")
         subprocess.run(["ip", "netns", "add", self.name], check=True)
+        # No search for duplicate addresses, which would take seconds and change what `system` sees.
+        for which in ("all", "default"):
+            self.sysctl(f"net.ipv6.conf.{which}.dad_transmits", 0)
         self.run("ip link set lo up")
         # Addresses are unique here, and the second that the kernel would take to see so is not.
         self.run("sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0")
@@ -314,7 +317,11 @@ class Lab:
                 space.run(["ip", "addr", "add", addr, "dev", dev] + (["nodad"] if ":" in addr else []))
             space.run(["ip", "link", "set", dev, "up"])
         for space, dev in ((a, a_dev), (b, b_dev)):
-            until(lambda: "LOWER_UP" in space.run(["ip", "link", "show", dev]), f"{dev} to be up")
+            def settled():
+                out = space.run(["ip", "addr", "show", dev])
+                off = space.run(["sysctl", "-n", f"net.ipv6.conf.{dev}.disable_ipv6"]).strip() == "1"
+                return "LOWER_UP" in out and (off or "inet6 fe80" in out) and "tentative" not in out
+            until(settled, f"{dev} to be up and to have its addresses")
 
     def server(self, space, address, port, serve, kind=socket.SOCK_STREAM):
         """A server in a thread: serve(connection, peer) for TCP, serve(data, peer) -> answer or None for UDP.
