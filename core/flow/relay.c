@@ -51,7 +51,8 @@ window_fill(struct stream *to, const uint8_t *p, size_t len, size_t *n)
 	return err < 0 ? err : STREAM_OK;
 }
 
-/* The source is dry, for now or for ever: nothing may be held back any longer. */
+/* The source is dry, for now or for ever: nothing may be held back any longer. Where it
+ * has ended, the shut that follows lets what is still on its way go first. */
 static enum copied
 dry(struct relay *r, struct stream *to, bool ended)
 {
@@ -59,7 +60,7 @@ dry(struct relay *r, struct stream *to, bool ended)
 
 	if (err < 0)
 		return to_failed(r, err);
-	return ended && err == STREAM_OK ? COPIED_ALL : COPIED_WAITS;
+	return ended ? COPIED_ALL : COPIED_WAITS;
 }
 
 static enum copied

@@ -214,7 +214,9 @@ flush(struct stream *s)
 
 	if (!c->error)
 		conn_push(c);
-	return c->error;
+	if (c->error)
+		return c->error;
+	return ring_held(&c->ring) > 0 ? STREAM_AGAIN : STREAM_OK;
 }
 
 /* What came before an error is still read, as from a socket of the kernel. */
