@@ -20,16 +20,24 @@
  *                            it protected stays inside until `recover` or the
  *                            next start
  *
- * The rules come in this order, and the last one is added last and removed
- * first, so that each moment is either the machine's own routing or ours.
+ * The rules stand in this order.  What is not for our table jumps over it and
+ * meets the machine's own rules, as without us: were it only sent to the main
+ * table first, then without a default route there it would come to ours after
+ * all, and an engine's connection would go round in the device for ever.
  */
 enum rule {
-	RULE_MARKED,   /* marked packets: the main table */
-	RULE_ENGINE,   /* the engine's sockets: the main table */
+	RULE_MARKED,   /* marked packets: to RULE_PAST */
+	RULE_ENGINE,   /* the engine's sockets: to RULE_PAST */
 	RULE_SPECIFIC, /* whatever the main table knows better than by default */
 	RULE_OURS,     /* everything else: our table */
+	RULE_PAST,     /* does nothing: where the first two jump to */
 	RULES
 };
+
+/* As they are added, and in reverse removed: each moment is either the machine's own
+ * routing or ours, and no jump is without its aim. */
+static const enum rule rule_order[RULES] = { RULE_PAST, RULE_MARKED, RULE_ENGINE,
+	RULE_SPECIFIC, RULE_OURS };
 
 enum { METRIC_LAST = 0x7fffffff };
 
@@ -86,29 +94,36 @@ rule_change(uint16_t type, uint16_t flags, int family, enum rule which,
 	struct fib_rule_uid_range engine = { c->uid, c->uid };
 	struct netlink_message m;
 	struct fib_rule_hdr *h;
-	unsigned table = RT_TABLE_MAIN;
 
 	h = netlink_begin(&m, type, (uint16_t)(flags | NLM_F_ACK), sizeof *h);
 	h->family = (uint8_t)domain_of(family);
-	h->action = FR_ACT_TO_TBL;
 	mnl_attr_put_u32(m.head, FRA_PRIORITY, c->pref + (unsigned)which);
 	switch (which) {
 	case RULE_MARKED:
+		h->action = FR_ACT_GOTO;
+		mnl_attr_put_u32(m.head, FRA_GOTO, c->pref + RULE_PAST);
 		mnl_attr_put_u32(m.head, FRA_FWMARK, c->mark);
 		mnl_attr_put_u32(m.head, FRA_FWMASK, 0xffffffff);
 		break;
 	case RULE_ENGINE:
+		h->action = FR_ACT_GOTO;
+		mnl_attr_put_u32(m.head, FRA_GOTO, c->pref + RULE_PAST);
 		mnl_attr_put(m.head, FRA_UID_RANGE, sizeof engine, &engine);
 		break;
 	case RULE_SPECIFIC:
+		h->action = FR_ACT_TO_TBL;
+		mnl_attr_put_u32(m.head, FRA_TABLE, RT_TABLE_MAIN);
 		mnl_attr_put_u32(m.head, FRA_SUPPRESS_PREFIXLEN, 0);
 		break;
 	case RULE_OURS:
+		h->action = FR_ACT_TO_TBL;
+		mnl_attr_put_u32(m.head, FRA_TABLE, c->table);
+		break;
+	case RULE_PAST:
 	case RULES:
-		table = c->table;
+		h->action = FR_ACT_NOP;
 		break;
 	}
-	mnl_attr_put_u32(m.head, FRA_TABLE, table);
 	return netlink_ask(NETLINK_ROUTE, &m, NULL, NULL);
 }
 
@@ -149,7 +164,7 @@ static int
 family_add(int family, const struct net_routes *c, struct err *e)
 {
 	bool carried = family == 6 ? c->v6 : c->v4;
-	int which, r;
+	int i, r;
 
 	r = routes_change(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, family, c, -EEXIST);
 	if (r == -EAFNOSUPPORT && !carried)
@@ -157,12 +172,12 @@ family_add(int family, const struct net_routes *c, struct err *e)
 	if (r < 0)
 		return err_set(e, "%s: the IPv%d routes cannot be set: %s", c->dev,
 			family, strerror(-r));
-	for (which = 0; which < RULES; which++) {
-		r = rule_change(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, family,
-			(enum rule)which, c);
+	for (i = 0; i < RULES; i++) {
+		r = rule_change(
+			RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, family, rule_order[i], c);
 		if (r < 0)
 			return err_set(e, "the IPv%d routing rule %u cannot be set: %s",
-				family, c->pref + (unsigned)which, strerror(-r));
+				family, c->pref + (unsigned)rule_order[i], strerror(-r));
 	}
 	return 0;
 }
@@ -170,10 +185,10 @@ family_add(int family, const struct net_routes *c, struct err *e)
 static int
 family_del(int family, const struct net_routes *c)
 {
-	int which, r, worst = 0;
+	int i, r, worst = 0;
 
-	for (which = RULES - 1; which >= 0; which--) {
-		r = rule_change(RTM_DELRULE, 0, family, (enum rule)which, c);
+	for (i = RULES - 1; i >= 0; i--) {
+		r = rule_change(RTM_DELRULE, 0, family, rule_order[i], c);
 		if (r < 0 && r != -ENOENT && r != -EAFNOSUPPORT)
 			worst = r;
 	}

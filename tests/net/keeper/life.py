@@ -13,8 +13,8 @@ def test_start_and_stop(l):
     before = w.box.system()
     p = w.start()
     rules = w.box.run("ip -4 rule") + w.box.run("ip -6 rule")
-    for part in ("7370:\tfrom all fwmark 0x1cca lookup main", "uidrange", "lookup main suppress_prefixlength 0",
-                 "7373:\tfrom all lookup 7370"):
+    for part in ("7370:\tfrom all fwmark 0x1cca goto 7374", "uidrange", "lookup main suppress_prefixlength 0",
+                 "7373:\tfrom all lookup 7370", "7374:\tfrom all nop"):
         assert rules.count(part) == 2, f"{part} in\n{rules}"
     routes = w.box.run("ip -4 route show table 7370")
     for part in ("default dev tun7", "unreachable default", "throw 224.0.0.0/4", "throw 169.254.0.0/16",
