@@ -89,7 +89,7 @@ def test_write_side_shut(l):
 
 def test_server_speaks_first(l):
     """A banner comes without a word from the application, and the talk goes on for seconds."""
-    pauses = (0, 0.2, 1.6, 1.6)
+    pauses = (0, 0.2, 1.5)
 
     def serve(connection, _peer):
         connection.sendall(b"SSH-2.0-here\r\n")
@@ -103,7 +103,9 @@ def test_server_speaks_first(l):
 
     def talk(address):
         with tcp(w.app, address, 22) as s:
+            began = time.monotonic()
             assert read_exactly(s, 14) == b"SSH-2.0-here\r\n"
+            assert time.monotonic() - began < 2, "the banner was kept waiting"
             for i, pause in enumerate(pauses):
                 time.sleep(pause)
                 s.sendall(b"%02d" % i)
@@ -156,8 +158,9 @@ def test_endings(l):
             flow_line(p, "tcp", (address, 3), "proxy", "far side: ")
             with begin(4, address) as s:
                 assert reset_comes(s) == b""
+            # V2Ray does not tell a target that ended without a byte from one that it did not reach.
             with begin(2, address) as s:
-                assert read_all(s) == b""
+                assert reset_comes(s) == b""
         # Nobody listens there: VMess cannot say so before, and a reset says it afterwards.
         with begin(5) as s:
             assert reset_comes(s) == b""

@@ -144,7 +144,7 @@ def running(w, **more):
     try:
         yield p
     except BaseException:
-        print(p.text[-6000:], flush=True)
+        print("\n".join(p.lines[-30:]), flush=True)
         raise
     w.stop(p)
 
