@@ -30,7 +30,7 @@ struct net_routes {
 	uid_t uid;      /* the engine's */
 	unsigned mark;  /* of what must leave outside */
 	unsigned table; /* our own */
-	unsigned pref;  /* of our first rule; the three others follow */
+	unsigned pref;  /* of our first rule; the others follow */
 	bool v4, v6;    /* which families the TUN carries */
 };
 int net_routes_add(const struct net_routes *r, struct err *e);
