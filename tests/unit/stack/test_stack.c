@@ -214,7 +214,8 @@ test_wakes(void **state)
 	assert_int_equal(stream_send_buf(c, &w), STREAM_AGAIN);
 	peer_pump(&p);
 	assert_true(woken > 1); /* there is room again */
-	assert_int_equal(stream_flush(c), STREAM_OK); /* all that was sent is acknowledged */
+	assert_int_equal(
+		stream_flush(c), STREAM_OK); /* all that was sent is acknowledged */
 	woken = 0;
 	peer_fin(&p);
 	host_settle();
