@@ -385,7 +385,8 @@ pass(struct look *l, struct verdict *v, struct listener *to)
 		if (answer == NO)
 			continue;
 		if (answer == YES)
-			*v = (struct verdict){ 0, (int)i, rule->tag, rule->outbound };
+			*v = (struct verdict){ 0, (int)i, rule->tag, rule->outbound,
+				rule->general };
 		else
 			v->missing = (unsigned)answer;
 		return true;
@@ -416,7 +417,7 @@ rules_decide(const struct rules *r, const struct facts *f, struct verdict *v)
 {
 	struct look l = look_of(r, f);
 
-	*v = (struct verdict){ 0, -1, "", NULL };
+	*v = (struct verdict){ 0, -1, "", NULL, true };
 	if (pass(&l, v, NULL) || !passes_twice(&l))
 		return;
 	l.resolved = true;
@@ -432,8 +433,8 @@ rules_explain(const struct rules *r, const struct facts *f, struct verdict *v,
 	struct listener to = { .each = each, .arg = arg };
 	struct look l = look_of(r, f);
 
-	*v = (struct verdict){ 0, -1, "", NULL };
+	*v = (struct verdict){ 0, -1, "", NULL, true };
 	l.resolved |= passes_twice(&l) && !pass(&l, v, NULL);
-	*v = (struct verdict){ 0, -1, "", NULL };
+	*v = (struct verdict){ 0, -1, "", NULL, true };
 	pass(&l, v, &to);
 }

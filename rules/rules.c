@@ -216,6 +216,18 @@ asks_nothing(const struct rule *r)
 		!r->ip && !r->source && !r->domain && !r->inbound;
 }
 
+static bool
+takes_any_target(const struct rule *r)
+{
+	bool any_port = !r->port.range;
+	size_t i;
+
+	for (i = 0; i < r->port.n; i++)
+		any_port |= r->port.range[i].from <= 1 &&
+			r->port.range[i].to == UINT16_MAX;
+	return any_port && !r->ip && !r->domain && !r->protocols;
+}
+
 static int
 conditions_load(struct loader *l, const struct rule_spec *spec, struct rule *rule)
 {
@@ -234,6 +246,7 @@ conditions_load(struct loader *l, const struct rule_spec *spec, struct rule *rul
 		return err_set(l->e,
 			"no condition in it; to take everything, write \"network\": "
 			"\"tcp,udp\"");
+	rule->general = takes_any_target(rule);
 	return 0;
 }
 

@@ -55,6 +55,8 @@ struct verdict {
 	const char *rule_tag; /* or "" */
 	const char *outbound; /* tag; borrowed from the rule set; NULL for the first
 				 outbound */
+	bool general; /* it was not decided for the target's sake: no rule matched, or one
+			 that takes every name, address and port */
 };
 
 enum domain_resolve { RESOLVE_AS_IS, RESOLVE_IF_NON_MATCH, RESOLVE_ON_DEMAND };

@@ -20,6 +20,7 @@ enum {
 struct rule {
 	char *tag, *outbound; /* outbound NULL: the first */
 	bool never;
+	bool general;       /* nothing of the target is asked for */
 	unsigned networks;  /* as in rule_spec */
 	unsigned protocols; /* 1 << PROTOCOL_TLS | ...; 0: no condition */
 	struct port_set port, source_port;

@@ -392,6 +392,60 @@ first_match_wins(void **state)
 	rules_free(r);
 }
 
+/* Whether a rule was written for such a target, or for all. */
+static void
+general_or_not(void **state)
+{
+	static const char *const xa[] = { "192.0.2.0/24", NULL };
+	static const char *const not_xa[] = { "!192.0.2.0/24", NULL };
+	static const char *const name[] = { "full:a.example", NULL };
+	static const char *const tun[] = { "", NULL };
+	static const struct {
+		struct rule_spec rule;
+		bool general;
+	} cases[] = {
+		{ { .networks = UDP }, true },
+		{ { .port = "0-65535" }, true },
+		{ { .port = "53,1-65535" }, true },
+		{ { .source = xa }, true },
+		{ { .inbound_tag = tun }, true },
+		{ { .port = "1-65534" }, false },
+		{ { .port = "53" }, false },
+		{ { .ip = xa }, false },
+		{ { .ip = not_xa, .port = "0-65535" }, false },
+		{ { .domain = name }, false },
+	};
+	struct rule_spec rule;
+	struct rules *r;
+	struct verdict v;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < COUNT(cases); i++) {
+		struct facts f = { .network = NETWORK_UDP,
+			.port = 53,
+			.ip = ip_of(cases[i].rule.ip == not_xa ? "198.51.100.1"
+							       : "192.0.2.1"),
+			.source.ip = ip_of("192.0.2.9"),
+			.name = "a.example",
+			.inbound_tag = "",
+			.known = FACT_NAME | FACT_ADDRESSES | FACT_BYTES };
+
+		rule = cases[i].rule;
+		rule.path = "0";
+		rule.outbound = "a";
+		r = rules_of(&rule, 1, RESOLVE_AS_IS, NULL);
+		rules_decide(r, &f, &v);
+		assert_int_equal(v.rule, 0);
+		assert_int_equal(v.general, cases[i].general);
+		rules_free(r);
+	}
+	r = rules_of(NULL, 0, RESOLVE_AS_IS, NULL);
+	rules_decide(r, &(struct facts){ .port = 53 }, &v);
+	assert_true(v.rule < 0 && v.general);
+	rules_free(r);
+}
+
 int
 main(void)
 {
@@ -400,6 +454,7 @@ main(void)
 		cmocka_unit_test(missing_facts),
 		cmocka_unit_test(asking_ends),
 		cmocka_unit_test(first_match_wins),
+		cmocka_unit_test(general_or_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
