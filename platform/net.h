@@ -86,6 +86,7 @@ int net_resolver_rescue(struct err *e);
 struct net_wayout {
 	char interface[TUN_NAME];
 	struct ip source;
+	bool on_link; /* no gateway is between */
 };
 int net_wayout(const struct ip *to, uid_t uid, struct net_wayout *w);
 

@@ -245,6 +245,7 @@ net_routes_del(const struct net_routes *c, struct err *e)
 struct answer {
 	unsigned index;
 	struct ip source;
+	bool has_gateway;
 };
 
 static int
@@ -257,6 +258,8 @@ attribute_read(const struct nlattr *a, void *arg)
 		w->index = mnl_attr_get_u32(a);
 	if (mnl_attr_get_type(a) == RTA_PREFSRC && (len == 4 || len == 16))
 		w->source = ip_make(len == 4 ? 4 : 6, mnl_attr_get_payload(a));
+	if (mnl_attr_get_type(a) == RTA_GATEWAY || mnl_attr_get_type(a) == RTA_VIA)
+		w->has_gateway = true;
 	return MNL_CB_OK;
 }
 
@@ -290,5 +293,6 @@ net_wayout(const struct ip *to, uid_t uid, struct net_wayout *w)
 	memset(w, 0, sizeof *w);
 	memcpy(w->interface, name, strnlen(name, sizeof w->interface - 1));
 	w->source = found.source;
+	w->on_link = !found.has_gateway;
 	return 0;
 }
