@@ -43,6 +43,7 @@ struct dns {
 	struct table table;
 	struct list ages; /* of all places, the oldest or unused first */
 	struct endpoint server[NAMES_SERVERS];
+	bool local[NAMES_SERVERS];
 	int nserver;
 	int current;           /* the one that answers */
 	int silent;            /* queries to it since it was last heard of */
@@ -96,6 +97,7 @@ dns_new(struct loop *l, const struct dns_config *c)
 	}
 	d->nserver = c->nserver < NAMES_SERVERS ? c->nserver : NAMES_SERVERS;
 	memcpy(d->server, c->server, sizeof(d->server));
+	memcpy(d->local, c->local, sizeof(d->local));
 	memcpy(d->ours, c->ours, sizeof(d->ours));
 	complain_aliases(c, d->hosts);
 	return d;
@@ -121,6 +123,17 @@ dns_is_ours(const struct dns *d, const struct endpoint *to)
 	for (i = 0; i < 2; i++)
 		if (d->ours[i].family && ip_equal(&d->ours[i], &to->ip))
 			return to->port == PORT;
+	return false;
+}
+
+bool
+dns_is_local(const struct dns *d, const struct endpoint *server)
+{
+	int i;
+
+	for (i = 0; i < d->nserver; i++)
+		if (endpoint_equal(&d->server[i], server))
+			return d->local[i];
 	return false;
 }
 

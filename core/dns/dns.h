@@ -22,6 +22,9 @@ struct dns_config {
 	struct endpoint server[NAMES_SERVERS]; /* where queries go on to; the first that
 						  answers */
 	int nserver;
+	/* Those that only this machine can ask: they mean something else, or nothing, where
+	 * an outbound's server is. */
+	bool local[NAMES_SERVERS];
 	const struct names_host *host; /* answered here; borrowed; may be NULL */
 	size_t nhost;
 	struct ip ours[2]; /* the addresses (v4, v6) that applications are told to ask */
@@ -47,6 +50,8 @@ int dns_query(struct dns *d, const struct endpoint *source, const uint8_t *p, si
 	uint8_t *reply, size_t cap, struct endpoint *server);
 /* The server for queries over TCP, which are passed on as they are. */
 int dns_stream_server(struct dns *d, struct endpoint *server);
+/* Whether this server, which one of the two above gave, is a local one. */
+bool dns_is_local(const struct dns *d, const struct endpoint *server);
 /* An answer that passed by, from any resolver: its addresses are remembered. */
 void dns_note(struct dns *d, const uint8_t *p, size_t len);
 /* The name by which an application last came to know this address, or NULL. Borrowed

@@ -364,6 +364,30 @@ ours_is_recognised(void **state)
 	stage_close(&s);
 }
 
+/* Each server is asked in its own way. */
+static void
+local_servers(void **state)
+{
+	struct endpoint stranger;
+	struct dns_config c;
+	struct stage s;
+
+	(void)state;
+	stage_open(&s, 2);
+	assert_false(dns_is_local(s.dns, &s.c.server[0]));
+	c = s.c;
+	c.local[1] = true;
+	dns_free(s.dns);
+	s.dns = dns_new(s.loop, &c);
+	assert_non_null(s.dns);
+	assert_false(dns_is_local(s.dns, &c.server[0]));
+	assert_true(dns_is_local(s.dns, &c.server[1]));
+	stranger = c.server[1];
+	stranger.port = 5353;
+	assert_false(dns_is_local(s.dns, &stranger));
+	stage_close(&s);
+}
+
 int
 main(void)
 {
@@ -378,6 +402,7 @@ main(void)
 		cmocka_unit_test(the_question_is_the_name),
 		cmocka_unit_test(without_memory_of_names),
 		cmocka_unit_test(ours_is_recognised),
+		cmocka_unit_test(local_servers),
 	};
 
 	log_open(2, LOG_ERROR, NULL); /* dns_new complains of aliases, each time */
