@@ -109,13 +109,13 @@ route_decide(struct assoc_route *r)
 
 	inquiry_begin(&q, r->setup, fs->dns, fs->names);
 	inquiry_about(&q, NETWORK_UDP, &r->key.source, &to);
+	q.to_local = r->key.as.ip.family != 0 && dns_is_local(fs->dns, &r->key.target);
 	answer = inquiry_decide(&q, &r->verdict, NULL);
 	if (q.facts.name != NULL)
 		memcpy(r->name, q.name, sizeof(r->name));
+	r->outbound = answer == INQUIRY_DECIDED ? inquiry_outbound(&q, &r->verdict)
+						: NULL;
 	inquiry_fini(&q);
-	r->outbound = answer == INQUIRY_DECIDED
-		? setup_outbound(r->setup, r->verdict.outbound)
-		: NULL;
 	return r->outbound != NULL &&
 		!(r->outbound->ops->direct && flows_lead_back(fs, &to.ip));
 }

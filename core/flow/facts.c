@@ -117,6 +117,16 @@ inquiry_decide(struct inquiry *q, struct verdict *v, struct task *owner)
 	return a;
 }
 
+/* A resolver of this machine's own network is asked by this machine, unless a rule was
+ * written for it: an outbound's server has no way there. */
+struct outbound *
+inquiry_outbound(const struct inquiry *q, const struct verdict *v)
+{
+	if (q->to_local && v->general && q->setup->local != NULL)
+		return q->setup->local;
+	return setup_outbound(q->setup, v->outbound);
+}
+
 bool
 inquiry_wants_name(const struct inquiry *q, const struct outbound *o)
 {

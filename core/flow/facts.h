@@ -17,6 +17,7 @@ struct inquiry {
 	struct names *names;       /* borrowed; may be NULL where flows have addresses */
 	const struct setup *setup; /* the flow's */
 	bool no_bytes;             /* there is no payload to look at */
+	bool to_local;             /* the target is a local resolver: see dns_is_local */
 	char name[NAME_MAX_LEN + 1];
 };
 
@@ -37,6 +38,9 @@ void inquiry_fini(struct inquiry *q);
  * as long as the setup. */
 enum inquiry_answer
 inquiry_decide(struct inquiry *q, struct verdict *v, struct task *owner);
+
+/* The way out that a verdict means; NULL: there is none of that name. */
+struct outbound *inquiry_outbound(const struct inquiry *q, const struct verdict *v);
 
 /* True: the bytes of this flow are wanted only because `o` carries names and the name
  * should become the target's. */

@@ -318,6 +318,7 @@ query_turn(struct flow *f)
 		return err;
 	f->to = (struct target){ .ip = server.ip, .port = server.port };
 	f->inquiry.no_bytes = true;
+	f->inquiry.to_local = dns_is_local(f->flows->dns, &server);
 	return 0;
 }
 

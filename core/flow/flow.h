@@ -50,6 +50,9 @@ struct setup {
 	struct rules *rules;
 	struct outbound **outbound; /* the first is the default; at least one */
 	size_t noutbound;
+	/* The direct way to resolvers that only this machine can ask, where the rules do not
+	 * speak of them; NULL: none. */
+	struct outbound *local;
 	struct sniffing sniffing;
 	struct flow_policy policy;
 	const char *inbound_tag;

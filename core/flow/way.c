@@ -121,7 +121,7 @@ flow_route(struct flow *f)
 		break;
 	}
 	f->decided = true;
-	f->outbound = setup_outbound(f->setup, f->verdict.outbound);
+	f->outbound = inquiry_outbound(&f->inquiry, &f->verdict);
 	if (f->outbound == NULL)
 		return ROUTE_NONE;
 	if (f->outbound->ops->direct && flows_lead_back(f->flows, &f->to.ip))

@@ -207,6 +207,43 @@ after(void **state)
 	return 0;
 }
 
+/* A resolver of this machine's own is asked by this machine, but for a rule that was
+ * written for it. */
+static void
+way_to_a_local_resolver(void **state)
+{
+	const struct rule_spec rules[] = {
+		{ .path = "0", .ip = net, .port = "53", .outbound = "a" },
+		{ .path = "1", .port = "0-65535", .outbound = "a" },
+	};
+	const struct target resolver = { .ip = { 4, { 192, 0, 2, 1 } }, .port = 53 };
+	const struct target named = { .ip = { 4, { 203, 0, 113, 7 } }, .port = 53 };
+	struct outbound a = { .tag = "a" }, local = { .tag = "local" };
+	struct outbound *all[] = { &a };
+	struct verdict v;
+	int k;
+
+	(void)state;
+	begin(rules, 2, (struct sniffing){ 0 });
+	setup.outbound = all;
+	setup.noutbound = 1;
+	for (k = 0; k < 2; k++) {
+		setup.local = k == 0 ? &local : NULL;
+		about(NETWORK_UDP, &resolver);
+		inquiry.to_local = false;
+		assert_int_equal(inquiry_decide(&inquiry, &v, &owner), INQUIRY_DECIDED);
+		assert_int_equal(v.rule, 1);
+		assert_ptr_equal(inquiry_outbound(&inquiry, &v), &a);
+		inquiry.to_local = true;
+		assert_ptr_equal(inquiry_outbound(&inquiry, &v), k == 0 ? &local : &a);
+		about(NETWORK_UDP, &named);
+		assert_int_equal(inquiry_decide(&inquiry, &v, &owner), INQUIRY_DECIDED);
+		assert_int_equal(v.rule, 0);
+		assert_ptr_equal(inquiry_outbound(&inquiry, &v), &a);
+	}
+	end();
+}
+
 int
 main(void)
 {
@@ -216,6 +253,7 @@ main(void)
 		cmocka_unit_test(bytes_are_asked_for_last),
 		cmocka_unit_test(names_that_are_excluded),
 		cmocka_unit_test(name_without_an_address),
+		cmocka_unit_test(way_to_a_local_resolver),
 	};
 
 	return cmocka_run_group_tests(tests, before, after);
