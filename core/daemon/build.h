@@ -27,8 +27,12 @@ struct setup *build_setup(struct config *c, struct rules *rules,
 struct names *
 build_names(const struct config *c, struct loop *l, const struct net_resolvers *machine);
 
-/* What applications ask: the configuration's servers, else the machine's. */
-struct dns *
-build_dns(const struct config *c, struct loop *l, const struct net_resolvers *machine);
+/*
+ * What applications ask: the configuration's servers, else the machine's.  Those of
+ * the machine that are private or on its link are local; one line says so where the
+ * rules of `s` would lead all else into a tunnel.
+ */
+struct dns *build_dns(const struct config *c, struct loop *l,
+	const struct net_resolvers *machine, const struct setup *s);
 
 #endif

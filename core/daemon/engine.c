@@ -96,10 +96,12 @@ inside_build(struct engine *g, struct err *e)
 	if (!g->loop || !g->memory)
 		return err_set(e, "no memory to start with");
 	g->names = build_names(g->config, g->loop, &g->machine);
-	g->dns = build_dns(g->config, g->loop, &g->machine);
-	if (!g->names || !g->dns)
+	if (!g->names)
 		return err_set(e, "no memory to start with");
-	return setup_load(g, e);
+	if (setup_load(g, e) < 0)
+		return -1;
+	g->dns = build_dns(g->config, g->loop, &g->machine, g->setup);
+	return g->dns ? 0 : err_set(e, "no memory to start with");
 }
 
 /* A kernel without ping sockets costs the answers to pings, and nothing else. */
