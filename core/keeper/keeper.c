@@ -187,6 +187,14 @@ sock_end(struct keeper *k)
 	k->sock = -1;
 }
 
+/* Whether an engine that was asked to end found something wrong with itself, such as
+ * memory that it has lost.  One that is asked while it still starts only gives up. */
+static bool
+ended_ill(const struct keeper *k, int status)
+{
+	return k->serve.ready && WIFEXITED(status) && WEXITSTATUS(status) != 0;
+}
+
 /* How an engine ended, for people and as an exit status. */
 static int
 ending_say(const struct keeper *k, int status)
@@ -196,7 +204,7 @@ ending_say(const struct keeper *k, int status)
 			(int)k->engine, WTERMSIG(status));
 		return 1;
 	}
-	if (k->phase != PHASE_ENDING && k->was_ready)
+	if (k->was_ready && (k->phase != PHASE_ENDING || ended_ill(k, status)))
 		log_error("the engine (process %d) ended with status %d", (int)k->engine,
 			WEXITSTATUS(status));
 	return WEXITSTATUS(status);
@@ -215,8 +223,11 @@ engine_ended(struct keeper *k, int status)
 	k->engine = 0;
 	sock_end(k);
 	k->phase = PHASE_OVER;
-	if (ending)
+	if (ending) {
+		if (ended_ill(k, status))
+			k->status = code;
 		return;
+	}
 	if (!k->was_ready) {
 		k->status = code;
 		return;

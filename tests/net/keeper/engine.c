@@ -28,6 +28,7 @@ struct engine {
 	int keeper, tun;
 	struct tun_config config;
 	bool stubborn; /* does not end when the keeper asks */
+	bool ill;      /* ends with a status that says so */
 };
 
 enum { CONFIG_MAX = 65536, PATIENCE = 3000 /* ms */ };
@@ -325,6 +326,8 @@ obey(struct engine *g, char *line)
 		return try_status();
 	if (strcmp(line, "stubborn") == 0)
 		g->stubborn = true;
+	else if (strcmp(line, "ill") == 0)
+		g->ill = true;
 	else
 		return -1;
 	return 0;
@@ -391,7 +394,7 @@ engine(int keeper, void *arg)
 			packets_take(&g);
 	}
 	say("engine: goodbye");
-	return 0;
+	return g.ill ? 9 : 0;
 }
 
 int

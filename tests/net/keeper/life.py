@@ -67,6 +67,16 @@ def test_stubborn_engine(l):
     lab.equal(w.box.system(), before, "after the kill")
 
 
+def test_ill_engine(l):
+    """An engine that finds something wrong with itself at the end is not passed over."""
+    w = World(l)
+    before = w.box.system()
+    p = w.start(CONFIG + "ill\nready\n")
+    assert p.stop() == 9
+    assert "ended with status 9" in p.text, p.text
+    lab.equal(w.box.system(), before, "after the end")
+
+
 def test_second_sigterm_hurries(l):
     w = World(l)
     p = w.start(CONFIG + "stubborn\nready\n")
@@ -162,4 +172,4 @@ def test_ipv6_off_for_new_devices(l):
 
 
 lab.main(test_no_name, test_ipv6_off_for_new_devices, test_start_and_stop, test_interrupt, test_hangup_is_ignored, test_stubborn_engine,
-         test_second_sigterm_hurries, test_one_family, test_lan_noise, test_dhcp_renewal, test_notify)
+         test_ill_engine, test_second_sigterm_hurries, test_one_family, test_lan_noise, test_dhcp_renewal, test_notify)
