@@ -100,13 +100,17 @@ resolved_runs(void)
 	return sys_run(argv, NULL, RESOLVECTL_WAIT, &unused) == 0;
 }
 
+/* Behind the stub of systemd-resolved are those that it asks.  Somebody else may listen at
+ * such an address too, and is asked there. */
 int
 net_resolver_read(struct net_resolvers *r)
 {
 	int error = resolvconf_read(conf, r);
+	struct net_resolvers behind;
 
-	if (error == 0 && is_stub(r))
-		error = resolvconf_read(uplinks, r);
+	if (error == 0 && is_stub(r) && resolvconf_read(uplinks, &behind) == 0 &&
+		behind.n > 0)
+		*r = behind;
 	return error;
 }
 
