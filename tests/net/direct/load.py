@@ -1,0 +1,259 @@
+# SPDX-License-Identifier: MIT
+"""Many, slow and narrow: what bounds there are hold, and nobody's bytes are lost."""
+import hashlib
+import json
+import os
+import resource
+import socket
+import threading
+
+from direct import (NEAR, NEAR6, TUN, Injector, World, at_once, count_exactly, datagram, engine_of, ip4, lab, noise, private,
+                    read_all, read_exactly, reset, running, sites, tcp, tun_address, udp, works)
+
+BOTH = (NEAR, NEAR6)
+MB = 1 << 20
+
+
+def test_slow_reader(l):
+    """Applications that do not read stop the servers, not the others, and get everything in the end."""
+    w = World(l)
+    sites(w)
+    content = noise(16 * MB)
+    want = hashlib.sha256(content).digest()
+    sent, lock = [0], threading.Lock()
+
+    def serve(connection, _peer):
+        for at in range(0, len(content), 65536):
+            connection.sendall(content[at:at + 65536])
+            with lock:
+                sent[0] += 65536
+
+    l.server(w.near, NEAR, 4000, serve)
+    with running(w) as p:
+        before = private(p)
+        ones = [tcp(w.app, NEAR, 4000, seconds=40) for _ in range(10)]
+
+        def stopped():
+            n = sent[0]
+            works(w)            # the others go on; and this takes a while
+            return n > MB and sent[0] == n
+
+        lab.until(stopped, "the servers to be stopped")
+        assert sent[0] < 10 * len(content), "nothing stops the servers"
+        grown = private(p) - before
+        assert grown < 100 * MB, f"{grown / MB:.0f} MB for ten slow readers"
+
+        def rest(s):
+            got = read_all(s)
+            assert hashlib.sha256(got).digest() == want, f"{len(got)} bytes"
+            s.close()
+
+        at_once([lambda s=s: rest(s) for s in ones])
+
+
+def test_slow_server(l):
+    """The same the other way."""
+    w = World(l)
+    sites(w)
+    content = noise(16 * MB)
+    want = hashlib.sha256(content).digest()
+    go_on, got, sent = threading.Event(), [], [0]
+
+    def serve(connection, _peer):
+        go_on.wait(40)
+        got.append(hashlib.sha256(read_all(connection)).digest())
+
+    def send(s):
+        for at in range(0, len(content), 65536):
+            s.sendall(content[at:at + 65536])
+            sent[0] += 65536
+        s.close()
+
+    l.server(w.near, NEAR, 4000, serve)
+    with running(w) as p:
+        before = private(p)
+        ones = [tcp(w.app, NEAR, 4000, seconds=40) for _ in range(5)]
+        threads = [threading.Thread(target=send, args=(s,), daemon=True) for s in ones]
+        for t in threads:
+            t.start()
+
+        def stopped():
+            n = sent[0]
+            works(w)
+            return n > MB and sent[0] == n
+
+        lab.until(stopped, "the applications to be stopped")
+        assert sent[0] < 5 * len(content), "nothing stops the applications"
+        grown = private(p) - before
+        assert grown < 100 * MB, f"{grown / MB:.0f} MB for five slow servers"
+        go_on.set()
+        lab.until(lambda: len(got) == 5, "the servers to have it all", seconds=40)
+        assert set(got) == {want}
+
+
+def test_short_connections(l):
+    """2,000 of them one after the other in 10 lines, ended in all ways; nothing is left."""
+    w = World(l)
+    sites(w)
+
+    def serve(connection, _peer):
+        how = read_exactly(connection, 1)
+        if how == b"r":
+            reset(connection)
+        elif how == b"f":
+            connection.sendall(b"bye")
+        else:
+            connection.sendall(read_all(connection))
+
+    for address in BOTH:
+        l.server(w.near, address, 4000, serve)
+
+    def line(n):
+        for i in range(200):
+            s = tcp(w.app, BOTH[(n + i) % 2], 4000)
+            how = b"rfea"[i % 4:i % 4 + 1]
+            s.sendall(how)
+            if how == b"r":
+                try:
+                    raise lab.Failed(f"{s.recv(1)} instead of a reset")
+                except ConnectionResetError:
+                    pass
+            elif how == b"f":
+                assert read_all(s) == b"bye"
+            elif how == b"e":
+                s.sendall(b"echo")
+                s.shutdown(socket.SHUT_WR)
+                assert read_all(s) == b"echo"
+            else:
+                reset(s)
+            s.close()
+
+    def descriptors(p):
+        return len(os.listdir(f"/proc/{engine_of(p)}/fd"))
+
+    with running(w) as p:
+        works(w)
+        lab.until(lambda: not w.app.run("ss -Htn dport = :80").strip(), "curl's connections to be over")
+        before = descriptors(p)
+        at_once([lambda n=n: line(n) for n in range(10)])
+        lab.until(lambda: descriptors(p) <= before, "all descriptors to be closed")
+        works(w)
+
+
+def test_2000_open(l):
+    """2,000 connections at the same time, each of which still works at the end."""
+    w = World(l)
+    sites(w)
+    raise_limit()
+    l.server(w.near, NEAR, 7, lab.echo)
+    with running(w) as p:
+        before = private(p)
+        ones = [tcp(w.app, NEAR, 7) for _ in range(2000)]
+        for i, s in enumerate(ones):
+            s.sendall(b"%d" % i)
+        for i, s in enumerate(ones):
+            assert read_exactly(s, len(b"%d" % i)) == b"%d" % i
+        print(f"        {(private(p) - before) / 2000:.0f} bytes for each idle connection", flush=True)
+        assert private(p) - before < 2000 * 16000
+        works(w)
+        for i, s in enumerate(ones):
+            s.sendall(b"%d again" % i)
+            assert read_exactly(s, len(b"%d again" % i)) == b"%d again" % i
+            s.close()
+
+
+def raise_limit():
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 10000)), hard))
+
+
+def test_6000_datagram_sockets(l):
+    """More associations than there is room for: the oldest idle ones go, new ones are not shut out for long."""
+    w = World(l)
+    sites(w)
+    heard = set()
+    l.server(w.near, NEAR, 9000, lambda data, peer: heard.add(data), socket.SOCK_DGRAM)
+    with running(w) as p:
+        mine, injector = tun_address(w), Injector(w)
+        before = private(p)
+        for i in range(6000):
+            injector.send(ip4(mine, NEAR, 17, datagram(mine, NEAR, 10000 + i, 9000, b"%d" % i)))
+        injector.drain()
+        assert len(heard) >= 4000, f"only {len(heard)} were heard"
+        grown = private(p) - before
+        assert grown < 60 * MB, f"{grown / MB:.0f} MB for 6,000 sockets"
+
+        def one_more():
+            injector.send(ip4(mine, NEAR, 17, datagram(mine, NEAR, 9999, 9000, b"one more")))
+            injector.drain()
+            return b"one more" in heard
+
+        lab.until(one_more, "a new socket's datagram to pass")
+        works(w)
+        injector.close()
+
+
+def with_mtu(w, mtu):
+    path = w.config(first="direct")
+    with open(path) as f:
+        config = json.load(f)
+    config["inbounds"][0]["settings"]["mtu"] = mtu
+    with open(path, "w") as f:
+        json.dump(config, f)
+    return path
+
+
+def test_mtus(l):
+    """Any MTU of the device carries everything."""
+    w = World(l)
+    sites(w)
+    content = noise(2 * MB)
+    for address in BOTH:
+        l.server(w.near, address, 4000, lambda c, _: c.sendall(read_all(c)))
+        l.server(w.near, address, 7, lab.echo_datagram, socket.SOCK_DGRAM)
+    for mtu in (1280, 1400, 9000, 65535):
+        p = w.start(with_mtu(w, mtu))
+        assert f"mtu {mtu} " in w.app.run(f"ip link show {TUN}")
+        for address in BOTH:
+            with tcp(w.app, address, 4000) as s, udp(w.app, address) as u:
+                got = []
+                at_once([lambda: (s.sendall(content), s.shutdown(1)), lambda: got.append(read_all(s))])
+                assert got == [content], (mtu, address, len(got[0]))
+                for n in (1200, 5000, 20000):
+                    u.sendto(content[:n], (address, 7))
+                    assert u.recv(65535) == content[:n], (mtu, address, n)
+        w.stop(p)
+
+
+def test_narrow_path(l):
+    """Behind the router the link is narrower than it says at first: path MTU discovery is the engine's."""
+    w = World(l)
+    w.router.sysctl("net.ipv4.icmp_ratelimit", 0)
+    content = noise(2 * MB)
+    for space, dev in ((w.router, "near"), (w.near, "eth0")):
+        space.run(f"ip link set {dev} mtu 1300")
+    for address in BOTH:
+        l.server(w.near, address, 4000, lambda c, _: c.sendall(read_all(c)))
+        l.server(w.near, address, 7, lab.echo_datagram, socket.SOCK_DGRAM)
+    with running(w):
+        for address in BOTH:
+            with tcp(w.app, address, 4000) as s:
+                got = []
+                at_once([lambda: (s.sendall(content), s.shutdown(1)), lambda: got.append(read_all(s))])
+                assert got == [content], (address, len(got[0]))
+            with udp(w.app, address, seconds=1) as u:
+                def asked():
+                    u.sendto(content[:1450], (address, 7))
+                    try:
+                        return u.recv(65535) == content[:1450]
+                    except TimeoutError:
+                        return False        # the first of them teaches the way's width
+                lab.until(asked, f"1,450 bytes to {address} and back")
+                for n in (1000, 1400, 8000):
+                    u.sendto(content[:n], (address, 7))
+                    assert u.recv(65535) == content[:n], (address, n)
+
+
+count_exactly()
+lab.main(test_slow_reader, test_slow_server, test_short_connections, test_2000_open, test_6000_datagram_sockets, test_mtus,
+         test_narrow_path)
