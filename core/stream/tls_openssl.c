@@ -1,0 +1,603 @@
+/* SPDX-License-Identifier: MIT */
+#include "stream/tls_openssl.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <openssl/err.h>
+#include <stdlib.h>
+#include <string.h>
+
+/*
+ * OpenSSL keeps its own buffers for records, and gives them back while they are empty
+ * (SSL_MODE_RELEASE_BUFFERS); what is lent here are blocks of one record's payload.  Its
+ * BIO is the lower stream.
+ */
+
+static int
+below_read(BIO *bio, char *p, size_t cap, size_t *n)
+{
+	struct openssl *o = BIO_get_data(bio);
+	int r;
+
+	BIO_clear_retry_flags(bio);
+	*n = 0;
+	r = o->t.error ? o->t.error : stream_read(o->t.s.lower, (uint8_t *)p, cap, n);
+	if (r == STREAM_OK)
+		return tls_received(&o->t, (uint8_t *)p, *n) == 0;
+	if (r == STREAM_AGAIN)
+		BIO_set_retry_read(bio);
+	else if (r == STREAM_END)
+		o->lower_ended = true;
+	else
+		tls_fail_beneath(&o->t, r);
+	return 0;
+}
+
+static int
+below_write(BIO *bio, const char *p, size_t len, size_t *n)
+{
+	struct openssl *o = BIO_get_data(bio);
+	/* A window may be written to; this one is not. */
+	struct window w = { (uint8_t *)(uintptr_t)p, len };
+	int r;
+
+	BIO_clear_retry_flags(bio);
+	*n = 0;
+	r = o->t.error ? o->t.error : stream_writev(o->t.s.lower, &w, 1, n);
+	if (r == STREAM_OK)
+		return 1;
+	if (r == STREAM_AGAIN)
+		BIO_set_retry_write(bio);
+	else
+		tls_fail_beneath(&o->t, r);
+	return 0;
+}
+
+static long
+below_flush(BIO *bio)
+{
+	struct openssl *o = BIO_get_data(bio);
+	int r;
+
+	BIO_clear_retry_flags(bio);
+	r = o->t.error ? o->t.error : stream_flush(o->t.s.lower);
+	if (r == STREAM_OK)
+		return 1;
+	if (r == STREAM_AGAIN)
+		BIO_set_retry_write(bio);
+	else
+		tls_fail_beneath(&o->t, r);
+	return 0;
+}
+
+static long
+below_ctrl(BIO *bio, int what, long number, void *pointer)
+{
+	(void)number;
+	(void)pointer;
+	if (what == BIO_CTRL_FLUSH)
+		return below_flush(bio);
+	if (what == BIO_CTRL_EOF)
+		return ((struct openssl *)BIO_get_data(bio))->lower_ended;
+	return 0;
+}
+
+/* A new session: of TLS 1.2 once, of 1.3 whenever the server sends a ticket. The oldest
+ * goes when there are too many. */
+static int
+session_keep(SSL *ssl, SSL_SESSION *session)
+{
+	struct openssl *o = SSL_get_app_data(ssl);
+	struct tls_openssl_setup *p = o->t.setup->openssl;
+
+	if (p->nsessions == SESSIONS_MAX) {
+		SSL_SESSION_free(p->session[0]);
+		p->nsessions--;
+		memmove(p->session, p->session + 1, p->nsessions * sizeof(*p->session));
+	}
+	p->session[p->nsessions++] = session;
+	return 1;
+}
+
+static int
+set_alpn(SSL_CTX *client, const struct tls_setup *t)
+{
+	uint8_t wire[TLS_ALPN_MAX * 256];
+	size_t i, len, n = 0;
+
+	for (i = 0; i < t->nalpn; i++) {
+		len = strlen(t->alpn[i]);
+		wire[n++] = (uint8_t)len;
+		memcpy(wire + n, t->alpn[i], len);
+		n += len;
+	}
+	return n ? SSL_CTX_set_alpn_protos(client, wire, (unsigned)n) : 0;
+}
+
+static bool
+set_ciphers(SSL_CTX *client)
+{
+	/* AES of 128 bits first: the faster one, and as good. */
+	return SSL_CTX_set_ciphersuites(client,
+		       "TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256:"
+		       "TLS_AES_256_GCM_SHA384") == 1 &&
+		SSL_CTX_set_cipher_list(client,
+			"ECDHE+AESGCM+AES128:ECDHE+CHACHA20:ECDHE+AESGCM:ECDHE+AES") == 1;
+}
+
+static void
+set_manners(SSL_CTX *client, const struct tls_setup *t)
+{
+	SSL_CTX_set_options(client,
+		SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+			SSL_OP_IGNORE_UNEXPECTED_EOF);
+	SSL_CTX_set_mode(client,
+		SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
+			SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	/* Records without payload are counted here, and not passed over inside. */
+	SSL_CTX_clear_mode(client, SSL_MODE_AUTO_RETRY);
+	SSL_CTX_set_read_ahead(client, 1);
+	SSL_CTX_set_verify(client, SSL_VERIFY_PEER, NULL);
+	SSL_CTX_set_cert_verify_callback(client, tls_openssl_verify, NULL);
+	/* The old versions need hashes that level 1 does not take. */
+	if (t->min < TLS_1_2)
+		SSL_CTX_set_security_level(client, 0);
+	SSL_CTX_set_session_cache_mode(client, SSL_SESS_CACHE_OFF);
+	if (!t->resumes)
+		return;
+	SSL_CTX_set_session_cache_mode(
+		client, SSL_SESS_CACHE_CLIENT | SSL_SESS_CACHE_NO_INTERNAL);
+	SSL_CTX_sess_set_new_cb(client, session_keep);
+}
+
+static BIO_METHOD *
+below_new(void)
+{
+	BIO_METHOD *m = BIO_meth_new(
+		BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "stream");
+
+	if (!m)
+		return NULL;
+	BIO_meth_set_read_ex(m, below_read);
+	BIO_meth_set_write_ex(m, below_write);
+	BIO_meth_set_ctrl(m, below_ctrl);
+	return m;
+}
+
+static int
+openssl_setup_init(struct tls_setup *t, struct err *e)
+{
+	struct tls_openssl_setup *p = calloc(1, sizeof(*p));
+
+	if (!p)
+		return err_set(e, "no memory left");
+	t->openssl = p;
+	p->below = below_new();
+	p->client = SSL_CTX_new(TLS_client_method());
+	if (!p->below || !p->client)
+		return err_set(e,
+			"OpenSSL does not begin: no memory left, or a fault in "
+			"its configuration (openssl.cnf)");
+	set_manners(p->client, t);
+	if (!SSL_CTX_set_min_proto_version(p->client, (int)t->min) ||
+		!SSL_CTX_set_max_proto_version(p->client, (int)t->max) ||
+		!set_ciphers(p->client) || set_alpn(p->client, t) != 0)
+		return err_set(e,
+			"OpenSSL refuses these versions or protocols (is it built "
+			"without them?)");
+	return tls_openssl_roots(t, e);
+}
+
+static void
+openssl_setup_fini(struct tls_setup *t)
+{
+	struct tls_openssl_setup *p = t->openssl;
+
+	if (!p)
+		return;
+	while (p->nsessions)
+		SSL_SESSION_free(p->session[--p->nsessions]);
+	SSL_CTX_free(p->client);
+	BIO_meth_free(p->below);
+	free(p);
+}
+
+static void
+openssl_stock_fini(struct tls_stock *k)
+{
+	X509_STORE_free(k->store);
+}
+
+static int
+older_only(struct openssl *o)
+{
+	return tls_fail(&o->t, -EPROTO,
+		"the server speaks an older TLS than the configuration allows (minVersion is "
+		"1.%d)",
+		o->t.setup->min - TLS_1_0);
+}
+
+/* What OpenSSL complained about first. */
+static int
+failed(struct openssl *o)
+{
+	unsigned long error = ERR_peek_error();
+	int reason = ERR_GET_REASON(error);
+
+	if (ERR_GET_LIB(error) != ERR_LIB_SSL)
+		return tls_fail(&o->t, -EPROTO, "OpenSSL ended the connection (%s)",
+			error ? ERR_reason_error_string(error) : "without a reason");
+	if (reason > SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256)
+		return tls_fail_alert(&o->t, (unsigned)(reason - SSL_AD_REASON_OFFSET));
+	switch (reason) {
+	case SSL_R_UNSUPPORTED_PROTOCOL:
+	case SSL_R_WRONG_SSL_VERSION:
+	case SSL_R_VERSION_TOO_LOW:
+		return older_only(o);
+	case SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC:
+	case SSL_R_BAD_RECORD_TYPE:
+		return tls_fail(
+			&o->t, -EBADMSG, "a record of the server was changed on the way");
+	case SSL_R_BAD_SIGNATURE:
+		return tls_fail(&o->t, -EACCES,
+			"the server has the certificate, and not the key that belongs to it");
+	}
+	return tls_fail(&o->t, -EPROTO, "what the server sends is no TLS (OpenSSL: %s)",
+		ERR_reason_error_string(error));
+}
+
+/* What a call that did nothing means. */
+static int
+outcome(struct openssl *o, int r)
+{
+	switch (SSL_get_error(o->ssl, r)) {
+	case SSL_ERROR_WANT_READ:
+	case SSL_ERROR_WANT_WRITE:
+		return o->t.error ? o->t.error : STREAM_AGAIN;
+	case SSL_ERROR_ZERO_RETURN:
+		if (o->t.error)
+			return o->t.error;
+		if (o->lower_ended || !o->t.up)
+			return tls_lower_ended(&o->t);
+		o->t.ended = true;
+		return STREAM_END;
+	}
+	if (o->t.error)
+		return o->t.error;
+	return o->lower_ended ? tls_lower_ended(&o->t) : failed(o);
+}
+
+/* Offers the newest session. A ticket of TLS 1.3 is good for one connection (RFC 8446,
+ * C.4); a session of 1.2 stays. */
+static void
+resume(struct openssl *o)
+{
+	struct tls_openssl_setup *p = o->t.setup->openssl;
+	SSL_SESSION *session;
+
+	if (!p->nsessions)
+		return;
+	session = p->session[p->nsessions - 1];
+	SSL_set_session(o->ssl, session);
+	if (SSL_SESSION_get_protocol_version(session) < TLS_1_3)
+		return;
+	SSL_SESSION_free(session);
+	p->nsessions--;
+}
+
+static int
+start(struct openssl *o)
+{
+	struct tls_setup *setup = o->t.setup;
+	struct tls_openssl_setup *p = setup->openssl;
+	BIO *bio;
+
+	o->place = blocks_get(&setup->stock->openssl, &o->t.wait);
+	if (!o->place)
+		return STREAM_AGAIN;
+	o->ssl = SSL_new(p->client);
+	bio = BIO_new(p->below);
+	if (!o->ssl || !bio) {
+		BIO_free(bio);
+		return tls_fail(&o->t, -ENOMEM, "no memory left");
+	}
+	BIO_set_data(bio, o);
+	BIO_set_init(bio, 1);
+	SSL_set_bio(o->ssl, bio, bio);
+	SSL_set_app_data(o->ssl, o);
+	SSL_set_connect_state(o->ssl);
+	if (*setup->name)
+		SSL_set_tlsext_host_name(o->ssl, setup->name);
+	resume(o);
+	return STREAM_OK;
+}
+
+static const char *
+agreed_alpn(const struct openssl *o)
+{
+	const struct tls_setup *t = o->t.setup;
+	const unsigned char *p;
+	unsigned len;
+	size_t i;
+
+	SSL_get0_alpn_selected(o->ssl, &p, &len);
+	for (i = 0; i < t->nalpn; i++)
+		if (len == strlen(t->alpn[i]) && memcmp(p, t->alpn[i], len) == 0)
+			return t->alpn[i];
+	return NULL;
+}
+
+static void
+note_end_of_handshake(struct openssl *o)
+{
+	static const char *const text[] = { "TLS 1.0", "TLS 1.1", "TLS 1.2", "TLS 1.3" };
+	int version = SSL_version(o->ssl);
+
+	if (version >= TLS_1_0 && version <= TLS_1_3)
+		o->t.facts.version = text[version - TLS_1_0];
+	o->t.facts.cipher = SSL_CIPHER_standard_name(SSL_get_current_cipher(o->ssl));
+	o->t.facts.alpn = agreed_alpn(o);
+	o->t.facts.resumed = SSL_session_reused(o->ssl) == 1;
+	o->t.up = true;
+	tls_handshake_over(&o->t);
+}
+
+static int
+openssl_open(struct stream *s)
+{
+	struct openssl *o = openssl_of(s);
+	int r;
+
+	if (o->t.error)
+		return o->t.error;
+	if (o->t.up)
+		return STREAM_OK;
+	r = tls_begin(&o->t);
+	if (r == STREAM_OK && !o->ssl)
+		r = start(o);
+	if (r != STREAM_OK)
+		return r;
+	ERR_clear_error();
+	r = SSL_do_handshake(o->ssl);
+	if (r != 1)
+		return outcome(o, r);
+	note_end_of_handshake(o);
+	return STREAM_OK;
+}
+
+/* Gives what was acknowledged to OpenSSL; OK when it has all of it. */
+static int
+write_out(struct openssl *o)
+{
+	size_t n;
+	int r;
+
+	while (o->out_at < o->out_end) {
+		ERR_clear_error();
+		r = SSL_write_ex(o->ssl, o->out + o->out_at, o->out_end - o->out_at, &n);
+		if (r != 1) {
+			r = outcome(o, r);
+			return r == STREAM_END
+				? tls_fail(&o->t, -EPIPE,
+					  "the server has ended the connection")
+				: r;
+		}
+		o->out_at += n;
+	}
+	o->out_at = o->out_end = 0;
+	return STREAM_OK;
+}
+
+static int
+openssl_send_buf(struct stream *s, struct window *w)
+{
+	struct openssl *o = openssl_of(s);
+	int r;
+
+	r = openssl_open(s);
+	if (r != STREAM_OK)
+		return r;
+	if (o->t.shut)
+		return -EPIPE;
+	if (!o->out)
+		o->out = blocks_get(&o->t.setup->stock->windows, &o->t.wait);
+	if (!o->out)
+		return STREAM_AGAIN;
+	if (o->out_end == TLS_PAYLOAD_MAX || o->out_at) {
+		r = write_out(o);
+		if (r != STREAM_OK)
+			return r;
+	}
+	w->p = o->out + o->out_end;
+	w->len = TLS_PAYLOAD_MAX - o->out_end;
+	return STREAM_OK;
+}
+
+static int
+openssl_send_ack(struct stream *s, size_t n)
+{
+	struct openssl *o = openssl_of(s);
+
+	if (o->t.error)
+		return o->t.error;
+	assert(n <= TLS_PAYLOAD_MAX - o->out_end);
+	o->out_end += n;
+	return STREAM_OK;
+}
+
+static int
+openssl_flush(struct stream *s)
+{
+	struct openssl *o = openssl_of(s);
+	int r;
+
+	r = openssl_open(s);
+	if (r == STREAM_OK)
+		r = write_out(o);
+	if (r != STREAM_OK)
+		return r;
+	r = stream_flush(s->lower);
+	return r < 0 ? tls_fail_beneath(&o->t, r) : r;
+}
+
+/* One record; AGAIN with *idle set: it had no payload. */
+static int
+read_record(struct openssl *o, bool *idle)
+{
+	size_t n = 0;
+	int r;
+
+	ERR_clear_error();
+	r = SSL_read_ex(o->ssl, o->in, TLS_PAYLOAD_MAX, &n);
+	if (r == 1) {
+		o->in_at = 0;
+		o->in_end = n;
+		o->idle = 0;
+		return STREAM_OK;
+	}
+	r = outcome(o, r);
+	*idle = r == STREAM_AGAIN && !BIO_should_retry(SSL_get_rbio(o->ssl));
+	return r;
+}
+
+static int
+openssl_recv_buf(struct stream *s, struct window *w)
+{
+	struct openssl *o = openssl_of(s);
+	bool idle = false;
+	int r;
+
+	r = openssl_open(s);
+	if (r != STREAM_OK)
+		return r;
+	if (o->in_at == o->in_end) {
+		if (o->t.ended)
+			return STREAM_END;
+		if (!o->in)
+			o->in = blocks_get(&o->t.setup->stock->windows, &o->t.wait);
+		if (!o->in)
+			return STREAM_AGAIN;
+		do {
+			idle = false;
+			r = read_record(o, &idle);
+			if (idle && tls_idled(&o->t, ++o->idle) < 0)
+				return o->t.error;
+		} while (idle);
+		if (r != STREAM_OK)
+			return r;
+	}
+	w->p = o->in + o->in_at;
+	w->len = o->in_end - o->in_at;
+	return STREAM_OK;
+}
+
+static void
+openssl_recv_ack(struct stream *s, size_t n)
+{
+	struct openssl *o = openssl_of(s);
+
+	assert(n <= o->in_end - o->in_at);
+	o->in_at += n;
+}
+
+static int
+openssl_shut(struct stream *s)
+{
+	struct openssl *o = openssl_of(s);
+	int r;
+
+	r = openssl_flush(s);
+	if (r != STREAM_OK)
+		return r;
+	if (!o->t.shut) {
+		ERR_clear_error();
+		r = SSL_shutdown(o->ssl);
+		r = r < 0 ? outcome(o, r) : STREAM_OK;
+		if (r != STREAM_OK && r != STREAM_END)
+			return r;
+		o->t.shut = true;
+	}
+	r = stream_shut(s->lower);
+	return r < 0 ? tls_fail_beneath(&o->t, r) : r;
+}
+
+static void
+drop_windows(struct openssl *o, bool all)
+{
+	struct blocks *b = &o->t.setup->stock->windows;
+
+	if (all || o->in_at == o->in_end) {
+		blocks_put(b, o->in);
+		o->in = NULL;
+		o->in_at = o->in_end = 0;
+	}
+	if (all || o->out_at == o->out_end) {
+		blocks_put(b, o->out);
+		o->out = NULL;
+		o->out_at = o->out_end = 0;
+	}
+}
+
+static void
+openssl_park(struct stream *s)
+{
+	struct openssl *o = openssl_of(s);
+
+	drop_windows(o, false);
+	if (o->t.wait.called)
+		blocks_leave(&o->t.wait);
+	stream_park(s->lower);
+}
+
+static void
+openssl_free(struct stream *s)
+{
+	struct openssl *o = openssl_of(s);
+
+	drop_windows(o, true);
+	/* Without this, OpenSSL would take its session for one that went wrong. */
+	if (o->ssl && !o->t.error)
+		SSL_set_shutdown(o->ssl, SSL_SENT_SHUTDOWN | SSL_RECEIVED_SHUTDOWN);
+	SSL_free(o->ssl);
+	o->ssl = NULL;
+	blocks_put(&o->t.setup->stock->openssl, o->place);
+	o->place = NULL;
+	tls_stream_fini(&o->t);
+}
+
+static const struct stream_ops openssl_ops = {
+	.name = "tls",
+	.open = openssl_open,
+	.send_buf = openssl_send_buf,
+	.send_ack = openssl_send_ack,
+	.flush = openssl_flush,
+	.recv_buf = openssl_recv_buf,
+	.recv_ack = openssl_recv_ack,
+	.shut = openssl_shut,
+	.park = openssl_park,
+	.reason = tls_stream_reason,
+	.free = openssl_free,
+};
+
+static struct tls_stream *
+openssl_new(void)
+{
+	struct openssl *o = calloc(1, sizeof(*o));
+
+	if (!o)
+		return NULL;
+	o->t.s.ops = &openssl_ops;
+	return &o->t;
+}
+
+static const struct tls_library_ops ops = {
+	.name = "OpenSSL",
+	.newest = TLS_1_3,
+	.connection = 1,
+	.setup_init = openssl_setup_init,
+	.setup_fini = openssl_setup_fini,
+	.stock_fini = openssl_stock_fini,
+	.stream_new = openssl_new,
+};
+
+const struct tls_library_ops *const tls_openssl = &ops;

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+/* What the TLS streams of both libraries share. */
+#include "stream/tls_inside.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Record types 20 to 24, and version 3.x (RFC 8446, 5.1). */
+static bool
+header_is_tls(const uint8_t h[static 5])
+{
+	return h[0] >= 20 && h[0] <= 24 && h[1] == 3;
+}
+
+void
+tls_records_see(struct tls_records *r, const uint8_t *p, size_t len)
+{
+	size_t n;
+
+	while (len) {
+		n = r->have < 5 ? 5u - r->have : r->left;
+		n = n < len ? n : len;
+		if (r->have < 5) {
+			memcpy(r->header + r->have, p, n);
+			r->have += (uint8_t)n;
+			if (r->have == 5) {
+				r->left = be16_get(r->header + 3);
+				r->alien |= !r->seen && !header_is_tls(r->header);
+				r->seen = true;
+				r->idle++;
+			}
+		} else {
+			r->left -= (uint16_t)n;
+		}
+		if (r->have == 5 && r->left == 0)
+			r->have = 0;
+		p += n;
+		len -= n;
+	}
+}
+
+uint8_t *
+tls_chain_add(struct tls_chain *h, size_t len)
+{
+	if (h->n == TLS_CHAIN_MAX || len > CERTIFICATE_MAX ||
+		len > sizeof(h->der) - h->used) {
+		h->too_long = true;
+		return NULL;
+	}
+	return h->der + h->used;
+}
+
+void
+tls_chain_added(struct tls_chain *h, size_t len)
+{
+	h->readable[h->n] = certificate_read(
+				    &h->certificate[h->n], h->der + h->used, len) == 0;
+	h->used += len;
+	h->n++;
+}
+
+int
+tls_received(struct tls_stream *t, const uint8_t *p, size_t len)
+{
+	tls_records_see(&t->records, p, len);
+	if (t->records.alien)
+		return tls_fail(t, -EPROTO, "what answers there does not speak TLS%s",
+			memcmp(t->records.header, "HTTP/", 5) ? "" : ", but HTTP");
+	return 0;
+}
+
+int
+tls_idled(struct tls_stream *t, unsigned records)
+{
+	if (records <= TLS_IDLE_RECORDS_MAX)
+		return 0;
+	return tls_fail(t, -EPROTO, "the server floods with empty records");
+}
+
+int
+tls_begin(struct tls_stream *t)
+{
+	int r;
+
+	if (t->chain)
+		return STREAM_OK;
+	r = stream_open(t->s.lower);
+	if (r < 0)
+		return tls_fail_beneath(t, r);
+	if (r != STREAM_OK)
+		return r;
+	t->chain = blocks_get(&t->setup->stock->handshakes, &t->wait);
+	return t->chain ? STREAM_OK : STREAM_AGAIN;
+}
+
+void
+tls_handshake_over(struct tls_stream *t)
+{
+	blocks_put(&t->setup->stock->handshakes, t->chain);
+	t->chain = NULL;
+}
+
+static void
+stream_delete(struct deferred *d)
+{
+	struct tls_stream *t = container_of(d, struct tls_stream, gone);
+
+	free(t->why);
+	free(t);
+}
+
+void
+tls_stream_fini(struct tls_stream *t)
+{
+	tls_handshake_over(t);
+	blocks_leave(&t->wait);
+	stream_free(t->s.lower);
+	tls_setup_drop(t->setup);
+	loop_defer(t->loop, &t->gone, stream_delete);
+}
+
+const char *
+tls_stream_reason(const struct stream *s)
+{
+	const struct tls_stream *t = tls_of(s);
+
+	if (t->why)
+		return t->why;
+	return t->error ? stream_reason(s->lower) : "";
+}
+
+void
+tls_facts_get(const struct stream *s, struct tls_facts *f)
+{
+	*f = tls_of(s)->facts;
+	if (!f->version)
+		f->version = "";
+	if (!f->cipher)
+		f->cipher = "";
+	if (!f->alpn)
+		f->alpn = "";
+}
+
+struct stream *
+tls_new(struct tls_setup *setup, struct stream *lower, struct loop *l, struct task *owner,
+	int64_t (*unix_time)(void))
+{
+	struct tls_stream *t = setup->library->stream_new();
+
+	if (!t) {
+		stream_free(lower);
+		return NULL;
+	}
+	t->s.lower = lower;
+	t->setup = tls_setup_hold(setup);
+	t->loop = l;
+	t->owner = owner;
+	t->unix_time = unix_time;
+	block_wait_init(&t->wait, l, owner);
+	return &t->s;
+}
