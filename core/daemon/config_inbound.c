@@ -101,17 +101,17 @@ address_of(const struct tun_config *tun, int family)
 	return NULL;
 }
 
-/* A device that packets of a family are routed into needs an address of it. */
+/* A device that packets of a family are routed into needs an address of it. `gateway` is
+ * where addresses were given; NULL: none were. */
 static void
-address_default(const struct node *settings, struct tun_config *tun, int family)
+address_default(const struct node *gateway, struct tun_config *tun, int family)
 {
 	const char *text = family == 4 ? default_v4 : default_v6;
 
 	if (address_of(tun, family) || tun->naddrs == TUN_ADDRS)
 		return;
-	if (tun->naddrs && settings)
-		node_warn(settings, "gateway has no IPv%d address; %s is added", family,
-			text);
+	if (gateway)
+		node_warn(gateway, "has no IPv%d address; %s is added", family, text);
 	cidr_parse(&tun->addrs[tun->naddrs++], text);
 }
 
@@ -307,7 +307,9 @@ device_read(const struct node *in, struct config *c)
 		{ NULL },
 	};
 	struct node settings = node_get(in, "settings");
+	struct node gateway = node_get(&settings, "gateway");
 	struct node tag = node_get(in, "tag");
+	const struct node *given;
 
 	if (node_keys(in, in_keys) == -1 || node_keys(&settings, keys) == -1 ||
 		node_text(&tag, &c->tun_tag) == -1 ||
@@ -317,10 +319,11 @@ device_read(const struct node *in, struct config *c)
 		routes_read(&settings, c) == -1 || dns_read(&settings, c) == -1 ||
 		interface_read(&settings, c) == -1)
 		return -1;
+	given = c->tun.naddrs > 0 ? &gateway : NULL;
 	if (c->route_v4 || c->tun.naddrs == 0)
-		address_default(&settings, &c->tun, 4);
+		address_default(given, &c->tun, 4);
 	if (c->route_v6 || c->tun.naddrs == 0)
-		address_default(&settings, &c->tun, 6);
+		address_default(given, &c->tun, 6);
 	return sniffing_read(in, &c->sniffing);
 }
 

@@ -28,6 +28,16 @@ static const struct {
 	{ "null is absent", TOP("\"whatever\":null,\"reverse\":null"), "" },
 	{ "old objects that are empty",
 		TOP("\"reverse\":{},\"transport\":{},\"policy\":{},\"api\":null"), "" },
+	{ "a tun without addresses",
+		TOP("\"inbounds\":[{\"protocol\":\"tun\",\"settings\":{"
+		    "\"autoSystemRoutingTable\":[\"0.0.0.0/0\",\"::/0\"]}}]"),
+		"" },
+	{ "a tun with addresses of one family",
+		TOP("\"inbounds\":[{\"protocol\":\"tun\",\"settings\":{"
+		    "\"gateway\":[\"10.9.0.1/24\"],"
+		    "\"autoSystemRoutingTable\":[\"0.0.0.0/0\",\"::/0\"]}}]"),
+		"c.json: inbounds[0].settings.gateway: has no IPv6 address; "
+		"fd7c:9e3a:51b4::1/126 is added" },
 	{ "unknown key", TOP("\"whatever\":1"),
 		"c.json: whatever: unknown key, without effect" },
 	{ "misspelt key", TOP("\"rooting\":1"),
