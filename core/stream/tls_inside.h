@@ -54,7 +54,8 @@ struct tls_library_ops {
 	int (*setup_init)(struct tls_setup *t, struct err *e); /* 0; -1 and why */
 	void (*setup_fini)(struct tls_setup *t);
 	void (*stock_fini)(struct tls_stock *k);
-	struct tls_stream *(*stream_new)(void); /* with s.ops set; NULL: no memory */
+	size_t stream; /* bytes of its struct, which begins with a struct tls_stream */
+	const struct stream_ops *stream_ops;
 };
 
 extern const struct tls_library_ops tls_bearssl;
@@ -123,6 +124,8 @@ const char *tls_server_text(const struct tls_setup *t, char out[static IP_TEXT])
 /* Ends the connection with a sentence, and answers `error`. Only the first one counts. */
 int tls_fail(struct tls_stream *t, int error, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* Frees the sentence. */
+void tls_unsay(struct tls_stream *t);
 /* The same where the lower stream's own reason is the sentence. */
 int tls_fail_beneath(struct tls_stream *t, int error);
 /* What an alert of the server (RFC 8446, 6.2) means here. */

@@ -34,6 +34,10 @@ openssl_of(const struct stream *s)
 	return container_of(tls_of(s), struct openssl, t);
 }
 
+/* The lower stream, as OpenSSL sees it; its data is the struct openssl. NULL: no memory. */
+BIO_METHOD *tls_openssl_below(void);
+int tls_openssl_setup_init(struct tls_setup *t, struct err *e);
+void tls_openssl_setup_fini(struct tls_setup *t);
 /* Puts the trust anchors of the stock and the setup into a store for its client.
  * 0; -1 and why. */
 int tls_openssl_roots(struct tls_setup *t, struct err *e);

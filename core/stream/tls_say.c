@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 int
@@ -24,6 +25,13 @@ tls_fail(struct tls_stream *t, int error, const char *fmt, ...)
 	va_end(args);
 	t->why = strdup(text);
 	return error;
+}
+
+void
+tls_unsay(struct tls_stream *t)
+{
+	free(t->why);
+	t->why = NULL;
 }
 
 int

@@ -106,7 +106,7 @@ stream_delete(struct deferred *d)
 {
 	struct tls_stream *t = container_of(d, struct tls_stream, gone);
 
-	free(t->why);
+	tls_unsay(t);
 	free(t);
 }
 
@@ -146,12 +146,13 @@ struct stream *
 tls_new(struct tls_setup *setup, struct stream *lower, struct loop *l, struct task *owner,
 	int64_t (*unix_time)(void))
 {
-	struct tls_stream *t = setup->library->stream_new();
+	struct tls_stream *t = calloc(1, setup->library->stream);
 
 	if (!t) {
 		stream_free(lower);
 		return NULL;
 	}
+	t->s.ops = setup->library->stream_ops;
 	t->s.lower = lower;
 	t->setup = tls_setup_hold(setup);
 	t->loop = l;
