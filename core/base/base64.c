@@ -96,8 +96,7 @@ padding_fits(size_t count, size_t pads, unsigned how)
 }
 
 int
-base64_decode(
-	uint8_t *out, size_t cap, size_t *n, const char *s, size_t len, unsigned how)
+base64_parse(uint8_t *out, size_t cap, size_t *n, const char *s, size_t len, unsigned how)
 {
 	size_t i, count = 0, pads = 0, put = 0;
 	unsigned bits = 0, held = 0;

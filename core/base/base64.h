@@ -25,7 +25,7 @@ int base64_encode(char *out, size_t cap, const void *p, size_t len, unsigned how
  * overtake the text.  -ENOSPC when there are more bytes than cap, -EBADMSG when the text
  * is not Base64; out then has bytes that mean nothing.
  */
-int base64_decode(
+int base64_parse(
 	uint8_t *out, size_t cap, size_t *n, const char *s, size_t len, unsigned how);
 
 #endif

@@ -44,11 +44,11 @@ both_ways(void **state)
 			0);
 		assert_string_equal(text, want);
 		assert_int_equal(
-			base64_decode(bytes, len, &n, want, strlen(want), pairs[i].how),
+			base64_parse(bytes, len, &n, want, strlen(want), pairs[i].how),
 			0);
 		assert_hex(bytes, n, pairs[i].hex);
 		assert_int_equal(
-			base64_decode(bytes, len, &n, want, strlen(want), BASE64_LENIENT),
+			base64_parse(bytes, len, &n, want, strlen(want), BASE64_LENIENT),
 			0);
 		assert_hex(bytes, n, pairs[i].hex);
 	}
@@ -68,10 +68,10 @@ room(void **state)
 	assert_int_equal(base64_encode(NULL, 0, "", 0, 0), -ENOSPC);
 	assert_int_equal(base64_encode(text, 7, "foob", 4, BASE64_BARE), 0);
 	assert_string_equal(text, "Zm9vYg");
-	assert_int_equal(base64_decode(bytes, 3, &n, "Zm9vYg==", 8, 0), -ENOSPC);
+	assert_int_equal(base64_parse(bytes, 3, &n, "Zm9vYg==", 8, 0), -ENOSPC);
 	assert_int_equal(bytes[3], 9);
 	/* In place. */
-	assert_int_equal(base64_decode((uint8_t *)text, 6, &n, text, 6, BASE64_BARE), 0);
+	assert_int_equal(base64_parse((uint8_t *)text, 6, &n, text, 6, BASE64_BARE), 0);
 	assert_int_equal(n, 4);
 	assert_memory_equal(text, "foob", 4);
 }
@@ -106,16 +106,16 @@ lenient(void **state)
 	for (i = 0; i < sizeof cases / sizeof *cases; i++) {
 		len = strlen(cases[i].text);
 		print_message("%s\n", cases[i].label);
-		assert_int_equal(base64_decode(bytes, 8, &n, cases[i].text, len, 0),
+		assert_int_equal(base64_parse(bytes, 8, &n, cases[i].text, len, 0),
 			cases[i].strict);
 		assert_int_equal(
-			base64_decode(bytes, 8, &n, cases[i].text, len, BASE64_LENIENT),
+			base64_parse(bytes, 8, &n, cases[i].text, len, BASE64_LENIENT),
 			cases[i].lenient);
 	}
 	/* A NUL is not a letter either. */
 	assert_int_equal(
-		base64_decode(bytes, 8, &n, "Zm9v\0", 5, BASE64_LENIENT), -EBADMSG);
-	assert_int_equal(base64_decode(bytes, 8, &n, "+/+/", 4, BASE64_URL), -EBADMSG);
+		base64_parse(bytes, 8, &n, "Zm9v\0", 5, BASE64_LENIENT), -EBADMSG);
+	assert_int_equal(base64_parse(bytes, 8, &n, "+/+/", 4, BASE64_URL), -EBADMSG);
 }
 
 int
