@@ -111,7 +111,8 @@ status_line(struct http_head *h)
 		status = digits(s + 9, 3);
 	if (status < 100 || (h->len > 12 && s[12] != ' ')) {
 		quote(said, sizeof(said), s);
-		return err_set(&h->err, "the server's answer is not HTTP/1.1: \"%s\"", said);
+		return err_set(
+			&h->err, "the server's answer is not HTTP/1.1: \"%s\"", said);
 	}
 	h->facts.status = status;
 	h->place = HTTP_FIELDS;
@@ -216,8 +217,9 @@ first_bytes(struct http_head *h)
 		return 0;
 	/* An alert of TLS (RFC 8446, 6): a plain request came to where TLS is spoken. */
 	if (h->line[0] == 0x15)
-		return err_set(&h->err, "the server speaks TLS here, and this outbound "
-					"does not (streamSettings.security)");
+		return err_set(&h->err,
+			"the server speaks TLS here, and this outbound "
+			"does not (streamSettings.security)");
 	return err_set(&h->err,
 		"the server does not answer in HTTP: something else listens there");
 }
@@ -244,7 +246,8 @@ line_keep(struct http_head *h, const uint8_t *p, size_t n)
 static int
 endless(struct http_head *h)
 {
-	err_set(&h->err, "the head of the server's answer has more than %zu bytes", h->max);
+	err_set(&h->err, "the head of the server's answer has more than %zu bytes",
+		h->max);
 	return wrong(h);
 }
 
@@ -274,8 +277,9 @@ int
 http_head_cut(struct http_head *h)
 {
 	if (h->seen == 0)
-		err_set(&h->err, "the server closed the connection instead of answering: "
-				 "the path or the host may be wrong");
+		err_set(&h->err,
+			"the server closed the connection instead of answering: "
+			"the path or the host may be wrong");
 	else
 		err_set(&h->err, "the server closed in the middle of its answer");
 	return wrong(h);

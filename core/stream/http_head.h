@@ -14,14 +14,15 @@
  * an upgrade needs is noted; everything else is passed over.
  */
 enum {
-	HTTP_HEAD_MAX = 16 * 1024, /* bytes of all heads of one answer, interim ones too */
-	HTTP_LINE_MAX = 256,       /* of a line are kept; the rest of it is passed over */
+	HTTP_HEAD_MAX = 16 *
+		1024,        /* bytes of all heads of one answer, interim ones too */
+	HTTP_LINE_MAX = 256, /* of a line are kept; the rest of it is passed over */
 };
 
 /* What an answer has told, good or bad. */
 struct http_facts {
-	int status;      /* 0: no answer yet */
-	int64_t date;    /* the server's clock, as it says: Unix time; 0: it does not say */
+	int status;   /* 0: no answer yet */
+	int64_t date; /* the server's clock, as it says: Unix time; 0: it does not say */
 	int64_t date_at; /* this machine's clock when that came */
 };
 
@@ -35,11 +36,11 @@ struct http_head {
 	enum http_head_place place;
 	size_t max, seen; /* bytes */
 	struct http_facts facts;
-	bool upgrade;  /* `Upgrade` names websocket */
-	bool connects; /* `Connection` names upgrade */
+	bool upgrade;              /* `Upgrade` names websocket */
+	bool connects;             /* `Connection` names upgrade */
 	bool protocol, extensions; /* there are such Sec-WebSocket- fields */
-	char accept[32];           /* Sec-WebSocket-Accept; "" when it has no such length */
-	char location[128];        /* cut to fit */
+	char accept[32];    /* Sec-WebSocket-Accept; "" when it has no such length */
+	char location[128]; /* cut to fit */
 	char line[HTTP_LINE_MAX];
 	size_t len; /* of the line so far; what is beyond HTTP_LINE_MAX is not kept */
 	int64_t (*unix_time)(void);

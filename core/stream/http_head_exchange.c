@@ -154,10 +154,11 @@ websocket_agreed(struct exchange *x)
 			"WebSocket server answers",
 			h->accept[0] ? "a wrong" : "no");
 	if (h->protocol && !asked)
-		return err_set(&h->err, "the server chose a %s that nobody asked for", protocol);
-	if (h->extensions)
 		return err_set(
-			&h->err, "the server chose a WebSocket extension that nobody asked for");
+			&h->err, "the server chose a %s that nobody asked for", protocol);
+	if (h->extensions)
+		return err_set(&h->err,
+			"the server chose a WebSocket extension that nobody asked for");
 	return 0;
 }
 

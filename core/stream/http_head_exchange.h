@@ -34,13 +34,13 @@ struct exchange {
 	struct stream *lower; /* the layer's */
 	enum exchange_state state;
 	int error;
-	bool websocket;    /* with a key, and an answer to it */
-	unsigned base64;   /* of early data */
-	size_t at, len;    /* request[at..len) is not written yet */
-	size_t early_len;  /* gathered, and neither in the request nor taken */
-	bool early_told;   /* it went in the request */
-	bool overflows;    /* more was given than early_max */
-	size_t leftover;   /* bytes behind the head, in the lower stream's window */
+	bool websocket;   /* with a key, and an answer to it */
+	unsigned base64;  /* of early data */
+	size_t at, len;   /* request[at..len) is not written yet */
+	size_t early_len; /* gathered, and neither in the request nor taken */
+	bool early_told;  /* it went in the request */
+	bool overflows;   /* more was given than early_max */
+	size_t leftover;  /* bytes behind the head, in the lower stream's window */
 	char key[EXCHANGE_KEY_TEXT], accept[EXCHANGE_ACCEPT_TEXT];
 	struct http_head head;
 };

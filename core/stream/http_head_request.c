@@ -102,14 +102,15 @@ early_check(const struct http_request *q, struct err *e)
 	if (q->early_max == 0)
 		return 0;
 	if (q->early_max > HTTP_EARLY_MAX)
-		return err_set(
-			e, "early data of more than %d bytes is not sent", HTTP_EARLY_MAX);
+		return err_set(e, "early data of more than %d bytes is not sent",
+			HTTP_EARLY_MAX);
 	if (!*name)
 		return 0;
 	if (!is_token(name) || strlen(name) > HTTP_EARLY_NAME_MAX)
 		return err_set(e, "earlyDataHeaderName is not the name of a header");
 	if (is_ours(name) && strcasecmp(name, "Sec-WebSocket-Protocol") != 0)
-		return err_set(e, "earlyDataHeaderName: %s has a meaning of its own", name);
+		return err_set(
+			e, "earlyDataHeaderName: %s has a meaning of its own", name);
 	return 0;
 }
 

@@ -1,64 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "stream/ws.h"
+#include "stream/ws_inside.h"
 
 #include "base/base64.h"
-#include "base/bytes.h"
 #include "base/list.h"
-#include "base/text.h"
-#include "stream/http_head_exchange.h"
-#include "stream/ws_frame.h"
 
 #include <assert.h>
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-/* A window of the lower stream with less room than a short frame needs is not worth a
- * frame of its own: the frame is then made in memory of ours, and goes piece by piece. */
-enum { SMALL_FRAME = WS_ROOM + WS_CONTROL_MAX };
-/* Frames this long are no overhead. */
-enum { NOT_SMALL = 126 };
-enum { CLOSE_NORMAL = 1000, CLOSE_GOING = 1001, CLOSE_NO_CODE = 1005 };
-
-/* How far reading has come. */
-enum ws_reading {
-	WS_READ_HEADER,  /* the header of a frame comes next */
-	WS_READ_DATA,    /* the rest of a data frame */
-	WS_READ_CONTROL, /* the rest of a control frame */
-	WS_READ_END,     /* nothing ever: the server has ended */
-};
-
-struct ws {
-	struct stream s;
-	struct exchange *x; /* until the server has agreed, or for its error; owned */
-	struct rng *rng;
-	const char *why; /* static text, or `said`; NULL: x or lower knows */
-	int error;       /* -errno: final */
-	struct http_facts facts; /* of x, once that is gone */
-
-	uint8_t *frame;    /* the open one: memory of lower, or `small`; NULL: none */
-	size_t room, fill; /* of its payload */
-	size_t at, end;    /* small[at..end) is sealed and on its way */
-	size_t poured;     /* of what x holds for us */
-	bool shuts;        /* nothing more may be sent */
-	bool close_due, closed; /* our Close must go; is in `small` or gone */
-	bool pong_due;          /* with `control` as its payload */
-	bool flush_due;         /* a control frame may be held back beneath */
-
-	enum ws_reading reading;
-	struct ws_frame in;
-	uint64_t left;   /* of its payload */
-	bool in_message; /* frames that continue it come */
-	uint8_t header[WS_HEADER_MAX];
-	size_t header_len, control_len;
-	unsigned overhead; /* frames, see WS_FLOOD */
-	uint8_t control[WS_CONTROL_MAX];
-	union {
-		uint8_t small[SMALL_FRAME];
-		char said[SMALL_FRAME]; /* after an error: why the server closed */
-	};
-};
 
 static struct ws *
 ws_of(struct stream *s)
@@ -66,8 +15,8 @@ ws_of(struct stream *s)
 	return container_of(s, struct ws, s);
 }
 
-static int
-fail(struct ws *t, int error, const char *why)
+int
+ws_fail(struct ws *t, int error, const char *why)
 {
 	if (t->error)
 		return t->error;
@@ -77,11 +26,10 @@ fail(struct ws *t, int error, const char *why)
 	return error;
 }
 
-/* OK and AGAIN as they are; an error of the stream beneath becomes this one's. */
-static int
-passed(struct ws *t, int r)
+int
+ws_passed(struct ws *t, int r)
 {
-	return r < 0 ? fail(t, r, NULL) : r;
+	return r < 0 ? ws_fail(t, r, NULL) : r;
 }
 
 /* Sending. */
@@ -103,7 +51,7 @@ seal(struct ws *t)
 	t->fill = 0;
 	if (t->frame != t->small) {
 		t->frame = NULL;
-		return passed(t, stream_send_ack(t->s.lower, n));
+		return ws_passed(t, stream_send_ack(t->s.lower, n));
 	}
 	t->frame = NULL;
 	t->at = 0;
@@ -123,7 +71,7 @@ push(struct ws *t)
 		w.p = t->small + t->at;
 		w.len = t->end - t->at;
 		n = 0;
-		r = passed(t, stream_writev(t->s.lower, &w, 1, &n));
+		r = ws_passed(t, stream_writev(t->s.lower, &w, 1, &n));
 		if (r != STREAM_OK)
 			return r;
 		t->at += n;
@@ -160,9 +108,8 @@ control_next(struct ws *t)
 	t->pong_due = false;
 }
 
-/* All that is ready to go and is not in the lower stream's memory yet. OK: it is. */
-static int
-carry(struct ws *t)
+int
+ws_carry(struct ws *t)
 {
 	int r = seal(t);
 
@@ -176,7 +123,7 @@ carry(struct ws *t)
 	}
 	if (r != STREAM_OK || !t->flush_due)
 		return r;
-	r = passed(t, stream_flush(t->s.lower));
+	r = ws_passed(t, stream_flush(t->s.lower));
 	t->flush_due = r != STREAM_OK;
 	return r;
 }
@@ -189,9 +136,9 @@ frame_room(struct ws *t, struct window *w)
 	int r;
 
 	if (!t->frame || t->fill == t->room) {
-		r = carry(t);
+		r = ws_carry(t);
 		if (r == STREAM_OK)
-			r = passed(t, stream_send_buf(t->s.lower, &lower));
+			r = ws_passed(t, stream_send_buf(t->s.lower, &lower));
 		if (r != STREAM_OK)
 			return r;
 		t->frame = lower.len > SMALL_FRAME ? lower.p : t->small;
@@ -229,15 +176,14 @@ agree(struct ws *t)
 	return STREAM_OK;
 }
 
-/* Carries the upgrade to its end. */
-static int
-upgrade(struct ws *t)
+int
+ws_upgrade(struct ws *t)
 {
 	int r;
 
 	if (!t->x)
 		return STREAM_OK;
-	r = passed(t, exchange_finish(t->x));
+	r = ws_passed(t, exchange_finish(t->x));
 	return r == STREAM_OK ? agree(t) : r;
 }
 
@@ -249,7 +195,7 @@ ws_open(struct stream *s)
 
 	if (t->error || !t->x)
 		return t->error;
-	r = passed(t, exchange_open(t->x));
+	r = ws_passed(t, exchange_open(t->x));
 	return r == STREAM_OK && t->x->state == EXCHANGE_DONE ? agree(t) : r;
 }
 
@@ -264,7 +210,7 @@ ws_send_buf(struct stream *s, struct window *w)
 	if (t->shuts)
 		return -EPIPE;
 	if (t->x) {
-		r = passed(t, exchange_send_buf(t->x, w));
+		r = ws_passed(t, exchange_send_buf(t->x, w));
 		if (r != STREAM_OK || w->len)
 			return r;
 		r = agree(t);
@@ -299,212 +245,14 @@ ws_flush(struct stream *s)
 	if (t->error)
 		return t->error;
 	if (t->x) {
-		r = passed(t, exchange_flush(t->x));
+		r = ws_passed(t, exchange_flush(t->x));
 		if (r == STREAM_OK && t->x->state == EXCHANGE_DONE)
 			r = agree(t);
 		if (r != STREAM_OK || t->x)
 			return r;
 	}
-	r = carry(t);
-	return r == STREAM_OK ? passed(t, stream_flush(t->s.lower)) : r;
-}
-
-/* Receiving. */
-
-/* The server's Close, whole. One that says why it gave up is an error. */
-static int
-close_taken(struct ws *t)
-{
-	unsigned code = t->control_len < 2 ? CLOSE_NO_CODE : be16_get(t->control);
-	int len = t->control_len < 2 ? 0 : (int)t->control_len - 2;
-
-	if (t->control_len == 1)
-		return fail(t, -EPROTO, "the server sends a WebSocket Close of one byte");
-	if (code != CLOSE_NORMAL && code != CLOSE_GOING && code != CLOSE_NO_CODE) {
-		snprintf(t->said, sizeof(t->said), "the server closed with code %u%s%.*s",
-			code, len ? ": " : "", len, (const char *)t->control + 2);
-		text_clean(t->said);
-		return fail(t, -ECONNRESET, t->said);
-	}
-	t->reading = WS_READ_END;
-	t->shuts = true;
-	t->close_due = true;
-	return STREAM_OK;
-}
-
-static int
-control_taken(struct ws *t)
-{
-	t->reading = WS_READ_HEADER;
-	if (t->in.opcode == WS_CLOSE)
-		return close_taken(t);
-	t->pong_due = t->in.opcode == WS_PING || t->pong_due;
-	return STREAM_OK;
-}
-
-/* A pong is passed over; it must not spoil the payload of ours that is due. */
-static int
-control_begin(struct ws *t)
-{
-	t->reading = WS_READ_CONTROL;
-	if (t->in.opcode != WS_PONG) {
-		t->pong_due = false;
-		t->control_len = 0;
-	}
-	return t->left ? STREAM_OK : control_taken(t);
-}
-
-static int
-data_begin(struct ws *t)
-{
-	if (t->in_message != (t->in.opcode == WS_MORE))
-		return fail(t, -EPROTO,
-			t->in_message ? "the server begins a WebSocket message inside another"
-				      : "the server continues no WebSocket message");
-	t->in_message = !t->in.final;
-	if (t->left)
-		t->reading = WS_READ_DATA;
-	return STREAM_OK;
-}
-
-static int
-frame_begin(struct ws *t)
-{
-	const char *why = ws_header_read(&t->in, t->header, t->header_len);
-
-	t->header_len = 0;
-	t->left = t->in.len;
-	if (why)
-		return fail(t, -EPROTO, why);
-	if (t->in.opcode >= WS_CLOSE || t->left == 0)
-		t->overhead++;
-	else if (t->left >= NOT_SMALL)
-		t->overhead = 0;
-	if (t->overhead > WS_FLOOD)
-		return fail(t, -EPROTO, "the server floods us with WebSocket control frames");
-	return t->in.opcode >= WS_CLOSE ? control_begin(t) : data_begin(t);
-}
-
-static size_t
-smaller(size_t a, size_t b)
-{
-	return a < b ? a : b;
-}
-
-/* Takes what it can of a header from the lower stream's window. */
-static int
-header_take(struct ws *t, const struct window *w)
-{
-	size_t n = 0, need;
-
-	for (;;) {
-		need = ws_header_size(t->header, t->header_len);
-		if (t->header_len == need)
-			break;
-		if (n == w->len) {
-			stream_recv_ack(t->s.lower, n);
-			return STREAM_OK;
-		}
-		t->header[t->header_len++] = w->p[n++];
-	}
-	stream_recv_ack(t->s.lower, n);
-	return frame_begin(t);
-}
-
-static int
-control_take(struct ws *t, const struct window *w)
-{
-	size_t n = smaller(w->len, (size_t)t->left);
-
-	if (t->in.opcode != WS_PONG) {
-		memcpy(t->control + t->control_len, w->p, n);
-		t->control_len += n;
-	}
-	t->left -= n;
-	stream_recv_ack(t->s.lower, n);
-	return t->left ? STREAM_OK : control_taken(t);
-}
-
-/* The lower stream has ended. */
-static int
-ended(struct ws *t)
-{
-	if (t->reading != WS_READ_HEADER || t->header_len || t->in_message)
-		return fail(t, -EPROTO, "the server closed inside a WebSocket message");
-	t->reading = WS_READ_END;
-	return STREAM_OK;
-}
-
-/* One step; OK with data in *w, or with nothing: something has changed. */
-static int
-take(struct ws *t, struct window *w)
-{
-	struct window lower;
-	int r;
-
-	w->len = 0;
-	r = passed(t, stream_recv_buf(t->s.lower, &lower));
-	if (r == STREAM_AGAIN)
-		t->overhead = 0;
-	if (r != STREAM_OK)
-		return r == STREAM_END ? ended(t) : r;
-	switch (t->reading) {
-	case WS_READ_HEADER:
-		return header_take(t, &lower);
-	case WS_READ_CONTROL:
-		return control_take(t, &lower);
-	case WS_READ_DATA:
-		w->p = lower.p;
-		w->len = t->left < lower.len ? (size_t)t->left : lower.len;
-		return STREAM_OK;
-	case WS_READ_END:
-		return STREAM_OK;
-	}
-	return -EINVAL;
-}
-
-/* The answers that are due go before the call ends without data: a window of the lower
- * stream would not outlive them. */
-static int
-ws_recv_buf(struct stream *s, struct window *w)
-{
-	struct ws *t = ws_of(s);
-	int r;
-
-	if (t->error)
-		return t->error;
-	r = upgrade(t);
-	if (r == STREAM_OK)
-		r = carry(t);
-	if (t->x || r < 0)
-		return r;
-	while (t->reading != WS_READ_END) {
-		r = take(t, w);
-		if (r == STREAM_OK && w->len)
-			return STREAM_OK;
-		if (r != STREAM_OK)
-			break;
-	}
-	if (t->error)
-		return t->error;
-	r = carry(t);
-	if (r < 0)
-		return r;
-	return t->reading == WS_READ_END ? STREAM_END : STREAM_AGAIN;
-}
-
-static void
-ws_recv_ack(struct stream *s, size_t n)
-{
-	struct ws *t = ws_of(s);
-
-	if (n == 0)
-		return;
-	assert(t->reading == WS_READ_DATA && n <= t->left);
-	stream_recv_ack(t->s.lower, n);
-	t->left -= n;
-	if (t->left == 0)
-		t->reading = WS_READ_HEADER;
+	r = ws_carry(t);
+	return r == STREAM_OK ? ws_passed(t, stream_flush(t->s.lower)) : r;
 }
 
 /* The end. */
@@ -517,13 +265,13 @@ ws_shut(struct stream *s)
 
 	if (t->error)
 		return t->error;
-	r = upgrade(t);
+	r = ws_upgrade(t);
 	if (t->x)
 		return r;
 	t->shuts = true;
 	t->close_due = true;
-	r = carry(t);
-	return r == STREAM_OK ? passed(t, stream_flush(t->s.lower)) : r;
+	r = ws_carry(t);
+	return r == STREAM_OK ? ws_passed(t, stream_flush(t->s.lower)) : r;
 }
 
 static void

@@ -18,10 +18,10 @@ enum ws_opcode {
 };
 
 enum {
-	WS_ROOM = 8,             /* in front of a payload that will be sealed */
-	WS_PAYLOAD_MAX = 65535,  /* of a frame that is sent */
-	WS_CONTROL_MAX = 125,    /* of a control frame (RFC 6455, 5.5) */
-	WS_HEADER_MAX = 10,      /* of a frame that is received: never masked */
+	WS_ROOM = 8,            /* in front of a payload that will be sealed */
+	WS_PAYLOAD_MAX = 65535, /* of a frame that is sent */
+	WS_CONTROL_MAX = 125,   /* of a control frame (RFC 6455, 5.5) */
+	WS_HEADER_MAX = 10,     /* of a frame that is received: never masked */
 	WS_MASK = 4,
 };
 
