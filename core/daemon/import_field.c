@@ -1,0 +1,357 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/text.h"
+#include "daemon/import_server.h"
+
+#include <json-c/json.h>
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+
+/* One value at a time, as links and lists of servers carry it. */
+
+/* Far above what any real path, name or list has. */
+enum { FIELD_MAX = 16 * 1024, EARLY_DATA_MAX = 1 << 20 };
+
+static bool
+is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static const char *
+trimmed(struct config_memory *m, const char *s)
+{
+	size_t len;
+
+	while (is_space(*s))
+		s++;
+	len = strlen(s);
+	while (len && is_space(s[len - 1]))
+		len--;
+	return config_memory_text(m, s, len);
+}
+
+int
+field_text(const struct node *n, const char **out)
+{
+	struct config_memory *m = n->reader->memory;
+	enum json_type type = json_object_get_type(n->json);
+	const char *s, *raw;
+	char *clean;
+
+	if (!n->json)
+		return 0;
+	if (type == json_type_object || type == json_type_array)
+		return node_fail(n, "is not a single value");
+	raw = json_object_get_string(n->json);
+	if (type == json_type_string &&
+		strlen(raw) != (size_t)json_object_get_string_len(n->json))
+		return node_fail(n, "has a zero byte");
+	s = trimmed(m, raw);
+	if (strlen(s) > FIELD_MAX)
+		return node_fail(n, "is longer than %d bytes", FIELD_MAX);
+	clean = config_memory_text(m, s, strlen(s));
+	text_clean(clean);
+	if (strcmp(s, clean) != 0)
+		return node_fail(n, "has control characters, or is not UTF-8");
+	if (s[0])
+		*out = s;
+	return 0;
+}
+
+int
+field_flag(const struct node *n, bool *out)
+{
+	static const char *const words[] = { "false", "0", "no", "none", "off", "true",
+		"1", "yes", "on", NULL };
+	enum { FIRST_TRUE = 5 };
+	const char *s = NULL;
+	size_t i;
+
+	if (field_text(n, &s) == -1)
+		return -1;
+	if (!s)
+		return 0;
+	for (i = 0; words[i] && strcasecmp(words[i], s) != 0; i++)
+		;
+	if (!words[i])
+		return node_fail(n, "%s is not true or false", shown(s).text);
+	*out = i >= FIRST_TRUE;
+	return 0;
+}
+
+/* A name is for people only: what cannot be shown in it is no reason to refuse it. */
+int
+field_name(const struct node *n, struct server *s)
+{
+	struct config_memory *m = n->reader->memory;
+	const char *raw;
+	char *clean;
+
+	if (json_object_get_type(n->json) != json_type_string)
+		return 0;
+	raw = json_object_get_string(n->json);
+	clean = config_memory_text(m, raw, strlen(raw));
+	text_clean(clean);
+	s->name = trimmed(m, clean);
+	return 0;
+}
+
+int
+field_address(const struct node *n, struct server *s)
+{
+	char name[NAME_MAX_LEN + 1];
+	const char *text = NULL;
+	size_t len;
+	struct ip ip;
+
+	if (field_text(n, &text) == -1)
+		return -1;
+	if (!text)
+		return node_fail(n, "is missing: the server's name or address");
+	len = strlen(text);
+	if (text[0] == '[' && text[len - 1] == ']')
+		text = config_memory_text(n->reader->memory, text + 1, len - 2);
+	if (!ip_parse(&ip, text) &&
+		(!name_normal(name, sizeof(name), text, len) ||
+			strpbrk(text, "/:[]{}<>@?")))
+		return node_fail(
+			n, "%s is not an address and not a name", shown(text).text);
+	s->address = text;
+	return 0;
+}
+
+int
+field_port(const struct node *n, struct server *s)
+{
+	const char *text = NULL;
+	uint64_t v;
+
+	if (field_text(n, &text) == -1)
+		return -1;
+	if (!text)
+		return node_fail(n, "is missing: the server's port");
+	if (!number_parse(&v, text, UINT16_MAX) || v == 0)
+		return node_fail(n, "%s is not a port (1-65535)", shown(text).text);
+	s->port = (uint16_t)v;
+	return 0;
+}
+
+int
+field_id(const struct node *n, struct server *s)
+{
+	uint8_t id[16];
+	struct err e;
+
+	if (field_text(n, &s->id) == -1)
+		return -1;
+	if (!s->id || !s->id[0])
+		return node_fail(n, "is missing: the user's id");
+	if (vmess_id_parse(id, s->id, &e) < 0)
+		return node_fail(n, "%s", e.text);
+	return 0;
+}
+
+int
+field_alter_id(const struct node *n, struct server *s)
+{
+	const char *text = NULL;
+	uint64_t v;
+
+	if (field_text(n, &text) == -1)
+		return -1;
+	if (!text)
+		return 0;
+	if (!number_parse(&v, text, UINT16_MAX))
+		return node_fail(
+			n, "%s is not a number of ids (0-65535)", shown(text).text);
+	s->alter_id = (uint16_t)v;
+	return 0;
+}
+
+int
+field_security(const struct node *n, struct server *s)
+{
+	static const char *const words[] = { "auto", "aes-128-gcm", "chacha20-poly1305",
+		"none", "zero", "chacha20-ietf-poly1305", NULL };
+	const char *text = NULL;
+	size_t i;
+
+	if (field_text(n, &text) == -1)
+		return -1;
+	if (!text)
+		return 0;
+	for (i = 0; words[i] && strcasecmp(words[i], text) != 0; i++)
+		;
+	if (!words[i])
+		node_warn(n, "%s is no cipher of today; auto is taken", shown(text).text);
+	/* Clash knows one of them by two names. */
+	s->security = !words[i] ? words[0] : i == 5 ? words[2] : words[i];
+	return 0;
+}
+
+int
+field_transport(const struct node *n, struct server *s)
+{
+	static const char *const words[] = { "tcp", "raw", "ws", "websocket",
+		"httpupgrade", NULL };
+	static const enum server_network meant[] = { SERVER_RAW, SERVER_RAW, SERVER_WS,
+		SERVER_WS, SERVER_HTTPUPGRADE };
+	const char *text = NULL;
+	size_t i;
+
+	if (field_text(n, &text) == -1)
+		return -1;
+	if (!text)
+		return 0;
+	for (i = 0; words[i] && strcasecmp(words[i], text) != 0; i++)
+		;
+	if (!words[i])
+		return node_fail(
+			n, "the transport %s is not supported", shown(text).text);
+	s->network = meant[i];
+	return 0;
+}
+
+int
+field_path(const struct node *n, struct server *s)
+{
+	return field_text(n, &s->path);
+}
+
+int
+field_early_data(const struct node *n, struct server *s)
+{
+	const char *text = NULL;
+	uint64_t v;
+
+	if (field_text(n, &text) == -1)
+		return -1;
+	if (!text)
+		return 0;
+	if (!number_parse(&v, text, EARLY_DATA_MAX))
+		return node_fail(n, "%s is not a number of bytes (0-%d)",
+			shown(text).text, EARLY_DATA_MAX);
+	s->early_data = (uint32_t)v;
+	return 0;
+}
+
+const char *const *
+field_pieces(struct config_memory *m, const char *s)
+{
+	const char **list, *p, *piece;
+	size_t n = 1, k = 0, len;
+
+	for (p = s; *p; p++)
+		n += *p == ',';
+	list = config_memory_take(m, n + 1, sizeof(*list));
+	for (p = s; *p; p += len + (p[len] == ',')) {
+		len = strcspn(p, ",");
+		piece = trimmed(m, config_memory_text(m, p, len));
+		if (piece[0])
+			list[k++] = piece;
+	}
+	return list;
+}
+
+int
+field_joined(const struct node *n, const char **out)
+{
+	const char *one;
+	char joined[FIELD_MAX + 1] = "";
+	size_t i, len = 0, more;
+
+	for (i = 0; i < node_count(n); i++) {
+		struct node at = node_at(n, i);
+
+		one = NULL;
+		if (field_text(&at, &one) == -1)
+			return -1;
+		if (!one)
+			continue;
+		more = strlen(one);
+		if (len + 1 + more > FIELD_MAX)
+			return node_fail(n, "is longer than %d bytes", FIELD_MAX);
+		if (len)
+			joined[len++] = ',';
+		memcpy(joined + len, one, more + 1);
+		len += more;
+	}
+	if (len)
+		*out = config_memory_text(n->reader->memory, joined, len);
+	return 0;
+}
+
+int
+field_alpn(const struct node *n, struct server *s)
+{
+	const char *text = NULL;
+
+	if (field_joined(n, &text) == -1)
+		return -1;
+	if (text)
+		s->alpn = field_pieces(n->reader->memory, text);
+	return 0;
+}
+
+/* RFC 9110, 5.6.2: what a header may be called. */
+static bool
+is_token(const char *s)
+{
+	static const char letters[] = "!#$%&'*+-.^_`|~0123456789"
+				      "abcdefghijklmnopqrstuvwxyz"
+				      "ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
+	return *s && s[strspn(s, letters)] == '\0';
+}
+
+static int
+header_read(const struct node *n, void *arg)
+{
+	struct server *s = arg;
+	size_t i;
+
+	if (strcasecmp(n->key, "host") == 0)
+		return field_joined(n, &s->host);
+	if (!is_token(n->key))
+		return node_fail(n, "is not a name of a header");
+	for (i = 0; i < node_count(n); i++) {
+		struct node at = node_at(n, i);
+		const char *value = NULL;
+
+		if (field_text(&at, &value) == -1)
+			return -1;
+		if (!value)
+			continue;
+		if (s->nheader == SERVER_HEADERS_MAX)
+			return node_fail(n, "more than %d headers", SERVER_HEADERS_MAX);
+		s->header[s->nheader].name = config_memory_text(
+			n->reader->memory, n->key, strlen(n->key));
+		s->header[s->nheader++].value = value;
+	}
+	return 0;
+}
+
+/* v2ray 5 and some others write [{ "key": ..., "value": ... }]. */
+int
+field_headers(const struct node *n, struct server *s)
+{
+	size_t i;
+
+	if (!node_is_list(n))
+		return node_each(n, header_read, s);
+	for (i = 0; i < node_count(n); i++) {
+		struct node at = node_at(n, i);
+		struct node key = node_get(&at, "key"), value = node_get(&at, "value");
+		const char *name = NULL;
+
+		if (field_text(&key, &name) == -1)
+			return -1;
+		if (!name)
+			continue;
+		value.key = name;
+		if (header_read(&value, s) == -1)
+			return -1;
+	}
+	return 0;
+}

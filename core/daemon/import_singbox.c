@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/import_parts.h"
+
+#include <string.h>
+#include <strings.h>
+
+/* sing-box's configuration: its VMess outbounds. */
+
+static const char lost[] = "is not carried over";
+static const char as_vmess[] = "is not carried over; UDP goes as plain VMess has it";
+
+static int
+tls_read(const struct node *out, struct server *s)
+{
+	static const struct key keys[] = {
+		{ "enabled", KEY_READ },
+		{ "server_name", KEY_READ },
+		{ "insecure", KEY_READ },
+		{ "alpn", KEY_READ },
+		{ "utls", KEY_READ },
+		{ "reality", KEY_READ },
+		{ "disable_sni", KEY_IDLE, lost },
+		{ "min_version", KEY_IDLE, lost },
+		{ "max_version", KEY_IDLE, lost },
+		{ "cipher_suites", KEY_IDLE, lost },
+		{ "curve_preferences", KEY_IDLE, lost },
+		{ "certificate", KEY_REFUSED,
+			"a certificate in the text is not carried over" },
+		{ "certificate_path", KEY_REFUSED,
+			"files of certificates are not carried over" },
+		{ "ech", KEY_IDLE, lost },
+		{ "fragment", KEY_IDLE, lost },
+		{ "record_fragment", KEY_IDLE, lost },
+		{ NULL },
+	};
+	struct node tls = node_get(out, "tls"), name = node_get(&tls, "server_name");
+	struct node on = node_get(&tls, "enabled"), alpn = node_get(&tls, "alpn");
+	struct node insecure = node_get(&tls, "insecure");
+	struct node utls = node_get(&tls, "utls"), reality = node_get(&tls, "reality");
+	struct node utls_on = node_get(&utls, "enabled");
+	struct node print = node_get(&utls, "fingerprint");
+	struct node reality_on = node_get(&reality, "enabled");
+	bool imitate = false, is_reality = false;
+
+	if (field_flag(&on, &s->tls) == -1)
+		return -1;
+	if (!s->tls)
+		return 0;
+	if (node_keys(&tls, keys) == -1 || field_text(&name, &s->server_name) == -1 ||
+		field_flag(&insecure, &s->insecure) == -1 || field_alpn(&alpn, s) == -1 ||
+		field_flag(&utls_on, &imitate) == -1 ||
+		field_flag(&reality_on, &is_reality) == -1)
+		return -1;
+	if (is_reality)
+		return node_fail(&reality, "the security reality is not supported");
+	return imitate ? field_text(&print, &s->fingerprint) : 0;
+}
+
+static int
+transport_read(const struct node *out, struct server *s)
+{
+	static const struct key keys[] = {
+		{ "type", KEY_READ },
+		{ "path", KEY_READ },
+		{ "host", KEY_READ },
+		{ "headers", KEY_READ },
+		{ "max_early_data", KEY_READ },
+		{ "early_data_header_name", KEY_READ },
+		{ NULL },
+	};
+	struct node t = node_get(out, "transport"), type = node_get(&t, "type");
+	struct node path = node_get(&t, "path"), host = node_get(&t, "host");
+	struct node headers = node_get(&t, "headers");
+	struct node early = node_get(&t, "max_early_data");
+	struct node early_header = node_get(&t, "early_data_header_name");
+
+	if (field_transport(&type, s) == -1 || node_keys(&t, keys) == -1 ||
+		field_headers(&headers, s) == -1 || field_joined(&host, &s->host) == -1 ||
+		field_path(&path, s) == -1 || field_early_data(&early, s) == -1)
+		return -1;
+	return field_text(&early_header, &s->early_header);
+}
+
+static int
+user_read(const struct node *out, struct server *s)
+{
+	struct node id = node_get(out, "uuid"), alter = node_get(out, "alter_id");
+	struct node security = node_get(out, "security");
+	struct node length = node_get(out, "authenticated_length");
+
+	if (field_id(&id, s) == -1 || field_alter_id(&alter, s) == -1 ||
+		field_security(&security, s) == -1)
+		return -1;
+	return field_flag(&length, &s->authenticated_length);
+}
+
+static int
+multiplex_warn(const struct node *out)
+{
+	struct node mux = node_get(out, "multiplex"), on = node_get(&mux, "enabled");
+	bool enabled = false;
+
+	if (field_flag(&on, &enabled) == -1)
+		return -1;
+	if (enabled)
+		node_warn(&mux, "%s; connections go one by one", lost);
+	return 0;
+}
+
+static int
+outbound_read(const struct node *out, struct server *s)
+{
+	static const struct key keys[] = {
+		{ "type", KEY_READ },
+		{ "tag", KEY_READ },
+		{ "server", KEY_READ },
+		{ "server_port", KEY_READ },
+		{ "uuid", KEY_READ },
+		{ "security", KEY_READ },
+		{ "alter_id", KEY_READ },
+		{ "authenticated_length", KEY_READ },
+		{ "global_padding", KEY_SILENT },
+		{ "network", KEY_IDLE, "is not carried over; rules say what goes where" },
+		{ "packet_encoding", KEY_IDLE, as_vmess },
+		{ "tls", KEY_READ },
+		{ "transport", KEY_READ },
+		{ "multiplex", KEY_READ },
+		{ "domain_resolver", KEY_SILENT },
+		{ "domain_strategy", KEY_SILENT },
+		{ "tcp_fast_open", KEY_SILENT },
+		{ "connect_timeout", KEY_SILENT },
+		{ "detour", KEY_REFUSED,
+			"a chain through another outbound is not supported" },
+		{ NULL },
+	};
+	struct node tag = node_get(out, "tag"), address = node_get(out, "server");
+	struct node port = node_get(out, "server_port");
+
+	server_init(s);
+	if (field_name(&tag, s) == -1 || field_address(&address, s) == -1 ||
+		field_port(&port, s) == -1 || user_read(out, s) == -1 ||
+		transport_read(out, s) == -1 || tls_read(out, s) == -1 ||
+		multiplex_warn(out) == -1)
+		return -1;
+	return node_keys(out, keys);
+}
+
+/* Ways out that are no servers are nobody's loss. */
+static bool
+is_local(const char *kind)
+{
+	static const char *const kinds[] = { "direct", "block", "dns", "selector",
+		"urltest", NULL };
+	size_t i;
+
+	for (i = 0; kinds[i]; i++)
+		if (strcasecmp(kinds[i], kind) == 0)
+			return true;
+	return false;
+}
+
+void
+import_singbox_outbound(struct import *im, const struct node *out)
+{
+	struct node type = node_get(out, "type");
+	const char *kind = "";
+	struct server s;
+
+	if (!node_is_object(out))
+		return;
+	if (field_text(&type, &kind) == -1) {
+		import_skip(im);
+	} else if (strcasecmp(kind, "vmess") != 0) {
+		if (!is_local(kind))
+			node_warn(&type,
+				"outbounds of the kind %s are not spoken; left out",
+				shown(kind).text);
+	} else if (outbound_read(out, &s) == -1) {
+		import_skip(im);
+	} else {
+		import_add(im, out, &s);
+	}
+}
+
+void
+import_singbox(struct import *im, const struct node *root)
+{
+	static const char *const rest[] = { "route", "dns", "endpoints", NULL };
+	struct node list = node_get(root, "outbounds");
+	size_t i;
+
+	import_leave_out(root, rest);
+	for (i = 0; i < node_count(&list); i++) {
+		struct node out = node_at(&list, i);
+
+		import_singbox_outbound(im, &out);
+	}
+}
