@@ -59,8 +59,13 @@ struct tls_text_list {
 	size_t n; /* at most TLS_LIST_MAX (alpn: TLS_ALPN_MAX) */
 };
 
+/* The SHA-256 of what is expected. */
+struct tls_pin {
+	uint8_t hash[TLS_PIN];
+};
+
 struct tls_pin_list {
-	const uint8_t (*pin)[TLS_PIN];
+	const struct tls_pin *pin;
 	size_t n; /* at most TLS_LIST_MAX */
 };
 
@@ -99,7 +104,7 @@ void tls_setup_drop(struct tls_setup *t); /* the last one frees; NULL is fine */
 const char *tls_setup_library(const struct tls_setup *t);
 
 /* Reads 64 hex digits, with or without colons, or the base64 of 32 bytes. */
-bool tls_pin_parse(uint8_t pin[static TLS_PIN], const char *text);
+bool tls_pin_parse(struct tls_pin *pin, const char *text);
 
 /*
  * Takes `lower`, and frees it also where it answers NULL (no memory). Holds the setup.

@@ -82,7 +82,7 @@ struct tls_setup {
 	struct tls_roots trusted;          /* besides the system's */
 	char **alpn, **verify_names;       /* owned */
 	size_t nalpn, nverify;
-	uint8_t (*chain_pins)[TLS_PIN], (*pins)[TLS_PIN]; /* owned */
+	struct tls_pin *chain_pins, *pins; /* owned */
 	size_t nchain_pins, npins;
 	char name[NAME_MAX_LEN + 1]; /* "": none; lower case */
 	struct ip ip;

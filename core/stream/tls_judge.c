@@ -9,12 +9,12 @@
 #include <string.h>
 
 static bool
-pinned(const uint8_t (*pins)[TLS_PIN], size_t n, const uint8_t hash[static TLS_PIN])
+pinned(const struct tls_pin *pins, size_t n, const uint8_t hash[static TLS_PIN])
 {
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		if (memcmp(pins[i], hash, TLS_PIN) == 0)
+		if (memcmp(pins[i].hash, hash, TLS_PIN) == 0)
 			return true;
 	return false;
 }
@@ -81,8 +81,7 @@ check_chain_pins(struct tls_stream *t)
 	if (!t->setup->nchain_pins)
 		return 0;
 	hash_chain(t->chain, hash);
-	if (pinned((const uint8_t(*)[TLS_PIN])t->setup->chain_pins, t->setup->nchain_pins,
-		    hash))
+	if (pinned(t->setup->chain_pins, t->setup->nchain_pins, hash))
 		return 0;
 	return tls_fail(t, -EACCES,
 		"the certificates are not the pinned ones: their "
@@ -104,8 +103,7 @@ check_pins(struct tls_stream *t, const struct certificate **anchor)
 		return 0;
 	for (i = 0; i < t->chain->n; i++) {
 		hash_one(t->chain, i, hash);
-		if (!pinned((const uint8_t(*)[TLS_PIN])t->setup->pins, t->setup->npins,
-			    hash))
+		if (!pinned(t->setup->pins, t->setup->npins, hash))
 			continue;
 		*anchor = &t->chain->certificate[i];
 		if (i == 0)

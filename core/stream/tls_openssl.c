@@ -110,16 +110,20 @@ older_only(struct openssl *o)
 		o->t.setup->min - TLS_1_0);
 }
 
-/* What OpenSSL complained about first. */
+/* What its TLS complained about; beneath that, its ciphers may have complained before. */
 static int
 failed(struct openssl *o)
 {
-	unsigned long error = ERR_peek_error();
-	int reason = ERR_GET_REASON(error);
+	unsigned long error, first = ERR_peek_error();
+	int reason;
 
-	if (ERR_GET_LIB(error) != ERR_LIB_SSL)
+	do {
+		error = ERR_get_error();
+	} while (error && ERR_GET_LIB(error) != ERR_LIB_SSL);
+	if (!error)
 		return tls_fail(&o->t, -EPROTO, "OpenSSL ended the connection (%s)",
-			error ? ERR_reason_error_string(error) : "without a reason");
+			first ? ERR_reason_error_string(first) : "without a reason");
+	reason = ERR_GET_REASON(error);
 	if (reason > SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256)
 		return tls_fail_alert(&o->t, (unsigned)(reason - SSL_AD_REASON_OFFSET));
 	switch (reason) {
@@ -131,6 +135,10 @@ failed(struct openssl *o)
 	case SSL_R_BAD_RECORD_TYPE:
 		return tls_fail(
 			&o->t, -EBADMSG, "a record of the server was changed on the way");
+	case SSL_R_RECORD_TOO_SMALL:
+	case SSL_R_TOO_MANY_WARN_ALERTS:
+	case SSL_R_TOO_MANY_KEY_UPDATES:
+		return tls_idled(&o->t, TLS_IDLE_RECORDS_MAX + 1);
 	case SSL_R_BAD_SIGNATURE:
 		return tls_fail(&o->t, -EACCES,
 			"the server has the certificate, and not the key that belongs to it");

@@ -81,8 +81,7 @@ fail_at(struct tls_stream *t, const struct certificate *c, int error, int64_t no
 	case X509_V_ERR_INVALID_PURPOSE:
 		if (t->chain && c == &t->chain->certificate[0])
 			return tls_fail(t, -EACCES,
-				"the certificate is not one for servers (extended key "
-				"usage)");
+				"the certificate is not one for servers (key usage)");
 		break;
 	}
 	return tls_fail(t, -EACCES, "the chain of certificates does not hold: %s",
@@ -124,27 +123,54 @@ static STACK_OF(X509) * stack_of(const struct certificate *c)
 	return stack;
 }
 
+/*
+ * What was sent, without the roots in it: OpenSSL follows one issuer of a name, and a root
+ * that is not trusted would hide the same authority signed by another.  NULL: no memory.
+ */
+static STACK_OF(X509) * without_roots(STACK_OF(X509) * sent)
+{
+	STACK_OF(X509) *stack = sk_X509_new_null();
+	X509 *x;
+	int i;
+
+	for (i = 0; stack && i < sk_X509_num(sent); i++) {
+		x = sk_X509_value(sent, i);
+		if (X509_NAME_cmp(X509_get_subject_name(x), X509_get_issuer_name(x)) &&
+			!sk_X509_push(stack, x)) {
+			sk_X509_free(stack);
+			return NULL;
+		}
+	}
+	return stack;
+}
+
 static int
 openssl_trusts(struct tls_stream *t, const struct certificate *anchor, int64_t now)
 {
 	X509_STORE_CTX *x = openssl_of(&t->s)->verifying;
 	X509_VERIFY_PARAM *how = X509_STORE_CTX_get0_param(x);
-	STACK_OF(X509) *only = NULL;
+	STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(x), *links, *only = NULL;
 	int r = 0;
 
-	if (anchor) {
+	links = without_roots(sent);
+	if (anchor)
 		only = stack_of(anchor);
-		if (!only)
-			return tls_fail(
-				t, -EACCES, "the pinned certificate cannot be read");
-		X509_STORE_CTX_set0_trusted_stack(x, only);
+	if (!links || (anchor && !only)) {
+		r = tls_fail(t, -ENOMEM, "no memory left");
+		goto out;
 	}
+	if (anchor)
+		X509_STORE_CTX_set0_trusted_stack(x, only);
+	X509_STORE_CTX_set0_untrusted(x, links);
 	X509_VERIFY_PARAM_set_time(how, (time_t)now);
 	/* A trusted certificate need not be a root. */
 	X509_VERIFY_PARAM_set_flags(
 		how, X509_V_FLAG_PARTIAL_CHAIN | X509_V_FLAG_TRUSTED_FIRST);
 	if (X509_verify_cert(x) <= 0)
 		r = fail_verified(t, x, now);
+	X509_STORE_CTX_set0_untrusted(x, sent);
+out:
+	sk_X509_free(links);
 	sk_X509_pop_free(only, X509_free);
 	return r;
 }

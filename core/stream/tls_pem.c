@@ -78,7 +78,7 @@ pem_certificate_next(const char **text, size_t *len, uint8_t *out, size_t cap)
 }
 
 bool
-tls_pin_parse(uint8_t pin[static TLS_PIN], const char *text)
+tls_pin_parse(struct tls_pin *pin, const char *text)
 {
 	char hex[2 * TLS_PIN + 1];
 	uint8_t room[TLS_PIN];
@@ -89,10 +89,10 @@ tls_pin_parse(uint8_t pin[static TLS_PIN], const char *text)
 		if (*s != ':')
 			hex[n++] = *s;
 	hex[n] = '\0';
-	if (!*s && hex_parse(pin, TLS_PIN, hex))
+	if (!*s && hex_parse(pin->hash, TLS_PIN, hex))
 		return true;
 	if (base64_decode(room, sizeof(room), text, strlen(text)) != TLS_PIN)
 		return false;
-	memcpy(pin, room, TLS_PIN);
+	memcpy(pin->hash, room, TLS_PIN);
 	return true;
 }

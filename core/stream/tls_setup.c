@@ -123,13 +123,13 @@ copy_texts(char ***to, size_t *n, const struct tls_text_list *from)
 }
 
 static int
-copy_pins(uint8_t (**to)[TLS_PIN], size_t *n, const struct tls_pin_list *from)
+copy_pins(struct tls_pin **to, size_t *n, const struct tls_pin_list *from)
 {
-	*to = calloc(from->n + 1, TLS_PIN);
+	*to = calloc(from->n + 1, sizeof(**to));
 	if (!*to)
 		return -1;
 	if (from->n)
-		memcpy(*to, from->pin, from->n * TLS_PIN);
+		memcpy(*to, from->pin, from->n * sizeof(**to));
 	*n = from->n;
 	return 0;
 }

@@ -51,6 +51,7 @@ certificate root big '/O=Big Roots/CN=Big Root' - - "$CA"
 certificate middle middle '/O=Big Roots/CN=Middle 1' root big "$CA$SIGNED"
 certificate server p256 '/CN=a.example' middle middle "$SERVER$SIGNED$SAN"
 certificate server-rsa rsa '/CN=a.example' middle middle "$SERVER$SIGNED$SAN"
+certificate server-big big '/CN=a.example' middle middle "$SERVER$SIGNED$SAN"
 certificate server-p384 p384 '/CN=a.example' middle middle "$SERVER$SIGNED$SAN"
 certificate unnamed p256 '/CN=a.example' middle middle "$SERVER$SIGNED"
 certificate client-only p256 '/CN=a.example' middle middle \

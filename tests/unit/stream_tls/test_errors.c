@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: MIT */
+/* What a server may do wrong, and the sentence that it gets. */
+#include "unit/stream_tls/bench.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct identity id;
+
+static const struct tls_spec plain = { .name = "a.example" };
+
+static void
+assert_reason(const char *label, const struct stream *s, const char *want)
+{
+	if (!strstr(stream_reason(s), want))
+		fail_msg("%s: \"%s\" and not \"%s\"", label, stream_reason(s), want);
+}
+
+/* The server answers the ClientHello with these bytes, and ends. */
+static void
+answer(struct bench *b, struct tls_spec spec, const void *bytes, size_t len,
+	const char *want)
+{
+	struct tls_setup *setup = bench_setup(b, "root", spec);
+	struct pair p;
+	int r;
+
+	pair_start(b, &p, setup, &id);
+	assert_int_equal(stream_open(p.s), STREAM_AGAIN);
+	memory_feed(&p.m, bytes, len);
+	p.m.in_ends = true;
+	r = stream_open(p.s);
+	if (r >= 0)
+		fail_msg("%s: %d", want, r);
+	assert_reason(want, p.s, want);
+	assert_int_equal(stream_open(p.s), r);
+	pair_end(b, &p);
+	tls_setup_drop(setup);
+}
+
+static void
+test_answers(void **state)
+{
+	static const char http[] = "HTTP/1.1 400 Bad Request\r\n\r\n";
+	static const char smtp[] = "220 mail.example ESMTP\r\n";
+	static const uint8_t half[] = { 0x16, 3, 3, 0, 90, 2, 0, 0 };
+	struct bench b;
+
+	bench_start(&b, state);
+	identity_load(&id, "p256", "server middle");
+	answer(&b, plain, http, strlen(http), "does not speak TLS, but HTTP");
+	answer(&b, plain, smtp, strlen(smtp), "does not speak TLS");
+	answer(&b, plain, "", 0, "closed in the handshake, without a word");
+	answer(&b, plain, half, 2, "closed in the handshake, without a word");
+	answer(&b, plain, half, sizeof(half), "closed in the middle of the handshake");
+	identity_free(&id);
+	bench_end(&b);
+}
+
+static void
+test_alerts(void **state)
+{
+	static const struct {
+		uint8_t alert;
+		const char *want;
+	} cases[] = {
+		{ 20, "could not decrypt what was sent" },
+		{ 40, "have no cipher in common" },
+		{ 42, "wants a certificate of the client" },
+		{ 80, "internal_error" },
+		{ 112, "does not know the name that was sent (a.example)" },
+		{ 120, "check alpn" },
+		{ 99, "with alert 99" },
+	};
+	struct tls_spec old = { .name = "a.example", .max = TLS_1_2 };
+	uint8_t record[] = { 0x15, 3, 3, 0, 2, 2, 70 };
+	struct bench b;
+	size_t i;
+
+	bench_start(&b, state);
+	identity_load(&id, "p256", "server middle");
+	if (b.library == TLS_BEARSSL) {
+		answer(&b, plain, record, sizeof(record), "the server wants TLS 1.3");
+	} else {
+		answer(&b, plain, record, sizeof(record), "takes no version of TLS that");
+		answer(&b, old, record, sizeof(record),
+			"wants a newer TLS than the config");
+	}
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		record[6] = cases[i].alert;
+		answer(&b, plain, record, sizeof(record), cases[i].want);
+	}
+	identity_free(&id);
+	bench_end(&b);
+}
+
+static void
+open_with(struct bench *b, struct pair *p, struct tls_setup *setup)
+{
+	int r;
+
+	pair_start(b, p, setup, &id);
+	r = pair_open(p);
+	if (r != STREAM_OK)
+		fail_msg("%d: %s", r, stream_reason(p->s));
+}
+
+static void
+test_old_server(void **state)
+{
+	struct tls_setup *setup;
+	struct bench b;
+	struct pair p;
+
+	bench_start(&b, state);
+	identity_load(&id, "p256", "server middle");
+	setup = bench_setup(&b, "root", plain);
+	pair_start(&b, &p, setup, &id);
+	br_ssl_engine_set_versions(&p.peer.server.eng, BR_TLS10, BR_TLS11);
+	assert_int_equal(pair_open(&p), -EPROTO);
+	assert_reason(
+		"old", p.s, "the server speaks an older TLS than the configuration");
+	pair_end(&b, &p);
+	tls_setup_drop(setup);
+
+	setup = bench_setup(
+		&b, "root", (struct tls_spec){ .name = "a.example", .min = TLS_1_0 });
+	pair_start(&b, &p, setup, &id);
+	br_ssl_engine_set_versions(&p.peer.server.eng, BR_TLS10, BR_TLS11);
+	assert_int_equal(pair_open(&p), STREAM_OK);
+	pair_end(&b, &p);
+	tls_setup_drop(setup);
+	identity_free(&id);
+	bench_end(&b);
+}
+
+static void
+test_wrong_key(void **state)
+{
+	struct tls_setup *setup;
+	struct bench b;
+	struct pair p;
+
+	bench_start(&b, state);
+	identity_load(&id, "other", "server middle");
+	setup = bench_setup(&b, "root", plain);
+	pair_start(&b, &p, setup, &id);
+	assert_int_equal(pair_open(&p), -EACCES);
+	assert_reason("key", p.s, "not the key that belongs to it");
+	pair_end(&b, &p);
+	tls_setup_drop(setup);
+	identity_free(&id);
+	bench_end(&b);
+}
+
+static void
+say_nothing(struct pair *p, int times)
+{
+	while (times--) {
+		br_ssl_engine_flush(&p->peer.server.eng, 1);
+		peer_pump(&p->peer);
+	}
+}
+
+static int
+receive(struct pair *p, size_t *n)
+{
+	struct window w;
+	int r;
+
+	while ((r = stream_recv_buf(p->s, &w)) == STREAM_OK) {
+		*n += w.len;
+		stream_recv_ack(p->s, w.len);
+	}
+	return r;
+}
+
+static void
+test_floods(void **state)
+{
+	struct tls_setup *setup;
+	struct bench b;
+	struct pair p;
+	size_t n = 0;
+
+	bench_start(&b, state);
+	identity_load(&id, "p256", "server middle");
+	setup = bench_setup(&b, "root", plain);
+	open_with(&b, &p, setup);
+	say_nothing(&p, 20);
+	peer_say(&p.peer, (const uint8_t *)"x", 1);
+	say_nothing(&p, 20);
+	assert_int_equal(receive(&p, &n), STREAM_AGAIN);
+	assert_int_equal(n, 1);
+	say_nothing(&p, 200);
+	assert_int_equal(receive(&p, &n), -EPROTO);
+	assert_reason("flood", p.s, "the server floods with empty records");
+	assert_int_equal(n, 1);
+	assert_true(p.m.in_at < p.m.in_len || b.library == TLS_OPENSSL);
+	pair_end(&b, &p);
+	tls_setup_drop(setup);
+	identity_free(&id);
+	bench_end(&b);
+}
+
+/* The server asks for another handshake: it is refused, which this server takes for an
+ * error; we do not. */
+static void
+test_renegotiation(void **state)
+{
+	struct tls_setup *setup;
+	struct window w;
+	struct bench b;
+	struct pair p;
+	size_t n = 0;
+
+	bench_start(&b, state);
+	identity_load(&id, "p256", "server middle");
+	setup = bench_setup(&b, "root", plain);
+	open_with(&b, &p, setup);
+	assert_true(br_ssl_engine_renegotiate(&p.peer.server.eng));
+	peer_pump(&p.peer);
+	assert_int_equal(receive(&p, &n), STREAM_AGAIN);
+	peer_pump(&p.peer);
+	assert_int_equal(br_ssl_engine_last_error(&p.peer.server.eng),
+		BR_ERR_RECV_FATAL_ALERT + BR_ALERT_NO_RENEGOTIATION);
+	assert_int_equal(receive(&p, &n), STREAM_AGAIN);
+	assert_int_equal(stream_send_buf(p.s, &w), STREAM_OK);
+	pair_end(&b, &p);
+	tls_setup_drop(setup);
+	identity_free(&id);
+	bench_end(&b);
+}
+
+static void
+test_spoilt_records(void **state)
+{
+	struct tls_setup *setup;
+	struct bench b;
+	struct pair p;
+	size_t n = 0;
+
+	bench_start(&b, state);
+	identity_load(&id, "p256", "server middle");
+	setup = bench_setup(&b, "root", plain);
+	open_with(&b, &p, setup);
+	peer_say(&p.peer, (const uint8_t *)"hello", 5);
+	p.m.in_len--;
+	p.m.in_ends = true;
+	assert_int_equal(receive(&p, &n), -EPROTO);
+	assert_reason("cut", p.s, "cut in the middle of a record");
+	pair_end(&b, &p);
+
+	open_with(&b, &p, setup);
+	peer_say(&p.peer, (const uint8_t *)"hello", 5);
+	p.m.in[p.m.in_len - 1] ^= 1;
+	assert_int_equal(receive(&p, &n), -EBADMSG);
+	assert_reason("turned", p.s, "was changed on the way");
+	assert_int_equal(n, 0);
+	pair_end(&b, &p);
+	tls_setup_drop(setup);
+	identity_free(&id);
+	bench_end(&b);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		EACH_LIBRARY(test_answers),
+		EACH_LIBRARY(test_alerts),
+		EACH_LIBRARY(test_old_server),
+		EACH_LIBRARY(test_wrong_key),
+		EACH_LIBRARY(test_floods),
+		EACH_LIBRARY(test_renegotiation),
+		EACH_LIBRARY(test_spoilt_records),
+	};
+
+	log_open(2, LOG_NONE, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
