@@ -225,6 +225,7 @@ user_level_read(const struct node *root, char *buf, size_t cap)
 			return -1;
 	}
 	snprintf(buf, cap, "%llu", (unsigned long long)level);
+	root->reader->config->level = (unsigned)level;
 	return 0;
 }
 

@@ -54,6 +54,7 @@ struct config {
 	struct names_host *host;
 	size_t nhost;
 
+	unsigned level; /* of the tun; `policy` is that of this level */
 	struct flow_policy policy;
 	const char *geoip_file; /* sluice.geoip, or NULL: the default place */
 

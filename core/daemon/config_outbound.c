@@ -250,6 +250,77 @@ target_read(const struct node *out, int kind)
 	return 0;
 }
 
+/* Seconds of a policy level, where the file has them. */
+static int
+seconds_read(const struct node *level, const char *key, unsigned *out)
+{
+	struct node n = node_get(level, key);
+	uint64_t v = 0;
+
+	/* The limit is that of config.c, which has read all levels before. */
+	if (node_number(&n, "a number of seconds", 0, UINT32_MAX, &v) == -1)
+		return -1;
+	*out = (unsigned)v;
+	return 0;
+}
+
+static int
+level_read(const struct node *out, unsigned level, struct outbound_policy *p)
+{
+	const struct node *root = out;
+	struct node policy, levels, n;
+	char key[16];
+
+	while (root->up)
+		root = root->up;
+	snprintf(key, sizeof(key), "%u", level);
+	policy = node_get(root, "policy");
+	levels = node_get(&policy, "levels");
+	n = node_get(&levels, key);
+	if (seconds_read(&n, "handshake", &p->handshake) == -1 ||
+		seconds_read(&n, "connIdle", &p->conn_idle) == -1 ||
+		seconds_read(&n, "uplinkOnly", &p->uplink_only) == -1)
+		return -1;
+	return seconds_read(&n, "downlinkOnly", &p->downlink_only);
+}
+
+/* True: some user sends its bytes in clear. *level: of the first user. */
+static bool
+users_look(const struct node *out, const struct vmess_spec *v, unsigned *level)
+{
+	bool clear = false, differs = false;
+	size_t i, k;
+
+	*level = v->server[0].user[0].level;
+	for (i = 0; i < v->nserver; i++)
+		for (k = 0; k < v->server[i].nuser; k++) {
+			const struct vmess_user_spec *u = &v->server[i].user[k];
+
+			clear |= u->security == VMESS_NONE || u->security == VMESS_ZERO;
+			differs |= u->level != *level;
+		}
+	if (differs)
+		node_warn(out,
+			"its users have several levels; that of the first one (%u) "
+			"counts",
+			*level);
+	return clear;
+}
+
+static int
+vmess_read(const struct node *out, struct outbound_spec *spec)
+{
+	unsigned level;
+
+	if (config_read_vmess(out, &spec->u.vmess) == -1)
+		return -1;
+	if (users_look(out, &spec->u.vmess, &level))
+		node_warn(out,
+			"the security none or zero without TLS: everybody on the way "
+			"reads along");
+	return level_read(out, level, &spec->policy);
+}
+
 static int
 kind_read(const struct node *out, struct outbound_spec *spec)
 {
@@ -259,7 +330,7 @@ kind_read(const struct node *out, struct outbound_spec *spec)
 	case OUTBOUND_BLACKHOLE:
 		return blackhole_read(out, spec);
 	case OUTBOUND_VMESS:
-		return config_read_vmess(out, &spec->u.vmess);
+		return vmess_read(out, spec);
 	}
 	return -1;
 }

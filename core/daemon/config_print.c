@@ -140,19 +140,64 @@ routing_print(const struct config *c)
 	return o;
 }
 
+static void
+put_level(struct json_object *levels, unsigned level, struct json_object *o)
+{
+	char key[16];
+
+	snprintf(key, sizeof(key), "%u", level);
+	put(levels, key, o);
+}
+
+static void
+put_seconds(struct json_object *o, const char *key, unsigned seconds)
+{
+	if (seconds)
+		put_number(o, key, seconds);
+}
+
+/* Nothing where nothing is set. */
+static void
+put_outbound_policy(
+	struct json_object *levels, unsigned level, const struct outbound_policy *p)
+{
+	struct json_object *o;
+
+	if (!(p->handshake | p->conn_idle | p->uplink_only | p->downlink_only))
+		return;
+	o = json_object_new_object();
+	put_seconds(o, "handshake", p->handshake);
+	put_seconds(o, "connIdle", p->conn_idle);
+	put_seconds(o, "uplinkOnly", p->uplink_only);
+	put_seconds(o, "downlinkOnly", p->downlink_only);
+	put_level(levels, level, o);
+}
+
+/* The level of the first user of an outbound is the outbound's. */
+static unsigned
+outbound_level(const struct outbound_spec *s)
+{
+	return s->kind == OUTBOUND_VMESS ? s->u.vmess.server[0].user[0].level : 0;
+}
+
 static struct json_object *
 policy_print(const struct config *c)
 {
 	struct json_object *o = json_object_new_object();
 	struct json_object *levels = json_object_new_object();
 	struct json_object *level = json_object_new_object();
+	size_t i;
 
+	for (i = 0; i < c->noutbound; i++)
+		if (outbound_level(&c->outbound[i]) != c->level)
+			put_outbound_policy(levels, outbound_level(&c->outbound[i]),
+				&c->outbound[i].policy);
 	put_number(level, "handshake", c->policy.handshake);
 	if (c->policy.conn_idle_set)
 		put_number(level, "connIdle", c->policy.conn_idle);
 	put_number(level, "uplinkOnly", c->policy.uplink_only);
 	put_number(level, "downlinkOnly", c->policy.downlink_only);
-	put(levels, "0", level);
+	put_level(levels, c->level, level);
 	put(o, "levels", levels);
 	return o;
 }
@@ -193,6 +238,8 @@ tun_settings_print(const struct config *c)
 		add_text(routes, "0.0.0.0/0");
 	if (c->route_v6)
 		add_text(routes, "::/0");
+	if (c->level)
+		put_number(o, "userLevel", c->level);
 	put_text(o, "name", c->tun.name);
 	put_number(o, "mtu", (unsigned)c->tun.mtu);
 	put(o, "gateway", gateway);
@@ -214,24 +261,69 @@ tun_print(const struct config *c)
 	return o;
 }
 
-static struct json_object *
-vmess_print(const struct vmess_spec *v)
+static void
+put_user(struct json_object *o, const struct vmess_user_spec *u)
 {
 	static const char *const names[] = { [VMESS_AES128_GCM] = "aes-128-gcm",
 		[VMESS_CHACHA20_POLY1305] = "chacha20-poly1305",
-		[VMESS_NONE] = "none" };
-	struct json_object *o = json_object_new_object();
+		[VMESS_NONE] = "none",
+		[VMESS_ZERO] = "zero" };
 	char id[40];
 	int i, n = 0;
 
 	for (i = 0; i < 16; i++)
 		n += snprintf(id + n, sizeof(id) - (size_t)n, "%s%02x",
-			i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", v->id[i]);
-	put_text(o, "address", v->address);
-	put_number(o, "port", v->port);
+			i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", u->id[i]);
 	put_text(o, "id", id);
-	put_text(o, "security", names[v->security]);
 	bytes_wipe(id, sizeof(id));
+	if (u->alter_ids)
+		put_number(o, "alterId", u->alter_ids);
+	put_text(o, "security", names[u->security]);
+	if (u->level)
+		put_number(o, "level", u->level);
+	if (u->authenticated_length || u->no_termination_signal)
+		put_text(o, "experiments",
+			!u->no_termination_signal ? "AuthenticatedLength"
+				: u->authenticated_length
+				? "AuthenticatedLength|NoTerminationSignal"
+				: "NoTerminationSignal");
+}
+
+static struct json_object *
+server_print(const struct vmess_server_spec *s)
+{
+	struct json_object *o = json_object_new_object();
+	struct json_object *users = json_object_new_array(), *user;
+	size_t i;
+
+	put_text(o, "address", s->address);
+	put_number(o, "port", s->port);
+	for (i = 0; i < s->nuser; i++) {
+		user = json_object_new_object();
+		put_user(user, &s->user[i]);
+		json_object_array_add(users, user);
+	}
+	put(o, "users", users);
+	return o;
+}
+
+/* The short form where it says everything. */
+static struct json_object *
+vmess_print(const struct vmess_spec *v)
+{
+	struct json_object *o = json_object_new_object(), *list;
+	size_t i;
+
+	if (v->nserver == 1 && v->server[0].nuser == 1) {
+		put_text(o, "address", v->server[0].address);
+		put_number(o, "port", v->server[0].port);
+		put_user(o, &v->server[0].user[0]);
+		return o;
+	}
+	list = json_object_new_array();
+	for (i = 0; i < v->nserver; i++)
+		json_object_array_add(list, server_print(&v->server[i]));
+	put(o, "vnext", list);
 	return o;
 }
 

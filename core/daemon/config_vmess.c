@@ -3,12 +3,13 @@
 #include "daemon/config_json.h"
 
 #include <string.h>
+#include <strings.h>
 
 /* settings of a vmess outbound: the flat form (Xray's, and v2ray 5's with uuid for id), or
- * vnext with its users. */
+ * vnext with servers and their users. */
 
 static int
-server_address_read(const struct node *server, struct vmess_spec *v)
+server_address_read(const struct node *server, struct vmess_server_spec *v)
 {
 	struct node n = node_get(server, "address");
 	char host[NAME_MAX_LEN + 3];
@@ -46,7 +47,7 @@ server_address_read(const struct node *server, struct vmess_spec *v)
 }
 
 static int
-server_port_read(const struct node *server, struct vmess_spec *v)
+server_port_read(const struct node *server, struct vmess_server_spec *v)
 {
 	struct node n = node_get(server, "port");
 
@@ -56,7 +57,7 @@ server_port_read(const struct node *server, struct vmess_spec *v)
 }
 
 static int
-id_read(const struct node *user, struct vmess_spec *v)
+id_read(const struct node *user, struct vmess_user_spec *v)
 {
 	struct node n = node_get(user, "id");
 	struct node uuid = node_get(user, "uuid");
@@ -77,10 +78,12 @@ id_read(const struct node *user, struct vmess_spec *v)
 }
 
 static int
-security_read(const struct node *user, struct vmess_spec *v)
+security_read(const struct node *user, struct vmess_user_spec *v)
 {
 	static const char *const words[] = { "auto", "aes-128-gcm", "chacha20-poly1305",
 		"none", "zero", NULL };
+	static const enum vmess_security meant[] = { 0, VMESS_AES128_GCM,
+		VMESS_CHACHA20_POLY1305, VMESS_NONE, VMESS_ZERO };
 	struct node n = node_get(user, "security");
 	const char *s, *near;
 	int i = 0;
@@ -89,35 +92,90 @@ security_read(const struct node *user, struct vmess_spec *v)
 							: VMESS_CHACHA20_POLY1305;
 	if (node_word(&n, words, &i, &s) == -1)
 		return -1;
-	if (i == 4)
-		return node_refuse(&n, "zero is not supported yet");
 	if (i < 0 && s[0]) {
 		near = text_nearest(s, words);
 		node_warn(&n, "%s is taken for auto%s%s%s", shown(s).text,
 			near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 	}
-	if (i == 1)
-		v->security = VMESS_AES128_GCM;
-	else if (i == 2)
-		v->security = VMESS_CHACHA20_POLY1305;
-	else if (i == 3)
-		v->security = VMESS_NONE;
+	if (i > 0)
+		v->security = meant[i];
 	return 0;
 }
 
 static int
-alter_id_read(const struct node *user)
+alter_id_read(const struct node *user, struct vmess_user_spec *v)
 {
 	struct node n = node_get(user, "alterId");
-	uint64_t v = 0;
+	uint64_t ids = 0;
 
-	if (node_number(&n, "an alterId", 0, UINT16_MAX, &v) == -1)
+	if (node_number(&n, "an alterId", 0, UINT16_MAX, &ids) == -1)
 		return -1;
-	if (v > 0)
-		return node_refuse(&n,
-			"%llu: the old header is not supported yet; most servers take "
-			"0 as well",
-			(unsigned long long)v);
+	v->alter_ids = (uint16_t)ids;
+	if (ids > 0)
+		node_warn(&n,
+			"%llu: asks for the old header, which servers of today refuse; "
+			"most take 0",
+			(unsigned long long)ids);
+	return 0;
+}
+
+/* One of "AuthenticatedLength|NoTerminationSignal". */
+static int
+experiment_read(
+	const struct node *n, const char *word, size_t len, struct vmess_user_spec *v)
+{
+	static const char *const words[] = { "AuthenticatedLength", "NoTerminationSignal",
+		NULL };
+	const char *one = config_memory_text(n->reader->memory, word, len), *near;
+
+	if (strcasecmp(one, words[0]) == 0) {
+		v->authenticated_length = true;
+	} else if (strcasecmp(one, words[1]) == 0) {
+		v->no_termination_signal = true;
+	} else {
+		near = text_nearest(one, words);
+		return node_fail(n, "%s is not an experiment that sluice knows%s%s%s",
+			shown(one).text, near ? "; did you mean " : "", near ? near : "",
+			near ? "?" : " (AuthenticatedLength, NoTerminationSignal)");
+	}
+	return 0;
+}
+
+static int
+experiments_read(const struct node *user, const char *key, struct vmess_user_spec *v)
+{
+	struct node n = node_get(user, key);
+	const char *s = "", *end;
+	size_t len;
+
+	if (node_text(&n, &s) == -1)
+		return -1;
+	for (; *s; s = end + (*end == '|')) {
+		end = s + strcspn(s, "|");
+		s += strspn(s, " ");
+		for (len = s < end ? (size_t)(end - s) : 0; len && s[len - 1] == ' ';)
+			len--;
+		if (len && experiment_read(&n, s, len, v) == -1)
+			return -1;
+	}
+	if (v->authenticated_length && v->security > VMESS_CHACHA20_POLY1305) {
+		node_warn(&n, "AuthenticatedLength has no effect with this security");
+		v->authenticated_length = false;
+	}
+	return 0;
+}
+
+static int
+level_read(const struct node *user, struct vmess_user_spec *v)
+{
+	struct node n = node_get(user, "level");
+	struct node old = node_get(user, "userLevel");
+	uint64_t level = 0;
+
+	if (node_number(&old, "a level", 0, UINT32_MAX, &level) == -1 ||
+		node_number(&n, "a level", 0, UINT32_MAX, &level) == -1)
+		return -1;
+	v->level = (unsigned)level;
 	return 0;
 }
 
@@ -138,41 +196,62 @@ packet_encoding_read(const struct node *settings)
 
 /* id, security and what else a user has; in the flat form the settings have it. */
 static int
-user_read(const struct node *user, struct vmess_spec *v)
+user_read(const struct node *user, struct vmess_user_spec *v)
 {
-	if (id_read(user, v) == -1 || alter_id_read(user) == -1)
+	if (id_read(user, v) == -1 || alter_id_read(user, v) == -1 ||
+		security_read(user, v) == -1 || level_read(user, v) == -1 ||
+		experiments_read(user, "testsEnabled", v) == -1)
 		return -1;
-	return security_read(user, v);
+	return experiments_read(user, "experiments", v);
 }
 
-#define USER_KEYS                                                                    \
-	{ "id", KEY_READ }, { "uuid", KEY_READ }, { "alterId", KEY_READ },           \
-		{ "security", KEY_READ }, { "level", KEY_SILENT },                   \
-		{ "userLevel", KEY_SILENT }, { "email", KEY_SILENT },                \
-		{ "experiments", KEY_REFUSED, "experiments are not supported yet" }, \
-	{                                                                            \
-		"testsEnabled", KEY_REFUSED, "experiments are not supported yet"     \
+#define USER_KEYS                                                          \
+	{ "id", KEY_READ }, { "uuid", KEY_READ }, { "alterId", KEY_READ }, \
+		{ "security", KEY_READ }, { "level", KEY_READ },           \
+		{ "userLevel", KEY_READ }, { "email", KEY_SILENT },        \
+		{ "experiments", KEY_READ },                               \
+	{                                                                  \
+		"testsEnabled", KEY_READ                                   \
 	}
 
-/* The only element of a list: several are for a later issue. */
+/* One to `max` of what a list is of. */
 static int
-only_one(const struct node *list, const char *what, struct node *one)
+list_check(const struct node *list, const char *what, size_t max)
 {
 	size_t n = node_count(list);
 
 	if (n == 0)
 		return node_fail(list, "has no %s", what);
-	if (n > 1)
-		return node_refuse(
-			list, "%zu of them: several %ss are not supported yet", n, what);
-	*one = node_at(list, 0);
+	if (n > max)
+		return node_fail(
+			list, "%zu of them; sluice takes up to %zu %ss", n, max, what);
 	return 0;
 }
 
 static int
-vnext_read(const struct node *settings, struct vmess_spec *v)
+users_read(const struct node *server, struct vmess_server_spec *v)
 {
-	static const struct key server_keys[] = {
+	static const struct key keys[] = { USER_KEYS, { NULL } };
+	struct node list = node_get(server, "users");
+	struct vmess_user_spec *user;
+
+	if (list_check(&list, "user", VMESS_USERS_MAX) == -1)
+		return -1;
+	user = config_memory_take(list.reader->memory, node_count(&list), sizeof(*user));
+	v->user = user;
+	for (; v->nuser < node_count(&list); v->nuser++) {
+		struct node n = node_at(&list, v->nuser);
+
+		if (node_keys(&n, keys) == -1 || user_read(&n, &user[v->nuser]) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+static int
+server_read(const struct node *server, struct vmess_server_spec *v)
+{
+	static const struct key keys[] = {
 		{ "address", KEY_READ },
 		{ "port", KEY_READ },
 		{ "users", KEY_READ },
@@ -180,18 +259,49 @@ vnext_read(const struct node *settings, struct vmess_spec *v)
 		{ "remarks", KEY_SILENT },
 		{ NULL },
 	};
-	static const struct key user_keys[] = { USER_KEYS, { NULL } };
-	struct node list = node_get(settings, "vnext"), server, users, user;
 
-	if (only_one(&list, "server", &server) == -1 ||
-		node_keys(&server, server_keys) == -1 ||
-		server_address_read(&server, v) == -1 ||
-		server_port_read(&server, v) == -1)
+	if (node_keys(server, keys) == -1 || server_address_read(server, v) == -1 ||
+		server_port_read(server, v) == -1)
 		return -1;
-	users = node_get(&server, "users");
-	if (only_one(&users, "user", &user) == -1 || node_keys(&user, user_keys) == -1)
+	return users_read(server, v);
+}
+
+static int
+vnext_read(const struct node *settings, struct vmess_spec *v)
+{
+	struct node list = node_get(settings, "vnext");
+	struct vmess_server_spec *server;
+
+	if (list_check(&list, "server", VMESS_SERVERS_MAX) == -1)
 		return -1;
-	return user_read(&user, v);
+	server = config_memory_take(
+		list.reader->memory, node_count(&list), sizeof(*server));
+	v->server = server;
+	for (; v->nserver < node_count(&list); v->nserver++) {
+		struct node n = node_at(&list, v->nserver);
+
+		if (server_read(&n, &server[v->nserver]) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+/* Server and user in one object. */
+static int
+flat_read(const struct node *settings, struct vmess_spec *v)
+{
+	struct config_memory *m = settings->reader->memory;
+	struct vmess_server_spec *server = config_memory_take(m, 1, sizeof(*server));
+	struct vmess_user_spec *user = config_memory_take(m, 1, sizeof(*user));
+
+	server->user = user;
+	server->nuser = 1;
+	v->server = server;
+	v->nserver = 1;
+	if (server_address_read(settings, server) == -1 ||
+		server_port_read(settings, server) == -1)
+		return -1;
+	return user_read(settings, user);
 }
 
 int
@@ -217,8 +327,5 @@ config_read_vmess(const struct node *out, struct vmess_spec *v)
 	/* As in Xray: where both forms stand, the flat one counts. */
 	if (!address.json && vnext.json)
 		return vnext_read(&settings, v);
-	if (server_address_read(&settings, v) == -1 ||
-		server_port_read(&settings, v) == -1)
-		return -1;
-	return user_read(&settings, v);
+	return flat_read(&settings, v);
 }

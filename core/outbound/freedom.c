@@ -21,6 +21,7 @@ struct freedom {
 	char *redirect;         /* owned; NULL: none, or it is an address */
 	struct ip redirect_ip;  /* family 0: none, or it is a name */
 	uint16_t redirect_port; /* 0: none */
+	struct way_family family;
 };
 
 static const struct freedom *
@@ -69,9 +70,11 @@ steer(const struct freedom *f, const struct target *to, struct way *way)
 static struct stream *
 freedom_dial(struct outbound *o, const struct target *to, struct task *owner)
 {
+	struct freedom *f = container_of(o, struct freedom, o);
 	struct way way;
 
-	steer(freedom_of(o), to, &way);
+	steer(f, to, &way);
+	way.family = &f->family;
 	return transport_new(o, &way, owner);
 }
 

@@ -39,6 +39,7 @@ outbound_new(
 		return NULL;
 	}
 	o->env = *env;
+	o->policy = spec->policy;
 	o->count = 1;
 	snprintf(o->tag, sizeof(o->tag), "%s", spec->tag ? spec->tag : "");
 	snprintf(o->path, sizeof(o->path), "%s", path);

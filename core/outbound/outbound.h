@@ -25,13 +25,37 @@ enum outbound_kind { OUTBOUND_FREEDOM, OUTBOUND_BLACKHOLE, OUTBOUND_VMESS };
 
 enum domain_strategy { DOMAIN_AS_IS, DOMAIN_USE_IP, DOMAIN_USE_IP4, DOMAIN_USE_IP6 };
 
-enum vmess_security { VMESS_AES128_GCM = 3, VMESS_CHACHA20_POLY1305 = 4, VMESS_NONE = 5 };
+/* `zero` is `none` without chunks; 6 never stands on the wire. */
+enum vmess_security {
+	VMESS_AES128_GCM = 3,
+	VMESS_CHACHA20_POLY1305 = 4,
+	VMESS_NONE = 5,
+	VMESS_ZERO = 6,
+};
 
-struct vmess_spec {
-	const char *address; /* name or address of the server */
-	uint16_t port;
+struct vmess_user_spec {
 	uint8_t id[16];
 	enum vmess_security security; /* `auto` is resolved before */
+	uint16_t alter_ids; /* above 0: the old header, with one of so many ids */
+	bool authenticated_length;
+	bool no_termination_signal;
+	unsigned level; /* of the policy */
+};
+
+struct vmess_server_spec {
+	const char *address; /* name or address */
+	uint16_t port;
+	const struct vmess_user_spec *user; /* at least one */
+	size_t nuser;
+};
+
+enum { VMESS_SERVERS_MAX = 64, VMESS_USERS_MAX = 64 };
+
+/* Each connection begins at the server after that of the one before, as a random one of
+ * its users; a server that cannot be reached is left for the next one. */
+struct vmess_spec {
+	const struct vmess_server_spec *server; /* at least one */
+	size_t nserver;
 };
 
 struct freedom_spec {
@@ -44,12 +68,19 @@ struct blackhole_spec {
 	bool http; /* answers 403 before it closes */
 };
 
+/* Seconds, by the policy level of the outbound's user; 0: not set by anybody. */
+struct outbound_policy {
+	unsigned handshake; /* for the opening of a transport, all its layers */
+	unsigned conn_idle, uplink_only, downlink_only;
+};
+
 struct outbound_spec {
 	const char *tag;  /* "" when it has none */
 	const char *path; /* "config.json: outbounds[2]", for messages */
 	enum outbound_kind kind;
 	struct sock_options
 		sock; /* interface and source, where the configuration names them */
+	struct outbound_policy policy;
 	union {
 		struct vmess_spec vmess;
 		struct freedom_spec freedom;
@@ -89,6 +120,7 @@ struct outbound {
 	struct outbound_env env;
 	char tag[64];
 	char path[128];
+	struct outbound_policy policy;
 	unsigned count;
 };
 

@@ -5,35 +5,41 @@
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * An address that says nothing is left for the next one after this long; the
- * last one has all the time that the kernel gives it.
- */
-enum { PATIENCE_MS = 3000 };
+enum {
+	RACE_MAX = 6,         /* attempts at a time */
+	STAGGER_MS = 250,     /* between one attempt and the next (RFC 8305, 5) */
+	PATIENCE_MS = 3000,   /* with the oldest attempt, where RACE_MAX of them run */
+	REMEMBER_MS = 600000, /* which family won; then the other one gets its chance */
+};
 
 enum transport_state {
 	TRANSPORT_LOOKUP,  /* the name's addresses are asked for */
-	TRANSPORT_CONNECT, /* lower is an attempt */
+	TRANSPORT_CONNECT, /* attempts are under way */
 	TRANSPORT_UP,      /* lower is the connection */
-	TRANSPORT_DEAD,    /* error says why, and `why` or lower tells it */
+	TRANSPORT_DEAD,    /* error says why, and `why`, lower or the lookup tells it */
 };
 
 struct transport {
-	struct stream s; /* s.lower: the attempt or the connection; owned */
+	struct stream s; /* s.lower: the connection, or the last attempt that failed */
+	struct stream *race[RACE_MAX]; /* the attempts, the oldest first; owned */
+	struct ip raced[RACE_MAX];     /* where each goes */
 	struct lookup *lookup;
 	struct outbound *o; /* held */
 	struct task *owner;
 	const struct sock_options *sock;
-	struct timer patience;
+	struct way_family *family; /* the outbound's, or NULL */
+	struct timer stagger;
 	struct deferred gone;
 	enum transport_state state;
-	int error;       /* -errno, once DEAD */
+	int error;       /* -errno: of the last failure; final once DEAD */
 	const char *why; /* static text; NULL: lower or the lookup knows */
-	struct endpoint to;
+	uint16_t port;
 	struct ip otherwise;
-	const struct ip *ip; /* addresses not tried yet, in the lookup */
-	size_t nip;
-	bool impatient; /* the patience with this attempt has run out */
+	struct ip ip[NAMES_ADDRS]; /* in the order of trying */
+	size_t nip, at;            /* ip[at] is the next */
+	size_t nrace;
+	bool mixed; /* there are addresses of both families */
+	bool due;   /* it is time for the next address */
 };
 
 static struct transport *
@@ -45,7 +51,7 @@ transport_of(struct stream *s)
 static int
 fail(struct transport *t, int error, const char *why)
 {
-	timer_stop(&t->patience);
+	timer_stop(&t->stagger);
 	t->state = TRANSPORT_DEAD;
 	t->error = error;
 	t->why = why;
@@ -53,82 +59,173 @@ fail(struct transport *t, int error, const char *why)
 }
 
 static void
-lose_patience(struct timer *timer)
+stagger_over(struct timer *timer)
 {
-	struct transport *t = container_of(timer, struct transport, patience);
+	struct transport *t = container_of(timer, struct transport, stagger);
 
-	t->impatient = true;
+	t->due = true;
 	loop_ready(timer->loop, t->owner);
 }
 
-static int
-attempt(struct transport *t)
+static void
+race_remove(struct transport *t, size_t i)
 {
-	stream_free(t->s.lower);
-	t->s.lower = tcp_dial(
-		t->o->env.loop, t->o->env.memory, &t->to, t->sock, t->owner);
-	if (!t->s.lower)
+	size_t rest = --t->nrace - i;
+
+	memmove(t->race + i, t->race + i + 1, rest * sizeof(*t->race));
+	memmove(t->raced + i, t->raced + i + 1, rest * sizeof(*t->raced));
+}
+
+/* An attempt at the next address; the oldest one goes where there are too many. */
+static int
+launch(struct transport *t)
+{
+	struct endpoint to = { .ip = t->ip[t->at++], .port = t->port };
+	struct stream *s;
+
+	t->due = false;
+	if (t->nrace == RACE_MAX) {
+		stream_free(t->race[0]);
+		race_remove(t, 0);
+	}
+	s = tcp_dial(t->o->env.loop, t->o->env.memory, &to, t->sock, t->owner);
+	if (!s)
 		return fail(t, -ENOMEM, "no memory left");
-	t->state = TRANSPORT_CONNECT;
-	t->impatient = false;
-	if (t->nip)
-		timer_arm(&t->patience, PATIENCE_MS);
+	t->race[t->nrace] = s;
+	t->raced[t->nrace++] = to.ip;
+	if (t->at < t->nip)
+		timer_arm(&t->stagger, t->nrace < RACE_MAX ? STAGGER_MS : PATIENCE_MS);
 	else
-		timer_stop(&t->patience);
+		timer_stop(&t->stagger);
 	return STREAM_OK;
 }
 
+/* The family that comes first: the one that won the last time, else the resolver's. */
 static int
-attempt_next(struct transport *t)
+first_family(const struct transport *t, const struct ip *ip)
 {
-	t->to.ip = *t->ip++;
-	t->nip--;
-	return attempt(t);
+	const struct way_family *f = t->family;
+
+	if (f && f->family && loop_now(t->o->env.loop) < f->until)
+		return f->family;
+	return ip->family;
+}
+
+/* The addresses in the order of trying: family by turns (RFC 8305, 4). */
+static void
+order(struct transport *t, const struct ip *ip, size_t n)
+{
+	int family = first_family(t, ip);
+	size_t of[2] = { 0, 0 }; /* where to go on looking: for this family, and others */
+	size_t i, which;
+
+	if (n > NAMES_ADDRS)
+		n = NAMES_ADDRS;
+	for (i = 0; t->nip < n; i++) {
+		which = i % 2;
+		while (of[which] < n && (ip[of[which]].family == family) != (which == 0))
+			of[which]++;
+		if (of[which] < n)
+			t->ip[t->nip++] = ip[of[which]++];
+	}
+	for (i = 1; i < n; i++)
+		t->mixed |= ip[i].family != ip[0].family;
 }
 
 /* What the lookup says; OK when an attempt has begun. */
 static int
 look(struct transport *t)
 {
-	int n = lookup_answer(t->lookup, &t->ip);
+	const struct ip *ip;
+	int n = lookup_answer(t->lookup, &ip);
 
 	if (n == -EAGAIN)
 		return STREAM_AGAIN;
-	if (n > 0) {
-		t->nip = (size_t)n;
-		return attempt_next(t);
-	}
-	if (t->otherwise.family) {
-		t->to.ip = t->otherwise;
-		return attempt(t);
-	}
-	return fail(t, n < 0 ? n : -ENOENT, NULL);
+	if (n > 0)
+		order(t, ip, (size_t)n);
+	else if (t->otherwise.family)
+		t->ip[t->nip++] = t->otherwise;
+	else
+		return fail(t, n < 0 ? n : -ENOENT, NULL);
+	t->state = TRANSPORT_CONNECT;
+	return launch(t);
 }
 
-/* Carries the attempt forward, and goes on to the next address when it fails. */
+/* For a while only: what has won once would be tried first, and win, for ever. */
+static void
+remember(struct transport *t, int family)
+{
+	struct way_family *f = t->family;
+	uint64_t now = loop_now(t->o->env.loop);
+
+	if (!f || !t->mixed || (f->family == family && now < f->until))
+		return;
+	f->family = family;
+	f->until = now + REMEMBER_MS;
+}
+
+static int
+won(struct transport *t, size_t i)
+{
+	remember(t, t->raced[i].family);
+	timer_stop(&t->stagger);
+	stream_free(t->s.lower);
+	t->s.lower = t->race[i];
+	race_remove(t, i);
+	while (t->nrace)
+		stream_free(t->race[--t->nrace]);
+	lookup_free(t->lookup);
+	t->lookup = NULL;
+	t->state = TRANSPORT_UP;
+	return STREAM_OK;
+}
+
+/* The attempt is kept instead of the one that failed before, for its reason. */
+static void
+lost(struct transport *t, size_t i, int error)
+{
+	stream_free(t->s.lower);
+	t->s.lower = t->race[i];
+	t->error = error;
+	race_remove(t, i);
+	t->due = true;
+}
+
+/* Carries every attempt forward; OK when one has won, AGAIN else. */
+static int
+race(struct transport *t)
+{
+	size_t i = 0;
+	int r;
+
+	while (i < t->nrace) {
+		r = stream_open(t->race[i]);
+		if (r == STREAM_OK)
+			return won(t, i);
+		if (r == STREAM_AGAIN)
+			i++;
+		else
+			lost(t, i, r);
+	}
+	return STREAM_AGAIN;
+}
+
 static int
 connect_some(struct transport *t)
 {
 	int r;
 
 	for (;;) {
-		r = stream_open(t->s.lower);
-		if (r == STREAM_OK) {
-			timer_stop(&t->patience);
-			lookup_free(t->lookup);
-			t->lookup = NULL;
-			t->nip = 0;
-			t->state = TRANSPORT_UP;
+		r = race(t);
+		if (r == STREAM_OK)
 			return STREAM_OK;
-		}
-		if (r == STREAM_AGAIN && !(t->impatient && t->nip))
-			return STREAM_AGAIN;
-		if (!t->nip)
-			return fail(t, r, NULL);
-		r = attempt_next(t);
+		if (t->at == t->nip || !t->due)
+			break;
+		r = launch(t);
 		if (r < 0)
 			return r;
 	}
+	return t->nrace ? STREAM_AGAIN : fail(t, t->error, NULL);
 }
 
 static int
@@ -235,8 +332,10 @@ transport_free(struct stream *s)
 	struct transport *t = transport_of(s);
 	struct loop *l = t->o->env.loop;
 
-	timer_stop(&t->patience);
+	timer_stop(&t->stagger);
 	lookup_free(t->lookup);
+	while (t->nrace)
+		stream_free(t->race[--t->nrace]);
 	stream_free(s->lower);
 	outbound_drop(t->o);
 	loop_defer(l, &t->gone, transport_delete);
@@ -280,8 +379,10 @@ begin(struct transport *t, const struct way *way)
 {
 	unsigned families = way->families ? way->families : LOOKUP_V4 | LOOKUP_V6;
 
-	if (t->to.ip.family) {
-		attempt(t);
+	if (way->to.ip.family) {
+		t->ip[t->nip++] = way->to.ip;
+		t->state = TRANSPORT_CONNECT;
+		launch(t);
 		return;
 	}
 	if (!way->name || !t->o->env.names) {
@@ -304,9 +405,10 @@ transport_new(struct outbound *o, const struct way *way, struct task *owner)
 	t->o = outbound_hold(o);
 	t->owner = owner;
 	t->sock = way->sock;
-	t->to = way->to;
+	t->family = way->family;
+	t->port = way->to.port;
 	t->otherwise = way->otherwise;
-	timer_init(&t->patience, o->env.loop, lose_patience);
+	timer_init(&t->stagger, o->env.loop, stagger_over);
 	begin(t, way);
 	return &t->s;
 }

@@ -4,10 +4,16 @@
 
 #include "outbound/outbound.h"
 
+/* The address family that won when both were tried, for a while. One a destination. */
+struct way_family {
+	int family;     /* 0: none yet */
+	uint64_t until; /* on the loop's clock */
+};
+
 /*
- * The bottom of what an outbound dials: a TCP connection to an address, or to the
- * first address of a name that takes it.  Looks like one stream: open covers
- * the lookup and every attempt.
+ * The bottom of what an outbound dials: a TCP connection to an address, or to that of
+ * a name's addresses which answers first (RFC 8305).  Looks like one stream: open
+ * covers the lookup and every attempt.
  */
 struct way {
 	struct endpoint to; /* family 0: look the name up, for this port */
@@ -16,6 +22,7 @@ struct way {
 	struct ip
 		otherwise; /* where to go when the name has no address; family 0: nowhere */
 	const struct sock_options *sock; /* belongs to the outbound */
+	struct way_family *family;       /* so does this; NULL: nothing is remembered */
 };
 
 /* Holds the outbound. NULL only without memory. */

@@ -4,27 +4,77 @@
 
 #include "base/random.h"
 #include "outbound/outbound.h"
+#include "outbound/transport.h"
 #include "outbound/vmess_body.h"
 #include "outbound/vmess_header.h"
 #include "stream/blocks.h"
 
 /*
  * A VMess outbound, and the two things that it makes over a lower stream: a
- * stream for TCP and packets for UDP.  The lower stream may be any: the transport
- * now, TLS or WebSocket above it later.
+ * stream for TCP and packets for UDP.  The lower stream may be any; what vmess_reach
+ * makes is a connection to the first of the outbound's servers that can be reached.
  */
-struct vmess {
-	struct outbound o;
-	uint8_t command_key[16]; /* secret */
-	struct rng rng;          /* for padding */
-	char *name;              /* of the server; owned; NULL: an address */
-	struct endpoint server;  /* family 0: by name */
-	struct sock_options sock;
+
+/* So many alternative ids of a user are used at most: servers take any of them. */
+enum { VMESS_ALTER_MAX = 8 };
+
+struct vmess_user {
+	struct vmess_keys keys;             /* secret */
+	uint8_t alter[VMESS_ALTER_MAX][16]; /* secret */
+	size_t nalter;                      /* 0: the header with AEAD */
 	enum vmess_security security;
+	bool sealed_lengths, no_end_mark;
+};
+
+struct vmess_server {
+	char *name;              /* owned; NULL: an address */
+	struct endpoint at;      /* family 0: by name */
+	struct vmess_user *user; /* owned */
+	size_t nuser;
+	struct way_family family;
+	unsigned failures;   /* in a row, to reach it */
+	uint64_t resume;     /* on the loop's clock: others come first until then */
 	unsigned unanswered; /* connections in a row that ended without an answer */
 	bool marks;          /* this server sends end marks: one was seen */
-	struct log_limit silent, garbage;
+	struct log_limit away, silent, garbage;
 };
+
+struct vmess {
+	struct outbound o;
+	struct rng rng; /* for padding, and for the choice of users */
+	struct sock_options sock;
+	struct vmess_server *server; /* owned */
+	size_t nserver;
+	size_t next; /* the server with which the next connection begins */
+};
+
+/* Where a connection goes, and as whom. Both belong to the outbound. */
+struct vmess_pick {
+	struct vmess_server *server;
+	struct vmess_user *user;
+};
+
+/* 0, or -1 and why; vmess_servers_fini also after -1. */
+int vmess_servers_init(struct vmess *v, const struct vmess_spec *spec, struct err *e);
+void vmess_servers_fini(struct vmess *v);
+/*
+ * The server to try next, but none of those whose bits are set in `tried`: round robin
+ * over those that were not out of reach lately, and only then the others.  False: none
+ * is left.
+ */
+bool vmess_servers_pick(struct vmess *v, uint64_t tried, struct vmess_pick *p);
+void vmess_server_reached(struct vmess_server *s);
+/* It is left alone for 10 s, and for twice that each time, up to 5 minutes. */
+void vmess_server_failed(struct vmess *v, struct vmess_server *s, const char *why);
+
+/*
+ * A connection to one of the outbound's servers; looks like one stream, whose open
+ * covers every attempt. Holds the outbound. NULL only without memory.
+ */
+struct stream *vmess_reach_new(struct vmess *v, struct task *owner);
+/* What a stream that has opened was connected to; for one that is not of
+ * vmess_reach_new, the first user of the first server. */
+struct vmess_pick vmess_reached(struct vmess *v, const struct stream *s);
 
 /* Both take `lower`, also on failure, hold the outbound and copy `to`. NULL without
  * memory. */
@@ -34,8 +84,8 @@ struct packets *vmess_packets_new(struct vmess *v, struct stream *lower,
 	const struct target *to, struct task *owner);
 
 /* What a session reports of its server, so that people are told what is wrong. */
-void vmess_answered(struct vmess *v);
-void vmess_unanswered(struct vmess *v);
-void vmess_garbled(struct vmess *v);
+void vmess_answered(struct vmess_server *s);
+void vmess_unanswered(struct vmess *v, struct vmess_server *s);
+void vmess_garbled(struct vmess *v, struct vmess_server *s);
 
 #endif

@@ -3,10 +3,19 @@
 
 #include "base/bytes.h"
 #include "outbound/vmess_header.h"
+#include "outbound/vmess_kdf.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
+
+/* ChaCha20-Poly1305 wants twice the key that VMess has (vmess.md 8.2). */
+static void
+key_widen(uint8_t wide[static 2 * MD5_LEN], const uint8_t key[static 16])
+{
+	md5(key, 16, wide);
+	md5(wide, MD5_LEN, wide + MD5_LEN);
+}
 
 static void
 aead_start(struct aead *a, enum vmess_security security, const uint8_t key[static 16])
@@ -15,13 +24,13 @@ aead_start(struct aead *a, enum vmess_security security, const uint8_t key[stati
 
 	switch (security) {
 	case VMESS_NONE:
+	case VMESS_ZERO:
 		return;
 	case VMESS_AES128_GCM:
 		aead_init(a, AEAD_AES128_GCM, key);
 		return;
 	case VMESS_CHACHA20_POLY1305:
-		md5(key, 16, wide);
-		md5(wide, MD5_LEN, wide + MD5_LEN);
+		key_widen(wide, key);
 		aead_init(a, AEAD_CHACHA20_POLY1305, wide);
 		bytes_wipe(wide, sizeof(wide));
 		return;
@@ -33,12 +42,35 @@ vmess_body_init(struct vmess_body *b, enum vmess_security security, unsigned opt
 	const uint8_t key[static 16], const uint8_t iv[static 16])
 {
 	memset(b, 0, sizeof(*b));
-	b->sealed = security != VMESS_NONE;
+	b->sealed = security == VMESS_AES128_GCM || security == VMESS_CHACHA20_POLY1305;
+	b->raw = !(options & VMESS_CHUNKED);
 	b->masked = options & VMESS_MASKED;
 	b->padded = options & VMESS_PADDED;
+	b->field = VMESS_LENGTH;
 	memcpy(b->iv, iv + 2, sizeof(b->iv));
 	shake128_init(&b->mask, iv, 16);
 	aead_start(&b->aead, security, key);
+}
+
+void
+vmess_body_seal_lengths(
+	struct vmess_body *b, const uint8_t key[static 16], const uint8_t iv[static 16])
+{
+	static const char salt[] = "auth_len";
+	uint8_t k[VMESS_KDF_LEN];
+	struct vmess_nest n;
+
+	assert(b->sealed);
+	vmess_nest_init(&n);
+	vmess_nest_push(&n, salt, sizeof(salt) - 1);
+	vmess_nest_out(&n, key, 16, k);
+	if (b->aead.kind == AEAD_CHACHA20_POLY1305)
+		key_widen(b->length_key, k);
+	else
+		memcpy(b->length_key, k, 16);
+	memcpy(b->length_iv, iv + 2, sizeof(b->length_iv));
+	b->field = VMESS_LENGTH_MAX;
+	bytes_wipe(k, sizeof(k));
 }
 
 void
@@ -54,47 +86,94 @@ draw_padding(struct vmess_body *b)
 	return b->padded ? shake128_be16(&b->mask) % (VMESS_PAD_MAX + 1) : 0;
 }
 
-static uint16_t
-draw_mask(struct vmess_body *b)
+static void
+nonce_write(
+	uint8_t nonce[static AEAD_NONCE], uint16_t counter, const uint8_t iv[static 10])
 {
-	return b->masked ? shake128_be16(&b->mask) : 0;
+	be16_put(nonce, counter);
+	memcpy(nonce + 2, iv, 10);
 }
 
 static void
 next_nonce(struct vmess_body *b, uint8_t nonce[static AEAD_NONCE])
 {
-	be16_put(nonce, b->counter++);
-	memcpy(nonce + 2, b->iv, sizeof(b->iv));
+	nonce_write(nonce, b->counter++, b->iv);
+}
+
+/*
+ * The AEAD of sealed lengths lives for one length only: a key schedule of its own
+ * would cost every connection of everybody half a kilobyte for what few use.
+ */
+static void
+length_aead(struct vmess_body *b, struct aead *a, uint8_t nonce[static AEAD_NONCE])
+{
+	aead_init(a, b->aead.kind, b->length_key);
+	nonce_write(nonce, b->length_counter++, b->length_iv);
+}
+
+/* `size` as the length field has it; the mask is drawn only where it is used. */
+static void
+length_write(struct vmess_body *b, uint8_t *field, size_t size)
+{
+	uint8_t nonce[AEAD_NONCE];
+	struct aead a;
+
+	if (b->field == VMESS_LENGTH) {
+		be16_put(field,
+			(uint16_t)(size ^ (b->masked ? shake128_be16(&b->mask) : 0)));
+		return;
+	}
+	be16_put(field, (uint16_t)(size - AEAD_TAG));
+	length_aead(b, &a, nonce);
+	aead_seal(&a, nonce, NULL, 0, field, VMESS_LENGTH, field + VMESS_LENGTH);
+	aead_fini(&a);
+}
+
+/* The size, or -EBADMSG. */
+static long
+length_read(struct vmess_body *b, uint8_t *field)
+{
+	uint8_t nonce[AEAD_NONCE];
+	struct aead a;
+	int r;
+
+	if (b->field == VMESS_LENGTH)
+		return be16_get(field) ^ (b->masked ? shake128_be16(&b->mask) : 0);
+	length_aead(b, &a, nonce);
+	r = aead_open(&a, nonce, NULL, 0, field, VMESS_LENGTH, field + VMESS_LENGTH);
+	aead_fini(&a);
+	return r < 0 ? r : be16_get(field) + AEAD_TAG;
 }
 
 size_t
 vmess_body_seal(struct vmess_body *b, uint8_t *chunk, size_t len, size_t *pad)
 {
 	uint8_t nonce[AEAD_NONCE];
-	uint8_t *p = chunk + VMESS_LENGTH;
+	uint8_t *p = chunk + b->field;
 	size_t size;
 
+	assert(!b->raw);
 	*pad = draw_padding(b);
 	size = len + (b->sealed ? AEAD_TAG : 0) + *pad;
 	assert(size <= UINT16_MAX);
-	be16_put(chunk, (uint16_t)(size ^ draw_mask(b)));
+	length_write(b, chunk, size);
 	if (b->sealed) {
 		next_nonce(b, nonce);
 		aead_seal(&b->aead, nonce, NULL, 0, p, len, p + len);
 	}
-	return VMESS_LENGTH + size;
+	return b->field + size;
 }
 
 int
-vmess_body_length(struct vmess_body *b, const uint8_t field[static VMESS_LENGTH],
-	struct vmess_chunk *c)
+vmess_body_length(struct vmess_body *b, uint8_t *field, struct vmess_chunk *c)
 {
-	size_t rest = draw_padding(b) + (b->sealed ? AEAD_TAG : 0);
+	long rest = (long)(draw_padding(b) + (b->sealed ? AEAD_TAG : 0));
+	long size = length_read(b, field);
 
-	c->size = (size_t)(be16_get(field) ^ draw_mask(b));
-	if (c->size < rest)
+	if (size < rest || size > UINT16_MAX)
 		return -EBADMSG;
-	c->len = c->size - rest;
+	c->size = (size_t)size;
+	c->len = (size_t)(size - rest);
 	return 0;
 }
 

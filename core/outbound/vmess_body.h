@@ -12,16 +12,23 @@
 
 /*
  * The chunks of one direction of a VMess connection.  A chunk is a length of two
- * bytes (masked), the sealed payload with its tag, and padding.  Each call
- * moves on by one chunk, so both sides must see every chunk, in order.
+ * bytes (masked, or sealed with a tag of its own), the sealed payload with its tag, and
+ * padding.  Each call moves on by one chunk, so both sides must see every chunk, in
+ * order.  Without VMESS_CHUNKED there are none: the bytes stand for themselves, and
+ * nothing here but init and fini may be called.
  */
 struct vmess_body {
 	struct aead aead;
 	struct shake128 mask;
 	uint16_t counter; /* wraps: that is how the protocol is */
 	uint8_t iv[10];   /* the constant part of the nonce */
-	bool sealed;      /* false: security `none` */
+	bool sealed;      /* false: security `none` or `zero` */
+	bool raw;         /* there are no chunks */
 	bool masked, padded;
+	size_t field; /* bytes of a length field */
+	/* For sealed lengths: the same in both directions, but for the counter. */
+	uint8_t length_key[AEAD_KEY_MAX], length_iv[10];
+	uint16_t length_counter;
 };
 
 /* How the chunk whose length was just read is made up. */
@@ -31,10 +38,11 @@ struct vmess_chunk {
 };
 
 enum {
-	VMESS_LENGTH = 2, /* of the length field */
+	VMESS_LENGTH = 2, /* of a length field; see vmess_body.field */
+	VMESS_LENGTH_MAX = VMESS_LENGTH + AEAD_TAG,
 	VMESS_PAD_MAX = 63,
 	/* What a chunk needs beside its payload, at most. */
-	VMESS_OVERHEAD = VMESS_LENGTH + AEAD_TAG + VMESS_PAD_MAX,
+	VMESS_OVERHEAD = VMESS_LENGTH_MAX + AEAD_TAG + VMESS_PAD_MAX,
 	/* All servers take this much at once (vmess.md 8.7). */
 	VMESS_PAYLOAD_MAX = 16384 - AEAD_TAG - 64,
 };
@@ -42,18 +50,21 @@ enum {
 /* `options` are those of enum vmess_option. */
 void vmess_body_init(struct vmess_body *b, enum vmess_security security, unsigned options,
 	const uint8_t key[static 16], const uint8_t iv[static 16]);
+/* With VMESS_SEALED_LENGTHS, after init: the request's key and IV, in either direction. */
+void vmess_body_seal_lengths(
+	struct vmess_body *b, const uint8_t key[static 16], const uint8_t iv[static 16]);
 void vmess_body_fini(struct vmess_body *b);
 
 /*
- * Makes a chunk of the len bytes at chunk + VMESS_LENGTH, in place; there must be
+ * Makes a chunk of the len bytes at chunk + b->field, in place; there must be
  * VMESS_OVERHEAD bytes beside them. Returns the length of the whole chunk, of
  * which the last *pad bytes are padding that the caller fills with random.
  */
 size_t vmess_body_seal(struct vmess_body *b, uint8_t *chunk, size_t len, size_t *pad);
 
-/* Reads a length field. 0, or -EBADMSG: no chunk can be that short. */
-int vmess_body_length(struct vmess_body *b, const uint8_t field[static VMESS_LENGTH],
-	struct vmess_chunk *c);
+/* Reads a length field of b->field bytes, which it may write to. 0, or -EBADMSG: no chunk
+ * can be that short, nor longer than UINT16_MAX, or the field is damaged. */
+int vmess_body_length(struct vmess_body *b, uint8_t *field, struct vmess_chunk *c);
 /* Opens the c->size bytes at p in place: the payload is then the first c->len of them. 0,
  * or -EBADMSG. */
 int vmess_body_open(struct vmess_body *b, const struct vmess_chunk *c, uint8_t *p);

@@ -9,57 +9,78 @@
 #include <assert.h>
 #include <string.h>
 
-enum { HASH_BLOCK = 64, LEVELS_MAX = VMESS_PATH_MAX + 1 };
-/* The message gains one block of key at each level. */
-enum { MESSAGE_MAX = 64 + LEVELS_MAX * HASH_BLOCK };
+enum { HASH_BLOCK = 64, INNER_PAD = 0x36, OUTER_PAD = 0x5c }; /* RFC 2104 */
 
 static const char first_key[] = "VMess AEAD KDF";
 static const char command_salt[] = "c48619fe-8f02-49e0-b9e9-edf763e17e21";
+static const char alter_salt[] = "16167dc8-16b6-4e6d-b8bb-65dd68113a81";
+static const char alter_again[] = "533eff8a-4113-4b10-b5ce-0f5d76b98cd2";
 
-/* One application of HMAC's inner or outer pad: (key ^ pad) || message. */
-static size_t
-padded(uint8_t out[static MESSAGE_MAX], const struct vmess_path *key, uint8_t pad,
-	const uint8_t *p, size_t len)
+static void
+pad_add(struct sha256 *h, const void *key, size_t len, uint8_t pad)
 {
+	const uint8_t *k = key;
+	uint8_t block[HASH_BLOCK];
 	size_t i;
 
-	assert(key->len <= HASH_BLOCK && len <= MESSAGE_MAX - HASH_BLOCK);
-	memset(out, pad, HASH_BLOCK);
-	for (i = 0; i < key->len; i++)
-		out[i] ^= ((const uint8_t *)key->p)[i];
-	memcpy(out + HASH_BLOCK, p, len);
-	return HASH_BLOCK + len;
-}
-
-/* The hash function of a level: SHA-256 at the bottom, HMAC over the one beneath above. */
-static void
-hash(uint8_t out[static SHA256_LEN], const struct vmess_path *key, size_t level,
-	const uint8_t *p, size_t len)
-{
-	uint8_t message[MESSAGE_MAX];
-	size_t n;
-
-	if (level == 0) {
-		sha256(p, len, out);
-		return;
-	}
-	n = padded(message, &key[level - 1], 0x36, p, len);
-	hash(out, key, level - 1, message, n);
-	n = padded(message, &key[level - 1], 0x5c, out, SHA256_LEN);
-	hash(out, key, level - 1, message, n);
-	bytes_wipe(message, sizeof(message));
+	assert(len <= HASH_BLOCK);
+	memset(block, pad, HASH_BLOCK);
+	for (i = 0; i < len; i++)
+		block[i] ^= k[i];
+	sha256_add(h, block, HASH_BLOCK);
+	bytes_wipe(block, sizeof(block));
 }
 
 void
-vmess_kdf(uint8_t out[static VMESS_KDF_LEN], const void *key, size_t len,
-	const struct vmess_path *path, size_t n)
+vmess_nest_push(struct vmess_nest *n, const void *key, size_t len)
 {
-	struct vmess_path keys[LEVELS_MAX] = { { first_key, sizeof(first_key) - 1 } };
+	struct sha256 *outer = &n->outer[n->levels];
 
-	assert(n <= VMESS_PATH_MAX && len <= 64);
-	if (n)
-		memcpy(keys + 1, path, n * sizeof(*path));
-	hash(out, keys, n + 1, key, len);
+	assert(n->levels < VMESS_LEVELS_MAX);
+	*outer = n->inner;
+	pad_add(outer, key, len, OUTER_PAD);
+	pad_add(&n->inner, key, len, INNER_PAD);
+	n->levels++;
+}
+
+void
+vmess_nest_init(struct vmess_nest *n)
+{
+	n->levels = 0;
+	sha256_init(&n->inner);
+	vmess_nest_push(n, first_key, sizeof(first_key) - 1);
+}
+
+/*
+ * Ends a hash of level `level` that has taken its message.  What it has taken since
+ * its inner pad is the message of the level beneath, which ends first; its digest
+ * goes behind the outer pad, to the level beneath again.
+ */
+static void
+finish(const struct vmess_nest *n, const struct sha256 *h, size_t level,
+	uint8_t out[static SHA256_LEN])
+{
+	struct sha256 again;
+
+	if (level == 0) {
+		sha256_out(h, out);
+		return;
+	}
+	finish(n, h, level - 1, out);
+	again = n->outer[level - 1];
+	sha256_add(&again, out, SHA256_LEN);
+	finish(n, &again, level - 1, out);
+}
+
+void
+vmess_nest_out(const struct vmess_nest *n, const void *key, size_t len,
+	uint8_t out[static VMESS_KDF_LEN])
+{
+	struct sha256 h = n->inner;
+
+	sha256_add(&h, key, len);
+	finish(n, &h, n->levels, out);
+	bytes_wipe(&h, sizeof(h));
 }
 
 void
@@ -71,6 +92,25 @@ vmess_command_key(uint8_t out[static 16], const uint8_t id[static 16])
 	memcpy(text + 16, command_salt, sizeof(command_salt) - 1);
 	md5(text, sizeof(text), out);
 	bytes_wipe(text, sizeof(text));
+}
+
+void
+vmess_alter_id(uint8_t out[static 16], const uint8_t id[static 16])
+{
+	enum { SALT = sizeof(alter_salt) - 1, AGAIN = sizeof(alter_again) - 1 };
+	uint8_t text[16 + SALT + AGAIN], next[MD5_LEN];
+
+	memcpy(text, id, 16);
+	memcpy(text + 16, alter_salt, SALT);
+	memcpy(text + 16 + SALT, alter_again, AGAIN);
+	md5(text, 16 + SALT, next);
+	/* V2Ray adds its second salt until they differ: nobody can make them equal once,
+	 * and nobody will twice. */
+	if (memcmp(next, id, 16) == 0)
+		md5(text, sizeof(text), next);
+	memcpy(out, next, 16);
+	bytes_wipe(text, sizeof(text));
+	bytes_wipe(next, sizeof(next));
 }
 
 /* 32 hex digits, in groups of 8, 4, 4, 4 and 12 that may have a '-' before them. */

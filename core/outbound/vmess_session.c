@@ -26,7 +26,7 @@ vmess_session_fail(struct vmess_session *s, int error, const char *why)
 	s->why = why;
 	if (s->greeted && !s->finished && !s->heard &&
 		(error == -ECONNRESET || error == -EPIPE))
-		vmess_unanswered(s->v);
+		vmess_unanswered(s->v, s->pick.server);
 	return error;
 }
 
@@ -97,7 +97,7 @@ vmess_session_fini(struct vmess_session *s)
 
 	if (!s->error && !s->finished && s->greeted && !s->heard &&
 		s->command == VMESS_TCP && now - s->greeted_at >= PATIENCE_MS)
-		vmess_unanswered(s->v);
+		vmess_unanswered(s->v, s->pick.server);
 	vmess_session_drop_in(s);
 	drop_out(s);
 	blocks_leave(&s->wait);
@@ -113,18 +113,72 @@ vmess_session_fini(struct vmess_session *s)
 int
 vmess_session_open(struct vmess_session *s)
 {
-	return s->error ? s->error : vmess_session_passed(s, stream_open(s->lower));
+	int r;
+
+	if (s->error)
+		return s->error;
+	r = vmess_session_passed(s, stream_open(s->lower));
+	if (r == STREAM_OK && !s->pick.server)
+		s->pick = vmess_reached(s->v, s->lower);
+	return r;
+}
+
+/* What is set for the body of this user (vmess.md 9). */
+static unsigned
+body_options(const struct vmess_user *u, enum vmess_command command)
+{
+	switch (u->security) {
+	case VMESS_AES128_GCM:
+	case VMESS_CHACHA20_POLY1305:
+		return VMESS_CHUNKED | VMESS_MASKED | VMESS_PADDED |
+			(u->sealed_lengths ? VMESS_SEALED_LENGTHS : 0);
+	case VMESS_NONE:
+		return VMESS_CHUNKED | VMESS_MASKED;
+	case VMESS_ZERO:
+		return command == VMESS_UDP ? VMESS_CHUNKED : 0;
+	}
+	return 0;
+}
+
+static void
+bodies_init(struct vmess_session *s, const struct vmess_request *q,
+	const struct vmess_draw *d)
+{
+	if (s->pick.user->nalter)
+		vmess_old_response_keys(d, s->response_key, s->response_iv);
+	else
+		vmess_response_keys(d, s->response_key, s->response_iv);
+	s->response_tag = d->tag;
+	vmess_body_init(&s->up, q->security, q->options, d->key, d->iv);
+	vmess_body_init(
+		&s->down, q->security, q->options, s->response_key, s->response_iv);
+	if (q->options & VMESS_SEALED_LENGTHS) {
+		vmess_body_seal_lengths(&s->up, d->key, d->iv);
+		vmess_body_seal_lengths(&s->down, d->key, d->iv);
+	}
+}
+
+static int
+header_write(struct vmess_session *s, const struct vmess_request *q,
+	const struct vmess_draw *d)
+{
+	const struct vmess_user *u = s->pick.user;
+	uint32_t i;
+
+	if (u->nalter == 0)
+		return vmess_header_write(s->out, &u->keys, q, d);
+	i = rng_below(&s->v->rng, (uint32_t)u->nalter);
+	return vmess_old_header_write(s->out, u->keys.command, u->alter[i], q, d);
 }
 
 /* Draws the keys of this connection and writes the header into the empty block. */
 static int
 greet(struct vmess_session *s)
 {
-	bool sealed = s->v->security != VMESS_NONE;
 	struct vmess_draw d;
 	struct vmess_request q = {
-		.security = s->v->security,
-		.options = VMESS_CHUNKED | VMESS_MASKED | (sealed ? VMESS_PADDED : 0),
+		.security = s->pick.user->security,
+		.options = body_options(s->pick.user, s->command),
 		.command = s->command,
 		.to = &s->to,
 		.time = s->v->o.env.unix_time(),
@@ -133,14 +187,10 @@ greet(struct vmess_session *s)
 
 	random_bytes(&d, sizeof(d));
 	d.padlen %= VMESS_PADDING_MAX + 1;
-	n = vmess_header_write(s->out, s->v->command_key, &q, &d);
+	n = header_write(s, &q, &d);
 	if (n > 0) {
 		s->end = (size_t)n;
-		vmess_body_init(&s->up, q.security, q.options, d.key, d.iv);
-		vmess_response_keys(&d, s->response_key, s->response_iv);
-		s->response_tag = d.tag;
-		vmess_body_init(
-			&s->down, q.security, q.options, s->response_key, s->response_iv);
+		bodies_init(s, &q, &d);
 		s->greeted = true;
 		s->greeted_at = loop_now(s->v->o.env.loop);
 		free(s->name);
@@ -174,6 +224,11 @@ seal(struct vmess_session *s)
 	size_t n, pad;
 
 	assert(s->end + VMESS_OVERHEAD + s->fill <= TCP_BLOCK);
+	if (s->up.raw) {
+		s->end += s->fill;
+		s->fill = 0;
+		return;
+	}
 	n = vmess_body_seal(&s->up, chunk, s->fill, &pad);
 	if (pad)
 		rng_bytes(&s->v->rng, chunk + n - pad, pad);
@@ -230,7 +285,7 @@ vmess_session_room(struct vmess_session *s, struct window *w)
 		if (r != STREAM_OK)
 			return r;
 	}
-	w->p = s->out + s->end + VMESS_LENGTH + s->fill;
+	w->p = s->out + s->end + s->up.field + s->fill;
 	w->len = chunk_room(s);
 	return STREAM_OK;
 }
@@ -261,7 +316,7 @@ vmess_session_datagram(struct vmess_session *s, const uint8_t *p, size_t len)
 		if (r != STREAM_OK)
 			return r;
 	}
-	memcpy(s->out + s->end + VMESS_LENGTH, p, len);
+	memcpy(s->out + s->end + s->up.field, p, len);
 	s->fill = len;
 	seal(s);
 	r = vmess_session_flush(s);
@@ -289,6 +344,23 @@ vmess_session_flush(struct vmess_session *s)
 	return r == STREAM_OK ? vmess_session_passed(s, stream_flush(s->lower)) : r;
 }
 
+/* Without one, only the end of the connection tells the server. */
+static int
+end_mark(struct vmess_session *s)
+{
+	int r;
+
+	if (s->up.raw || s->pick.user->no_end_mark)
+		return STREAM_OK;
+	if (s->end + VMESS_OVERHEAD > TCP_BLOCK) {
+		r = write_out(s);
+		if (r != STREAM_OK)
+			return r;
+	}
+	seal(s);
+	return STREAM_OK;
+}
+
 int
 vmess_session_finish(struct vmess_session *s)
 {
@@ -300,12 +372,9 @@ vmess_session_finish(struct vmess_session *s)
 			return r;
 		if (s->fill)
 			seal(s);
-		if (s->end + VMESS_OVERHEAD > TCP_BLOCK) {
-			r = write_out(s);
-			if (r != STREAM_OK)
-				return r;
-		}
-		seal(s);
+		r = end_mark(s);
+		if (r != STREAM_OK)
+			return r;
 		s->finished = true;
 	}
 	return vmess_session_flush(s);

@@ -13,7 +13,7 @@
 
 /* How far reading has come. */
 enum vmess_reading {
-	VMESS_READ_SIZE,     /* the sealed length of the response header comes next */
+	VMESS_READ_SIZE,     /* what tells how long the response header is comes next */
 	VMESS_READ_RESPONSE, /* the response header itself */
 	VMESS_READ_LENGTH,   /* the length field of a chunk */
 	VMESS_READ_CHUNK,    /* the rest of a chunk */
@@ -22,10 +22,11 @@ enum vmess_reading {
 };
 
 struct vmess_session {
-	struct stream *lower; /* owned; NULL: refused before it was dialled */
-	char *name;           /* of the target, until the header is written; owned */
-	uint8_t *out, *in;    /* blocks, or NULL; owned */
-	struct vmess *v;      /* held */
+	struct stream *lower;   /* owned; NULL: refused before it was dialled */
+	char *name;             /* of the target, until the header is written; owned */
+	uint8_t *out, *in;      /* blocks, or NULL; owned */
+	struct vmess *v;        /* held */
+	struct vmess_pick pick; /* once open */
 	struct block_wait wait;
 	struct target to;
 	enum vmess_command command;

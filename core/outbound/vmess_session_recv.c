@@ -13,11 +13,12 @@ wanted(const struct vmess_session *s)
 {
 	switch (s->reading) {
 	case VMESS_READ_SIZE:
-		return VMESS_RESPONSE_SIZE;
+		return s->pick.user->nalter ? (size_t)VMESS_OLD_RESPONSE
+					    : (size_t)VMESS_RESPONSE_SIZE;
 	case VMESS_READ_RESPONSE:
 		return s->response_len;
 	case VMESS_READ_LENGTH:
-		return VMESS_LENGTH;
+		return s->down.raw ? 1 : s->down.field;
 	case VMESS_READ_CHUNK:
 		return s->chunk.size;
 	case VMESS_READ_PAYLOAD:
@@ -30,7 +31,7 @@ wanted(const struct vmess_session *s)
 static int
 garbled(struct vmess_session *s)
 {
-	vmess_garbled(s->v);
+	vmess_garbled(s->v, s->pick.server);
 	return vmess_session_fail(
 		s, -EBADMSG, "what the server answers is not VMess with this id");
 }
@@ -38,25 +39,32 @@ garbled(struct vmess_session *s)
 static int
 response_size(struct vmess_session *s, uint8_t *p)
 {
-	int n = vmess_response_size(s->response_key, s->response_iv, p);
+	size_t len = wanted(s);
+	int n;
 
+	if (s->pick.user->nalter)
+		n = vmess_old_response(
+			s->response_key, s->response_iv, s->response_tag, p);
+	else
+		n = vmess_response_size(s->response_key, s->response_iv, p);
 	if (n < 0)
 		return garbled(s);
 	s->response_len = (size_t)n;
 	s->reading = VMESS_READ_RESPONSE;
-	s->in_at += VMESS_RESPONSE_SIZE;
+	s->in_at += len;
 	return STREAM_OK;
 }
 
 static int
 response_open(struct vmess_session *s, uint8_t *p)
 {
-	if (vmess_response_open(s->response_key, s->response_iv, s->response_tag, p,
-		    s->response_len) < 0)
+	if (!s->pick.user->nalter &&
+		vmess_response_open(s->response_key, s->response_iv, s->response_tag, p,
+			s->response_len) < 0)
 		return garbled(s);
 	bytes_wipe(s->response_key, sizeof(s->response_key));
 	bytes_wipe(s->response_iv, sizeof(s->response_iv));
-	vmess_answered(s->v);
+	vmess_answered(s->pick.server);
 	s->reading = VMESS_READ_LENGTH;
 	s->in_at += s->response_len;
 	return STREAM_OK;
@@ -64,13 +72,26 @@ response_open(struct vmess_session *s, uint8_t *p)
 
 static const char damaged[] = "a chunk from the VMess server is damaged";
 
+static int
+lend(struct vmess_session *s)
+{
+	s->lent = 0;
+	s->paid = true;
+	s->reading = VMESS_READ_PAYLOAD;
+	return STREAM_OK;
+}
+
 /* The rest of an end mark is waited for: with its tag nobody else can have made it. */
 static int
-chunk_length(struct vmess_session *s, const uint8_t *p)
+chunk_length(struct vmess_session *s, uint8_t *p)
 {
+	if (s->down.raw) {
+		s->chunk.size = s->chunk.len = s->in_end - s->in_at;
+		return lend(s);
+	}
 	if (vmess_body_length(&s->down, p, &s->chunk) < 0)
 		return vmess_session_fail(s, -EBADMSG, damaged);
-	s->in_at += VMESS_LENGTH;
+	s->in_at += s->down.field;
 	s->reading = VMESS_READ_CHUNK;
 	return STREAM_OK;
 }
@@ -81,15 +102,12 @@ chunk_open(struct vmess_session *s, uint8_t *p)
 	if (vmess_body_open(&s->down, &s->chunk, p) < 0)
 		return vmess_session_fail(s, -EBADMSG, damaged);
 	if (s->chunk.len == 0) {
-		s->v->marks = true;
+		s->pick.server->marks = true;
 		s->in_at = s->in_end;
 		s->reading = VMESS_READ_END;
 		return STREAM_OK;
 	}
-	s->lent = 0;
-	s->paid = true;
-	s->reading = VMESS_READ_PAYLOAD;
-	return STREAM_OK;
+	return lend(s);
 }
 
 /* All the bytes that this step needs are at p. */
@@ -130,7 +148,7 @@ ended(struct vmess_session *s)
 	if (!s->finished && !s->paid)
 		return vmess_session_fail(s, -ECONNRESET,
 			"the VMess server did not reach the target, or that closed without a byte");
-	if (!s->finished && s->v->marks)
+	if (!s->finished && !s->down.raw && s->pick.server->marks)
 		return vmess_session_fail(
 			s, -ECONNRESET, "the VMess server closed without its end mark");
 	s->reading = VMESS_READ_END;

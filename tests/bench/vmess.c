@@ -58,13 +58,16 @@ headers(void)
 	const struct target to = { .port = 443, .name = "www.example.com" };
 	const struct vmess_request q = { VMESS_AES128_GCM, 0x0d, VMESS_TCP, &to, 0 };
 	static const struct vmess_draw d;
-	uint8_t out[VMESS_HEADER_MAX], key[16] = { 0 };
+	static const uint8_t id[16];
+	uint8_t out[VMESS_HEADER_MAX];
+	struct vmess_keys keys;
 	uint64_t began = sys_monotonic(), took, n = 0;
 	int i;
 
+	vmess_keys_init(&keys, id);
 	do {
 		for (i = 0; i < HEADERS; i++)
-			if (vmess_header_write(out, key, &q, &d) < 0)
+			if (vmess_header_write(out, &keys, &q, &d) < 0)
 				abort();
 		n += HEADERS;
 		took = sys_monotonic() - began;

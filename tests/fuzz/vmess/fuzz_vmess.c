@@ -150,8 +150,12 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
 	static const enum vmess_security security[] = { VMESS_AES128_GCM,
 		VMESS_CHACHA20_POLY1305, VMESS_NONE };
-	struct outbound_spec spec = { .kind = OUTBOUND_VMESS,
-		.u.vmess = { .address = "192.0.2.1", .port = 443 } };
+	struct vmess_user_spec user = { 0 };
+	const struct vmess_server_spec server_spec = {
+		.address = "192.0.2.1", .port = 443, .user = &user, .nuser = 1
+	};
+	const struct outbound_spec spec = { .kind = OUTBOUND_VMESS,
+		.u.vmess = { &server_spec, 1 } };
 	struct outbound_env env = { .unix_time = fixed_time };
 	struct server server;
 	struct outbound *o;
@@ -161,14 +165,14 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 
 	log_open(2, LOG_NONE, NULL);
 	reader_init(&r, p, len);
-	spec.u.vmess.security = security[reader_u8(&r) % 3];
+	user.security = security[reader_u8(&r) % 3];
 	env.loop = loop_new();
 	env.memory = tcp_memory_new();
 	o = env.loop && env.memory ? outbound_new(&spec, &env, &e) : NULL;
 	if (!o)
 		abort();
 	task_init(&owner, idle);
-	server_init(&server, spec.u.vmess.id);
+	server_init(&server, user.id);
 	connection(container_of(o, struct vmess, o), &server, &owner, &r);
 	outbound_drop(o);
 	if (tcp_memory_blocks(env.memory)->pool.out ||

@@ -285,7 +285,9 @@ mode_of(const char *s)
 static void
 spec_of(struct outbound_spec *spec, char *const *argv)
 {
-	static char server[64];
+	static char address[64];
+	static struct vmess_user_spec user;
+	static struct vmess_server_spec server = { .user = &user, .nuser = 1 };
 	struct endpoint at;
 	struct err e;
 
@@ -296,14 +298,14 @@ spec_of(struct outbound_spec *spec, char *const *argv)
 		return;
 	}
 	spec->kind = OUTBOUND_VMESS;
-	spec->u.vmess.security = strcmp(argv[2], "none") == 0 ? VMESS_NONE
-		: argv[2][0] == 'c'                           ? VMESS_CHACHA20_POLY1305
-							      : VMESS_AES128_GCM;
-	if (vmess_id_parse(spec->u.vmess.id, argv[3], &e) < 0 ||
-		!endpoint_parse(&at, argv[4]))
+	user.security = strcmp(argv[2], "none") == 0 ? VMESS_NONE
+		: argv[2][0] == 'c'                  ? VMESS_CHACHA20_POLY1305
+						     : VMESS_AES128_GCM;
+	if (vmess_id_parse(user.id, argv[3], &e) < 0 || !endpoint_parse(&at, argv[4]))
 		usage();
-	spec->u.vmess.address = ip_format(&at.ip, server);
-	spec->u.vmess.port = at.port;
+	server.address = ip_format(&at.ip, address);
+	server.port = at.port;
+	spec->u.vmess = (struct vmess_spec){ &server, 1 };
 }
 
 /* An address with a port, or name:port. */

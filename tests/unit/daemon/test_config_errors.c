@@ -75,17 +75,25 @@ static const struct {
 		"c.json: outbounds[0].settings.id: is empty: the user's id" },
 	{ "no user", VMESS("\"vnext\":[{" SERVER "}]"),
 		"c.json: outbounds[0].settings.vnext[0].users: has no user" },
-	{ "two users", VMESS("\"vnext\":[{" SERVER ",\"users\":[{" ID "},{" ID "}]}]"),
-		"c.json: outbounds[0].settings.vnext[0].users: 2 of them: several users "
-		"are not supported yet" },
-	{ "alterId", VMESS(SERVER "," ID ",\"alterId\":64"),
-		"c.json: outbounds[0].settings.alterId: 64: the old header is not "
-		"supported yet; most servers take 0 as well" },
-	{ "zero", VMESS(SERVER "," ID ",\"security\":\"zero\""),
-		"c.json: outbounds[0].settings.security: zero is not supported yet" },
-	{ "experiments", VMESS(SERVER "," ID ",\"experiments\":\"NoTerminationSignal\""),
-		"c.json: outbounds[0].settings.experiments: experiments are not supported "
-		"yet" },
+	{ "bad id of the second user",
+		VMESS("\"vnext\":[{" SERVER ",\"users\":[{" ID "},{\"id\":\"\"}]}]"),
+		"c.json: outbounds[0].settings.vnext[0].users[1].id: is empty" },
+	{ "second server", VMESS("\"vnext\":[{" SERVER ",\"users\":[{" ID "}]},{}]"),
+		"c.json: outbounds[0].settings.vnext[1].address: is missing" },
+	{ "no servers", VMESS("\"vnext\":[]"),
+		"c.json: outbounds[0].settings.vnext: has no server" },
+	{ "alterId", VMESS(SERVER "," ID ",\"alterId\":65536"),
+		"c.json: outbounds[0].settings.alterId: 65536 is not an alterId "
+		"(0-65535)" },
+	{ "experiments", VMESS(SERVER "," ID ",\"experiments\":\"NoTermination\""),
+		"c.json: outbounds[0].settings.experiments: NoTermination is not an "
+		"experiment that sluice knows (AuthenticatedLength, NoTerminationSignal)" },
+	{ "misspelt experiment",
+		VMESS(SERVER "," ID ",\"experiments\":\"|AuthenticatedLenght\""),
+		"c.json: outbounds[0].settings.experiments: AuthenticatedLenght is not an "
+		"experiment that sluice knows; did you mean AuthenticatedLength?" },
+	{ "level", VMESS(SERVER "," ID ",\"level\":-1"),
+		"c.json: outbounds[0].settings.level: -1 is not a level (0-4294967295)" },
 
 	/* What is not spoken */
 	{ "kind", OUT("{\"protocol\":\"vless\"}"),

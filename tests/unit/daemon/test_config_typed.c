@@ -142,6 +142,7 @@ forms_of_vmess_are_one(void **state)
 	};
 	static const uint8_t id[16] = { 0xfe, 0xb5, 0x44, 0x31, 0x30, 0x1b, 0x52, 0xbb,
 		0xa6, 0xdd, 0xe1, 0xe9, 0x3e, 0x81, 0xbb, 0x9e };
+	const struct vmess_spec *v;
 	char text[512];
 	size_t i;
 
@@ -153,12 +154,47 @@ forms_of_vmess_are_one(void **state)
 			"{\"outbounds\":[{\"protocol\":\"vmess\",\"settings\":%s}]}",
 			forms[i]);
 		c = read_text(text);
-		assert_string_equal(c->outbound[0].u.vmess.address, "a.example");
-		assert_int_equal(c->outbound[0].u.vmess.port, 443);
-		assert_int_equal(c->outbound[0].u.vmess.security, VMESS_NONE);
-		assert_memory_equal(c->outbound[0].u.vmess.id, id, 16);
+		v = &c->outbound[0].u.vmess;
+		assert_int_equal(v->nserver, 1);
+		assert_int_equal(v->server[0].nuser, 1);
+		assert_string_equal(v->server[0].address, "a.example");
+		assert_int_equal(v->server[0].port, 443);
+		assert_int_equal(v->server[0].user[0].security, VMESS_NONE);
+		assert_memory_equal(v->server[0].user[0].id, id, 16);
 		config_free(c);
 	}
+}
+
+static void
+servers_have_users(void **state)
+{
+	struct config *c = read_text(
+		"{\"policy\":{\"levels\":{\"3\":{\"handshake\":4,\"connIdle\":\"77\","
+		"\"downlinkOnly\":2}}},\"outbounds\":[{\"protocol\":\"vmess\",\"settings\":{"
+		"\"vnext\":[{\"address\":\"a.example\",\"port\":1,\"users\":[{\"id\":\"a\","
+		"\"level\":3,\"security\":\"zero\"},{\"id\":\"b\",\"level\":3,\"alterId\":"
+		"\"64\",\"security\":\"aes-128-gcm\",\"experiments\":"
+		"\"AuthenticatedLength | noterminationsignal\"}]},{\"address\":\"192.0.2.1\","
+		"\"port\":2,\"users\":{\"id\":\"c\",\"userLevel\":3}}]}}]}");
+	const struct outbound_spec *o = &c->outbound[0];
+	const struct vmess_server_spec *s = o->u.vmess.server;
+
+	(void)state;
+	assert_int_equal(o->u.vmess.nserver, 2);
+	assert_int_equal(s[0].nuser, 2);
+	assert_int_equal(s[1].nuser, 1);
+	assert_int_equal(s[1].port, 2);
+	assert_int_equal(s[0].user[0].security, VMESS_ZERO);
+	assert_int_equal(s[0].user[0].alter_ids, 0);
+	assert_int_equal(s[0].user[1].alter_ids, 64);
+	assert_true(s[0].user[1].authenticated_length);
+	assert_true(s[0].user[1].no_termination_signal);
+	assert_int_equal(s[1].user[0].level, 3);
+	assert_int_equal(o->policy.handshake, 4);
+	assert_int_equal(o->policy.conn_idle, 77);
+	assert_int_equal(o->policy.uplink_only, 0);
+	assert_int_equal(o->policy.downlink_only, 2);
+	config_free(c);
 }
 
 static void
@@ -252,6 +288,7 @@ main(void)
 		cmocka_unit_test(one_string_is_a_list),
 		cmocka_unit_test(the_old_form_is_read),
 		cmocka_unit_test(forms_of_vmess_are_one),
+		cmocka_unit_test(servers_have_users),
 		cmocka_unit_test(unreached_outbounds_are_left_out),
 		cmocka_unit_test(the_level_of_the_tun_counts),
 		cmocka_unit_test(an_interface_holds_for_all),

@@ -59,6 +59,16 @@ static const struct {
 		"did you mean aes-128-gcm?" },
 	{ "old security", USER("\"security\":\"aes-128-cfb\""),
 		"c.json: outbounds[0].settings.security: aes-128-cfb is taken for auto" },
+	{ "old header", USER("\"alterId\":64"),
+		"c.json: outbounds[0].settings.alterId: 64: asks for the old header, which "
+		"servers of today refuse; most take 0" },
+	{ "in clear", USER("\"security\":\"zero\""),
+		"c.json: outbounds[0]: the security none or zero without TLS: everybody on "
+		"the way reads along" },
+	{ "an experiment for nothing",
+		USER("\"security\":\"none\",\"experiments\":\"AuthenticatedLength\""),
+		"c.json: outbounds[0].settings.experiments: AuthenticatedLength has no "
+		"effect with this security" },
 	{ "level of the log", TOP("\"log\":{\"loglevel\":\"warn\"}"),
 		"c.json: log.loglevel: warn is not a level; warning is taken" },
 	{ "log file", TOP("\"log\":{\"access\":\"/var/log/a\"}"),

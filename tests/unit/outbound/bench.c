@@ -21,13 +21,16 @@ woken(struct task *t)
 }
 
 void
-bench_start(enum vmess_security security)
+bench_start_as(const struct vmess_user_spec *as)
 {
+	struct vmess_user_spec user = *as;
+	const struct vmess_server_spec server = {
+		.address = "192.0.2.1", .port = 443, .user = &user, .nuser = 1
+	};
 	struct outbound_spec spec = { .tag = "proxy",
 		.path = "outbounds[0]",
 		.kind = OUTBOUND_VMESS,
-		.u.vmess = {
-			.address = "192.0.2.1", .port = 443, .security = security } };
+		.u.vmess = { &server, 1 } };
 	struct outbound_env env = { .unix_time = fixed_time };
 	struct err e;
 
@@ -38,10 +41,18 @@ bench_start(enum vmess_security security)
 	assert_non_null(env.memory);
 	assert_int_equal(
 		vmess_id_parse(bench.id, "b831381d-6324-4d53-ad4f-8cda48b30811", &e), 0);
-	memcpy(spec.u.vmess.id, bench.id, 16);
+	memcpy(user.id, bench.id, 16);
 	bench.o = outbound_new(&spec, &env, &e);
 	assert_non_null(bench.o);
 	task_init(&bench.owner, woken);
+}
+
+void
+bench_start(enum vmess_security security)
+{
+	const struct vmess_user_spec user = { .security = security };
+
+	bench_start_as(&user);
 }
 
 void

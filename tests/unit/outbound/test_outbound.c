@@ -328,6 +328,8 @@ test_blackhole(void **state)
 	bench_end();
 }
 
+static const struct vmess_user_spec somebody = { .security = VMESS_AES128_GCM };
+
 static const struct {
 	const char *label, *tag, *address;
 	uint16_t port;
@@ -349,12 +351,14 @@ test_bad_specs(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
+		const struct vmess_server_spec server = { .address = bad[i].address,
+			.port = bad[i].port,
+			.user = &somebody,
+			.nuser = 1 };
 		struct outbound_spec spec = { .tag = bad[i].tag,
 			.path = "config.json: outbounds[3]",
 			.kind = OUTBOUND_VMESS,
-			.u.vmess = { .address = bad[i].address,
-				.port = bad[i].port,
-				.security = VMESS_AES128_GCM } };
+			.u.vmess = { &server, 1 } };
 
 		assert_null(outbound_new(&spec, &env, &e));
 		if (!strstr(e.text, bad[i].says))
@@ -366,14 +370,17 @@ test_bad_specs(void **state)
 static void
 test_vmess_dials(void **state)
 {
-	struct outbound_spec spec = { .kind = OUTBOUND_VMESS,
-		.u.vmess = { .address = "Late.Test", .security = VMESS_AES128_GCM } };
+	struct vmess_server_spec server = {
+		.address = "Late.Test", .user = &somebody, .nuser = 1
+	};
+	const struct outbound_spec spec = { .kind = OUTBOUND_VMESS,
+		.u.vmess = { &server, 1 } };
 	const struct target to = { .name = "www.example.com", .port = 443 };
 	struct stream *s;
 	int fd;
 
 	(void)state;
-	fd = listen_here(&spec.u.vmess.port);
+	fd = listen_here(&server.port);
 	bench_start(&spec);
 	assert_false(bench.o->ops->truthful || bench.o->ops->direct);
 	assert_true(bench.o->ops->per_target);

@@ -229,7 +229,7 @@ ending(const char *answer, int want, unsigned unanswered)
 	while ((r = stream_recv_buf(call.s, &w)) == STREAM_OK)
 		stream_recv_ack(call.s, w.len);
 	assert_int_equal(r, want);
-	assert_int_equal(bench_vmess()->unanswered, unanswered);
+	assert_int_equal(bench_vmess()->server[0].unanswered, unanswered);
 	call_end();
 }
 
@@ -245,7 +245,7 @@ test_endings(void **state)
 	/* This server was not seen to send end marks: its close is an end. */
 	ending("hello", STREAM_END, 0);
 	ending("hello", -EPROTO, 0); /* in the middle of a length */
-	bench_vmess()->marks = true;
+	bench_vmess()->server[0].marks = true;
 	ending("hello", -ECONNRESET, 0);
 	bench_end();
 }
@@ -297,7 +297,7 @@ garbage(void)
 		assert_int_equal(stream_flush(call.s), STREAM_OK);
 		memory_feed(&call.m, (const uint8_t *)text, sizeof(text) - 1);
 		assert_int_equal(stream_recv_buf(call.s, &w), -EBADMSG);
-		assert_int_equal(bench_vmess()->unanswered, 0);
+		assert_int_equal(bench_vmess()->server[0].unanswered, 0);
 		call_end();
 	}
 }
@@ -320,13 +320,13 @@ test_plain_lines(void **state)
 	(void)state;
 	bench_start(VMESS_AES128_GCM);
 	assert_int_equal(logged(text, sizeof(text), one_silent_end), 0);
-	bench_vmess()->unanswered = 0;
+	bench_vmess()->server[0].unanswered = 0;
 	logged(text, sizeof(text), many_silent_ends);
 	assert_int_equal(lines(text), 1);
 	assert_non_null(strstr(text, "wrong id"));
 	assert_non_null(strstr(text, "2023-11-14 22:13:20 UTC"));
 	assert_non_null(strstr(text, "proxy, 192.0.2.1:443"));
-	bench_vmess()->unanswered = 0;
+	bench_vmess()->server[0].unanswered = 0;
 	logged(text, sizeof(text), garbage);
 	assert_int_equal(lines(text), 1);
 	assert_non_null(strstr(text, "not VMess with this id"));

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: MIT */
+#include "outbound/vmess.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/*
+ * The way to a server: its transport, opened, and that of the next server where it
+ * does not come up.
+ */
+
+enum {
+	/* For a server where another one is left, and in all. */
+	PATIENCE_MS = 5000,
+	OPEN_MAX_MS = 30000,
+};
+
+enum reach_state {
+	REACH_TRYING, /* lower is being opened */
+	REACH_UP,     /* lower is the connection */
+	REACH_DEAD,   /* no server is left; error says why, and `why` or lower tells it */
+};
+
+struct reach {
+	struct stream s; /* s.lower: the transport; owned */
+	struct vmess *v; /* held */
+	struct task *owner;
+	struct timer patience;
+	struct deferred gone;
+	enum reach_state state;
+	int error;       /* -errno, once DEAD */
+	const char *why; /* static text; NULL: lower knows */
+	struct vmess_pick pick;
+	uint64_t tried; /* a bit for each server */
+	uint64_t began; /* with this server */
+	bool impatient; /* this server has had its time */
+};
+
+static struct reach *
+reach_of(struct stream *s)
+{
+	return container_of(s, struct reach, s);
+}
+
+static int
+fail(struct reach *a, int error, const char *why)
+{
+	timer_stop(&a->patience);
+	a->state = REACH_DEAD;
+	a->error = error;
+	a->why = why;
+	return error;
+}
+
+static void
+lose_patience(struct timer *t)
+{
+	struct reach *a = container_of(t, struct reach, patience);
+
+	a->impatient = true;
+	loop_ready(t->loop, a->owner);
+}
+
+static uint64_t
+patience(const struct reach *a, bool others)
+{
+	uint64_t user = (uint64_t)a->v->o.policy.handshake * 1000;
+	uint64_t most = others ? PATIENCE_MS : OPEN_MAX_MS;
+
+	if (user == 0)
+		return most;
+	return others && most < user ? most : user;
+}
+
+/* All bits of the servers are set. */
+static bool
+all_tried(const struct reach *a)
+{
+	size_t n = a->v->nserver;
+
+	return a->tried == (n < 64 ? (1ull << n) - 1 : UINT64_MAX);
+}
+
+/* An attempt at the next server. False: there is none, and lower is what it was. */
+static bool
+begin(struct reach *a)
+{
+	struct vmess *v = a->v;
+	struct way way = { .sock = &v->sock };
+
+	if (!vmess_servers_pick(v, a->tried, &a->pick))
+		return false;
+	a->tried |= 1ull << (a->pick.server - v->server);
+	way.to = a->pick.server->at;
+	way.name = a->pick.server->name;
+	way.family = &a->pick.server->family;
+	stream_free(a->s.lower);
+	a->s.lower = transport_new(&v->o, &way, a->owner);
+	a->began = loop_now(v->o.env.loop);
+	a->impatient = false;
+	timer_arm(&a->patience, patience(a, !all_tried(a)));
+	return true;
+}
+
+/* What this machine lacks says nothing of the server. */
+static bool
+is_server_fault(int error)
+{
+	return error != -ENOMEM && error != -EMFILE && error != -ENFILE &&
+		error != -ENOBUFS;
+}
+
+static int
+open_lower(struct reach *a)
+{
+	int r;
+
+	if (!a->s.lower)
+		return -ENOMEM;
+	r = stream_open(a->s.lower);
+	return r == STREAM_AGAIN && a->impatient ? -ETIMEDOUT : r;
+}
+
+static const char slow[] = "the server did not come up in time";
+
+static int
+try(struct reach *a)
+{
+	const char *why;
+	int r;
+
+	for (;;) {
+		r = open_lower(a);
+		if (r == STREAM_AGAIN)
+			return STREAM_AGAIN;
+		if (r == STREAM_OK) {
+			timer_stop(&a->patience);
+			vmess_server_reached(a->pick.server);
+			a->state = REACH_UP;
+			return STREAM_OK;
+		}
+		why = !a->s.lower ? "no memory left" : a->impatient ? slow : NULL;
+		if (is_server_fault(r))
+			vmess_server_failed(a->v, a->pick.server,
+				why ? why : stream_reason(a->s.lower));
+		if (!begin(a))
+			return fail(a, r, why);
+	}
+}
+
+static int
+reach_open(struct stream *s)
+{
+	struct reach *a = reach_of(s);
+
+	switch (a->state) {
+	case REACH_TRYING:
+		return try(a);
+	case REACH_UP:
+		return STREAM_OK;
+	case REACH_DEAD:
+		return a->error;
+	}
+	return -EINVAL;
+}
+
+/* Bytes pass only while the connection is up. */
+static int
+usable(const struct reach *a)
+{
+	if (a->state == REACH_UP)
+		return STREAM_OK;
+	return a->state == REACH_DEAD ? a->error : STREAM_AGAIN;
+}
+
+static int
+reach_send_buf(struct stream *s, struct window *w)
+{
+	int r = usable(reach_of(s));
+
+	return r == STREAM_OK ? stream_send_buf(s->lower, w) : r;
+}
+
+static int
+reach_send_ack(struct stream *s, size_t n)
+{
+	return stream_send_ack(s->lower, n);
+}
+
+static int
+reach_flush(struct stream *s)
+{
+	int r = usable(reach_of(s));
+
+	return r == STREAM_OK ? stream_flush(s->lower) : r;
+}
+
+static int
+reach_recv_buf(struct stream *s, struct window *w)
+{
+	int r = usable(reach_of(s));
+
+	return r == STREAM_OK ? stream_recv_buf(s->lower, w) : r;
+}
+
+static void
+reach_recv_ack(struct stream *s, size_t n)
+{
+	stream_recv_ack(s->lower, n);
+}
+
+static int
+reach_shut(struct stream *s)
+{
+	int r = usable(reach_of(s));
+
+	return r == STREAM_OK ? stream_shut(s->lower) : r;
+}
+
+static void
+reach_park(struct stream *s)
+{
+	if (s->lower)
+		stream_park(s->lower);
+}
+
+static const char *
+reach_reason(const struct stream *s)
+{
+	const struct reach *a = container_of(s, struct reach, s);
+
+	if (a->why)
+		return a->why;
+	return s->lower ? stream_reason(s->lower) : "";
+}
+
+static void
+reach_delete(struct deferred *d)
+{
+	free(container_of(d, struct reach, gone));
+}
+
+static void
+reach_free(struct stream *s)
+{
+	struct reach *a = reach_of(s);
+	struct loop *l = a->v->o.env.loop;
+
+	/* Whoever dialled has lost patience first. */
+	if (a->state == REACH_TRYING && loop_now(l) - a->began >= PATIENCE_MS)
+		vmess_server_failed(a->v, a->pick.server, slow);
+	timer_stop(&a->patience);
+	stream_free(s->lower);
+	outbound_drop(&a->v->o);
+	loop_defer(l, &a->gone, reach_delete);
+}
+
+static int
+reach_read(struct stream *s, uint8_t *p, size_t cap, size_t *n)
+{
+	int r = usable(reach_of(s));
+
+	return r == STREAM_OK ? stream_read(s->lower, p, cap, n) : r;
+}
+
+static int
+reach_writev(struct stream *s, const struct window *w, int count, size_t *n)
+{
+	int r = usable(reach_of(s));
+
+	return r == STREAM_OK ? stream_writev(s->lower, w, count, n) : r;
+}
+
+static const struct stream_ops reach_ops = {
+	.name = "reach",
+	.open = reach_open,
+	.send_buf = reach_send_buf,
+	.send_ack = reach_send_ack,
+	.flush = reach_flush,
+	.recv_buf = reach_recv_buf,
+	.recv_ack = reach_recv_ack,
+	.shut = reach_shut,
+	.park = reach_park,
+	.reason = reach_reason,
+	.free = reach_free,
+	.read = reach_read,
+	.writev = reach_writev,
+};
+
+struct stream *
+vmess_reach_new(struct vmess *v, struct task *owner)
+{
+	struct reach *a = calloc(1, sizeof(*a));
+
+	if (!a)
+		return NULL;
+	a->s.ops = &reach_ops;
+	a->v = container_of(outbound_hold(&v->o), struct vmess, o);
+	a->owner = owner;
+	timer_init(&a->patience, v->o.env.loop, lose_patience);
+	begin(a);
+	return &a->s;
+}
+
+struct vmess_pick
+vmess_reached(struct vmess *v, const struct stream *s)
+{
+	if (s->ops == &reach_ops)
+		return container_of(s, const struct reach, s)->pick;
+	return (struct vmess_pick){ &v->server[0], &v->server[0].user[0] };
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: MIT */
+/* The servers of a VMess outbound and their users: which of them a connection takes. */
+#include "outbound/vmess.h"
+
+#include "base/bytes.h"
+#include "base/text.h"
+#include "outbound/vmess_kdf.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+enum {
+	COMPLAIN_EVERY_MS = 60000, /* what is wrong with a server is said so often */
+	/* One connection may end without an answer for its target's sake; not several
+	 * in a row. */
+	UNANSWERED_MIN = 2,
+	BACKOFF_MS = 10000,
+	BACKOFF_MAX_MS = 300000,
+};
+
+_Static_assert(VMESS_SERVERS_MAX <= 64, "a bit for each server");
+
+/* How people know this server: the outbound's tag, and where it is. */
+static const char *
+known_as(const struct vmess *v, const struct vmess_server *s, char *text, size_t cap)
+{
+	const char *tag = v->o.tag;
+	char at[ENDPOINT_TEXT];
+
+	if (s->name)
+		snprintf(text, cap, "%s%s%s:%u", tag, *tag ? ", " : "", s->name,
+			s->at.port);
+	else
+		snprintf(text, cap, "%s%s%s", tag, *tag ? ", " : "",
+			endpoint_format(&s->at, at));
+	return text;
+}
+
+static const char *
+clock_text(const struct vmess *v, char text[static 24])
+{
+	time_t now = (time_t)v->o.env.unix_time();
+	struct tm tm;
+
+	if (!gmtime_r(&now, &tm) || !strftime(text, 24, "%Y-%m-%d %H:%M:%S", &tm))
+		text[0] = '\0';
+	return text;
+}
+
+void
+vmess_answered(struct vmess_server *s)
+{
+	s->unanswered = 0;
+}
+
+void
+vmess_unanswered(struct vmess *v, struct vmess_server *s)
+{
+	char server[400], now[24];
+
+	s->unanswered++;
+	if (s->unanswered < UNANSWERED_MIN)
+		return;
+	log_limited(&s->silent, loop_now(v->o.env.loop), LOG_WARNING,
+		"the VMess server (%s) answers nothing: the last %u connections ended right "
+		"after the header. The usual causes: a wrong id, or this clock (%s UTC) is "
+		"more than 120 s off%s",
+		known_as(v, s, server, sizeof(server)), s->unanswered, clock_text(v, now),
+		s->user[0].nalter ? ", or the server refuses the old header, which an "
+				    "alterId above 0 asks for (try 0)"
+				  : "");
+}
+
+void
+vmess_garbled(struct vmess *v, struct vmess_server *s)
+{
+	char server[400];
+
+	log_limited(&s->garbage, loop_now(v->o.env.loop), LOG_WARNING,
+		"the server (%s) answered something that is not VMess with this id. The usual "
+		"causes: another service on that port, or a transport (TLS, WebSocket) that "
+		"the server expects and this outbound does not have",
+		known_as(v, s, server, sizeof(server)));
+}
+
+void
+vmess_server_reached(struct vmess_server *s)
+{
+	s->failures = 0;
+	s->resume = 0;
+}
+
+/* Of many connections that fail at once, one counts. */
+void
+vmess_server_failed(struct vmess *v, struct vmess_server *s, const char *why)
+{
+	uint64_t now = loop_now(v->o.env.loop), wait = BACKOFF_MS;
+	char server[400];
+
+	if (v->nserver > 1)
+		log_limited(&s->away, now, LOG_WARNING,
+			"the VMess server (%s) cannot be reached, others are used: %s",
+			known_as(v, s, server, sizeof(server)), why);
+	if (now < s->resume)
+		return;
+	wait = s->failures < 5 ? wait << s->failures : BACKOFF_MAX_MS;
+	s->failures++;
+	s->resume = now + (wait < BACKOFF_MAX_MS ? wait : BACKOFF_MAX_MS);
+}
+
+bool
+vmess_servers_pick(struct vmess *v, uint64_t tried, struct vmess_pick *p)
+{
+	uint64_t now = loop_now(v->o.env.loop);
+	struct vmess_server *s, *best = NULL;
+	size_t i, k;
+
+	for (i = 0; i < v->nserver; i++) {
+		k = (v->next + i) % v->nserver;
+		s = &v->server[k];
+		if (tried >> k & 1)
+			continue;
+		if (now >= s->resume) {
+			best = s;
+			break;
+		}
+		if (!best || s->resume < best->resume)
+			best = s;
+	}
+	if (!best)
+		return false;
+	v->next = (size_t)(best - v->server + 1) % v->nserver;
+	p->server = best;
+	p->user = &best->user[rng_below(&v->rng, (uint32_t)best->nuser)];
+	return true;
+}
+
+static void
+user_init(struct vmess_user *u, const struct vmess_user_spec *spec)
+{
+	const uint8_t *before = spec->id;
+
+	vmess_keys_init(&u->keys, spec->id);
+	u->security = spec->security;
+	u->sealed_lengths = spec->authenticated_length;
+	u->no_end_mark = spec->no_termination_signal;
+	while (u->nalter < VMESS_ALTER_MAX && u->nalter < spec->alter_ids) {
+		vmess_alter_id(u->alter[u->nalter], before);
+		before = u->alter[u->nalter++];
+	}
+}
+
+/* The server's address or name. 0, or -1 and why. */
+static int
+address_set(struct vmess_server *s, const struct vmess_server_spec *spec, struct err *e)
+{
+	char name[NAME_MAX_LEN + 2];
+
+	if (!spec->address || !*spec->address)
+		return err_set(e, "settings.address: the VMess server has no address");
+	if (spec->port == 0)
+		return err_set(e, "settings.port: 0 is not a port (1-65535)");
+	s->at.port = spec->port;
+	if (ip_parse(&s->at.ip, spec->address))
+		return 0;
+	if (!name_normal(name, sizeof(name), spec->address, strlen(spec->address)))
+		return err_set(e, "settings.address: neither an address nor a name");
+	s->name = strdup(name);
+	return s->name ? 0 : err_set(e, "no memory left");
+}
+
+static int
+server_init(struct vmess_server *s, const struct vmess_server_spec *spec, struct err *e)
+{
+	if (spec->nuser == 0 || spec->nuser > VMESS_USERS_MAX)
+		return err_set(e, "settings: %zu users of one VMess server (1-%d)",
+			spec->nuser, VMESS_USERS_MAX);
+	if (address_set(s, spec, e) < 0)
+		return -1;
+	s->away.every = s->silent.every = s->garbage.every = COMPLAIN_EVERY_MS;
+	s->user = calloc(spec->nuser, sizeof(*s->user));
+	if (!s->user)
+		return err_set(e, "no memory left");
+	for (; s->nuser < spec->nuser; s->nuser++)
+		user_init(&s->user[s->nuser], &spec->user[s->nuser]);
+	return 0;
+}
+
+int
+vmess_servers_init(struct vmess *v, const struct vmess_spec *spec, struct err *e)
+{
+	int r = 0;
+
+	if (spec->nserver == 0 || spec->nserver > VMESS_SERVERS_MAX)
+		return err_set(e, "settings: %zu VMess servers (1-%d)", spec->nserver,
+			VMESS_SERVERS_MAX);
+	v->server = calloc(spec->nserver, sizeof(*v->server));
+	if (!v->server)
+		return err_set(e, "no memory left");
+	while (v->nserver < spec->nserver && r == 0) {
+		r = server_init(&v->server[v->nserver], &spec->server[v->nserver], e);
+		v->nserver++;
+	}
+	return r;
+}
+
+void
+vmess_servers_fini(struct vmess *v)
+{
+	struct vmess_server *s = v->server;
+	size_t i;
+
+	for (i = 0; i < v->nserver; i++, s++) {
+		if (s->user)
+			bytes_wipe(s->user, s->nuser * sizeof(*s->user));
+		free(s->user);
+		free(s->name);
+	}
+	free(v->server);
+}

@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: MIT */
+/* Which server a connection takes, and which address of it: on loopback. */
+#include "unit/outbound/check.h"
+
+#include "base/list.h"
+#include "base/log.h"
+#include "outbound/outbound.h"
+#include "outbound/vmess.h"
+#include "platform/sock.h"
+#include "platform/sys.h"
+
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
+struct bench {
+	struct loop *loop;
+	struct tcp_memory *memory;
+	struct names *names;
+	struct outbound *o;
+	struct task owner;
+	unsigned woken;
+};
+
+static struct bench bench;
+
+static void
+woken(struct task *t)
+{
+	container_of(t, struct bench, owner)->woken++;
+}
+
+/* Only 127.0.0.1 has a listener. 198.51.100.0/24 leads nowhere from here. */
+static const struct ip both[] = { { 6, { [15] = 1 } }, { 4, { 127, 0, 0, 1 } } };
+static const struct ip many[] = { { 4, { 127, 0, 0, 2 } }, { 4, { 127, 0, 0, 3 } },
+	{ 4, { 127, 0, 0, 4 } }, { 4, { 127, 0, 0, 5 } }, { 4, { 127, 0, 0, 6 } },
+	{ 4, { 127, 0, 0, 7 } }, { 4, { 127, 0, 0, 8 } }, { 4, { 127, 0, 0, 1 } } };
+static const struct names_host hosts[] = { { .name = "both.test", .ip = both, .n = 2 },
+	{ .name = "many.test", .ip = many, .n = 8 } };
+
+static void
+bench_start(const struct vmess_server_spec *server, size_t nserver)
+{
+	const struct outbound_spec spec = { .tag = "proxy",
+		.path = "outbounds[0]",
+		.kind = OUTBOUND_VMESS,
+		.policy.handshake = 3,
+		.u.vmess = { server, nserver } };
+	const struct names_config config = { .host = hosts, .nhost = 2 };
+	struct outbound_env env = { .unix_time = sys_unix_time };
+	struct err e;
+
+	memset(&bench, 0, sizeof(bench));
+	bench.loop = env.loop = loop_new();
+	bench.memory = env.memory = tcp_memory_new();
+	bench.names = env.names = names_new(env.loop, &config);
+	assert_true(env.loop && env.memory && env.names);
+	bench.o = outbound_new(&spec, &env, &e);
+	if (!bench.o)
+		fail_msg("%s", e.text);
+	task_init(&bench.owner, woken);
+}
+
+static void
+bench_end(void)
+{
+	assert_int_equal(bench.o->count, 1);
+	outbound_drop(bench.o);
+	names_free(bench.names);
+	task_fini(&bench.owner);
+	loop_free(bench.loop);
+	assert_int_equal(tcp_memory_blocks(bench.memory)->pool.out, 0);
+	tcp_memory_free(bench.memory);
+}
+
+static struct vmess *
+bench_vmess(void)
+{
+	return container_of(bench.o, struct vmess, o);
+}
+
+static int
+open_fully(struct stream *s)
+{
+	unsigned before;
+	int r;
+
+	while ((r = stream_open(s)) == STREAM_AGAIN) {
+		before = bench.woken;
+		while (bench.woken == before)
+			loop_turn(bench.loop, -1);
+	}
+	return r;
+}
+
+static int
+listen_at(const char *address, uint16_t *port)
+{
+	struct endpoint at = { .port = *port };
+	int fd;
+
+	assert_true(ip_parse(&at.ip, address));
+	fd = sock_tcp_listen(&at, 64);
+	assert_true(fd >= 0);
+	assert_int_equal(sock_local(fd, &at), 0);
+	*port = at.port;
+	return fd;
+}
+
+static const struct vmess_user_spec users[] = { { .id = { 1 },
+							.security = VMESS_AES128_GCM },
+	{ .id = { 2 }, .security = VMESS_NONE } };
+
+/* The server of a new connection, as its place in the list; -1: none could be reached. */
+static int
+server_taken(void)
+{
+	struct vmess *v = bench_vmess();
+	struct stream *s = vmess_reach_new(v, &bench.owner);
+	int taken = -1, r;
+
+	assert_non_null(s);
+	r = open_fully(s);
+	if (r == STREAM_OK)
+		taken = (int)(vmess_reached(v, s).server - v->server);
+	else
+		assert_true(*stream_reason(s) && stream_open(s) == r);
+	stream_free(s);
+	return taken;
+}
+
+static void
+test_round_robin(void **state)
+{
+	uint16_t port = 0;
+	int fd = listen_at("127.0.0.1", &port), i;
+	const struct vmess_server_spec servers[] = { { "127.0.0.1", port, users, 1 },
+		{ "127.0.0.1", port, users, 1 }, { "127.0.0.1", port, users, 1 } };
+
+	(void)state;
+	bench_start(servers, 3);
+	for (i = 0; i < 7; i++)
+		assert_int_equal(server_taken(), i % 3);
+	close(fd);
+	bench_end();
+}
+
+static void
+test_users_by_chance(void **state)
+{
+	const struct vmess_server_spec server = { "127.0.0.1", 1, users, 2 };
+	struct vmess_pick p;
+	unsigned seen = 0;
+	struct vmess *v;
+
+	(void)state;
+	bench_start(&server, 1);
+	v = bench_vmess();
+	while (seen != 3) {
+		assert_true(vmess_servers_pick(v, 0, &p));
+		seen |= 1u << (p.user - v->server[0].user);
+	}
+	assert_false(vmess_servers_pick(v, 1, &p));
+	bench_end();
+}
+
+/* The second one refuses: it is left for the next one, and then not asked again. */
+static void
+test_failover(void **state)
+{
+	uint16_t port = 0, none = 0;
+	int fd = listen_at("127.0.0.1", &port), gone = listen_at("127.0.0.1", &none);
+	const struct vmess_server_spec servers[] = { { "127.0.0.1", port, users, 1 },
+		{ "127.0.0.1", none, users, 1 }, { "127.0.0.1", port, users, 1 } };
+	struct vmess *v;
+	uint64_t now;
+
+	(void)state;
+	close(gone);
+	bench_start(servers, 3);
+	v = bench_vmess();
+	now = loop_now(bench.loop);
+	assert_int_equal(server_taken(), 0);
+	assert_int_equal(server_taken(), 2);
+	assert_int_equal(v->server[1].failures, 1);
+	assert_true(v->server[1].resume >= now + 10000);
+	assert_int_equal(server_taken(), 0);
+	assert_int_equal(server_taken(), 2);
+	assert_int_equal(v->server[1].failures, 1);
+
+	/* Its time has come, and it is there again. */
+	v->server[1].resume = 0;
+	gone = listen_at("127.0.0.1", &none);
+	assert_int_equal(server_taken(), 0);
+	assert_int_equal(server_taken(), 1);
+	assert_int_equal(v->server[1].failures, 0);
+	close(gone);
+	close(fd);
+	bench_end();
+}
+
+/* None is left out for good: when all are away, all are tried. */
+static void
+test_all_away(void **state)
+{
+	uint16_t port = 0;
+	int fd = listen_at("127.0.0.1", &port);
+	const struct vmess_server_spec servers[] = { { "127.0.0.1", port, users, 1 },
+		{ "nowhere.invalid.", port, users, 1 } };
+
+	(void)state;
+	close(fd);
+	bench_start(servers, 2);
+	assert_int_equal(server_taken(), -1);
+	assert_int_equal(server_taken(), -1);
+	assert_int_equal(bench_vmess()->server[0].failures, 1);
+	assert_int_equal(bench_vmess()->server[1].failures, 1);
+	fd = listen_at("127.0.0.1", &port);
+	assert_int_equal(server_taken(), 0);
+	close(fd);
+	bench_end();
+}
+
+static void
+test_backoff_is_bounded(void **state)
+{
+	static const unsigned seconds[] = { 10, 20, 40, 80, 160, 300, 300 };
+	const struct vmess_server_spec server = { "127.0.0.1", 1, users, 1 };
+	struct vmess_server *s;
+	size_t i;
+
+	(void)state;
+	bench_start(&server, 1);
+	s = bench_vmess()->server;
+	for (i = 0; i < sizeof(seconds) / sizeof(*seconds); i++) {
+		vmess_server_failed(bench_vmess(), s, "why");
+		assert_int_equal(s->resume, loop_now(bench.loop) + seconds[i] * 1000);
+		vmess_server_failed(bench_vmess(), s, "at the same time");
+		assert_int_equal(s->failures, i + 1);
+		s->resume = 0;
+	}
+	bench_end();
+}
+
+/* A full backlog: the kernel takes no connection there, and says nothing. */
+static int
+listen_deaf(const char *address, uint16_t *port, int *filler, size_t n)
+{
+	struct endpoint at = { .port = 0 };
+	const struct sock_options options = { 0 };
+	size_t i;
+	int fd;
+
+	assert_true(ip_parse(&at.ip, address));
+	fd = sock_tcp_listen(&at, 0);
+	assert_true(fd >= 0);
+	assert_int_equal(sock_local(fd, &at), 0);
+	*port = at.port;
+	for (i = 0; i < n; i++)
+		filler[i] = sock_tcp_connect(&at, &options);
+	return fd;
+}
+
+/* The policy's handshake is over before the kernel's patience. */
+static void
+test_handshake_ends(void **state)
+{
+	int filler[4], fd;
+	uint16_t port;
+	struct vmess_server_spec server = { "127.0.0.1", 0, users, 1 };
+	struct stream *s;
+	uint64_t began;
+	size_t i;
+
+	(void)state;
+	fd = listen_deaf("127.0.0.1", &port, filler, 4);
+	server.port = port;
+	bench_start(&server, 1);
+	bench.o->policy.handshake = 1;
+	s = vmess_reach_new(bench_vmess(), &bench.owner);
+	began = loop_now(bench.loop);
+	assert_int_equal(open_fully(s), -ETIMEDOUT);
+	assert_true(loop_now(bench.loop) - began < 5000);
+	assert_non_null(strstr(stream_reason(s), "in time"));
+	stream_free(s);
+	bench_end();
+	for (i = 0; i < 4; i++)
+		close(filler[i]);
+	close(fd);
+}
+
+/* An address that says nothing does not hold the next one up. */
+static void
+test_silence_is_passed(void **state)
+{
+	static const struct ip quiet[] = { { 4, { 127, 0, 0, 2 } },
+		{ 4, { 127, 0, 0, 1 } } };
+	const struct names_host host = { .name = "quiet.test", .ip = quiet, .n = 2 };
+	const struct names_config config = { .host = &host, .nhost = 1 };
+	struct vmess_server_spec server = { "quiet.test", 0, users, 1 };
+	int filler[4], deaf, fd;
+	uint16_t port = 0;
+	size_t i;
+
+	(void)state;
+	deaf = listen_deaf("127.0.0.2", &port, filler, 4);
+	fd = listen_at("127.0.0.1", &port);
+	server.port = port;
+	bench_start(&server, 1);
+	names_free(bench.names);
+	bench.names = bench.o->env.names = names_new(bench.loop, &config);
+	assert_int_equal(server_taken(), 0);
+	bench_end();
+	for (i = 0; i < 4; i++)
+		close(filler[i]);
+	close(deaf);
+	close(fd);
+}
+
+static void
+test_many_addresses(void **state)
+{
+	uint16_t port = 0;
+	int fd = listen_at("127.0.0.1", &port);
+	const struct vmess_server_spec server = { "many.test", port, users, 1 };
+
+	(void)state;
+	bench_start(&server, 1);
+	assert_int_equal(server_taken(), 0);
+	/* All were of one family: nothing was learnt. */
+	assert_int_equal(bench_vmess()->server[0].family.family, 0);
+	close(fd);
+	assert_int_equal(server_taken(), -1);
+	bench_end();
+}
+
+/* The family that won is first for a while. */
+static void
+test_family_is_remembered(void **state)
+{
+	uint16_t port = 0;
+	int fd = listen_at("127.0.0.1", &port);
+	const struct vmess_server_spec server = { "both.test", port, users, 1 };
+	struct vmess_server *s;
+	uint64_t until;
+
+	(void)state;
+	bench_start(&server, 1);
+	s = bench_vmess()->server;
+	assert_int_equal(server_taken(), 0);
+	assert_int_equal(s->family.family, 4);
+	until = s->family.until;
+	assert_true(until > loop_now(bench.loop));
+	/* It is not prolonged by itself: the other one gets its chance. */
+	loop_turn(bench.loop, 2);
+	assert_int_equal(server_taken(), 0);
+	assert_int_equal(s->family.until, until);
+	close(fd);
+	bench_end();
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_round_robin),
+		cmocka_unit_test(test_users_by_chance),
+		cmocka_unit_test(test_failover),
+		cmocka_unit_test(test_all_away),
+		cmocka_unit_test(test_backoff_is_bounded),
+		cmocka_unit_test(test_handshake_ends),
+		cmocka_unit_test(test_silence_is_passed),
+		cmocka_unit_test(test_many_addresses),
+		cmocka_unit_test(test_family_is_remembered),
+	};
+
+	log_open(2, LOG_NONE, NULL);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
