@@ -286,8 +286,9 @@ conn_use(struct reader *r, size_t i)
 			k = what & 8 ? n % w.len : w.len;
 			memset(w.p, n, k);
 			must(stream_send_ack(c, k) == STREAM_OK);
+			/* AGAIN: bytes wait to be acknowledged. */
 			if (what & 16)
-				must(stream_flush(c) == STREAM_OK);
+				must(stream_flush(c) >= 0);
 		}
 		return;
 	case 4:
