@@ -4,8 +4,8 @@ import random
 import socket
 import struct
 
-from direct import (ACK, FAR, FIN, NEAR, NEAR6, PSH, RST, SYN, URG, Injector, World, checksum, datagram, engine_of, ip4, ip6, lab,
-                    running, segment, sites, tcp, tun_address, works)
+from direct import (ACK, FAR, FIN, NEAR, NEAR6, PSH, RST, SYN, TUN, URG, Injector, World, checksum, datagram, engine_of, ip4,
+                    ip6, lab, read_exactly, running, segment, sites, tcp, tun_address, works)
 
 
 def begin(w):
@@ -219,6 +219,43 @@ def test_addresses_and_protocols(l):
         assert not strange, strange[:10]
 
 
+def test_lost_end(l):
+    """The packet with the FIN is lost.  What acknowledges the answer meanwhile has the number behind the FIN, as it must,
+    and the FIN that comes again is still one."""
+    w = World(l)
+    begin(w)
+    ended = []
+
+    def serve(connection, _peer):
+        connection.sendall(read_exactly(connection, 5))
+        ended.append(connection.recv(10))
+
+    l.server(w.near, NEAR, 7, serve)
+    # An address that is not the host's: its kernel does not answer in our place.
+    me, port, first = "198.18.77.7", 4000, 0xfffffffa       # and the numbers wrap amid it
+    with running(w) as p, lab.Sniffer(w.app, TUN) as tun:
+        s = Same(w, p)
+
+        def say(flags, seq, ack, payload=b""):
+            s.send(ip4(me, NEAR, 6, segment(me, NEAR, port, 7, flags, seq=seq & 0xffffffff, ack=ack & 0xffffffff,
+                                            payload=payload)))
+
+        def heard(flags, body=b""):
+            found = tun.wait(lambda q: q.dst == me and q.proto == 6 and q.payload[13] & ~PSH == flags and q.body == body)
+            return struct.unpack("!I", found[0].payload[4:8])[0]
+
+        say(SYN, first, 0)
+        theirs = heard(SYN | ACK) + 1
+        say(ACK, first + 1, theirs)
+        say(PSH | ACK, first + 1, theirs, b"hello")
+        heard(ACK, b"hello")
+        say(ACK, first + 7, theirs + 5)                     # behind the FIN at first + 6, which was lost
+        say(FIN | ACK, first + 6, theirs + 5)
+        lab.until(lambda: ended, "the server to see the end")
+        assert ended == [b""], ended
+        s.end()
+
+
 def test_mutations(l):
     """5,000 packets with a few bytes changed, the same ones each time."""
     w = World(l)
@@ -249,4 +286,4 @@ def test_mutations(l):
 
 
 lab.main(test_cut_and_lying, test_checksums, test_options, test_fragments, test_flags, test_addresses_and_protocols,
-         test_mutations)
+         test_lost_end, test_mutations)
