@@ -23,6 +23,7 @@ below_read(BIO *bio, char *p, size_t cap, size_t *n)
 	r = o->t.error ? o->t.error : stream_read(o->t.s.lower, (uint8_t *)p, cap, n);
 	if (r == STREAM_OK)
 		return tls_received(&o->t, (uint8_t *)p, *n) == 0;
+	o->waits |= r == STREAM_AGAIN;
 	if (r == STREAM_AGAIN)
 		BIO_set_retry_read(bio);
 	else if (r == STREAM_END)
@@ -45,6 +46,7 @@ below_write(BIO *bio, const char *p, size_t len, size_t *n)
 	r = o->t.error ? o->t.error : stream_writev(o->t.s.lower, &w, 1, n);
 	if (r == STREAM_OK)
 		return 1;
+	o->waits |= r == STREAM_AGAIN;
 	if (r == STREAM_AGAIN)
 		BIO_set_retry_write(bio);
 	else
@@ -62,6 +64,7 @@ below_flush(BIO *bio)
 	r = o->t.error ? o->t.error : stream_flush(o->t.s.lower);
 	if (r == STREAM_OK)
 		return 1;
+	o->waits |= r == STREAM_AGAIN;
 	if (r == STREAM_AGAIN)
 		BIO_set_retry_write(bio);
 	else
@@ -349,6 +352,7 @@ read_record(struct openssl *o, bool *idle)
 	int r;
 
 	ERR_clear_error();
+	o->waits = false;
 	r = SSL_read_ex(o->ssl, o->in, TLS_PAYLOAD_MAX, &n);
 	if (r == 1) {
 		o->in_at = 0;
@@ -357,7 +361,7 @@ read_record(struct openssl *o, bool *idle)
 		return STREAM_OK;
 	}
 	r = outcome(o, r);
-	*idle = r == STREAM_AGAIN && !BIO_should_retry(SSL_get_rbio(o->ssl));
+	*idle = r == STREAM_AGAIN && !o->waits;
 	return r;
 }
 

@@ -25,6 +25,7 @@ struct openssl {
 	size_t in_at, in_end, out_at, out_end;
 	X509_STORE_CTX *verifying;
 	unsigned idle; /* records without payload in a row */
+	bool waits;    /* the lower stream has said AGAIN, since this was last cleared */
 	bool lower_ended;
 };
 
