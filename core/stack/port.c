@@ -368,7 +368,9 @@ segment_fit(struct conn *c, struct segment *g)
 		c->fin_known = true;
 		c->fin = end;
 	}
-	if ((int32_t)(end - c->top) > 0)
+	/* Bytes count, and not where an acknowledgement stands: it may stand behind a FIN
+	 * that was lost and is on its way again. */
+	if (g->len > 0 && (int32_t)(end - c->top) > 0)
 		c->top = end;
 }
 
