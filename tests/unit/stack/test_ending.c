@@ -44,6 +44,35 @@ test_fin_from_application(void **state)
 	peer_fini(&p);
 }
 
+/* The segment with the FIN is lost; acknowledgements that stand behind it arrive. */
+static void
+test_fin_lost(void **state)
+{
+	struct stream *c;
+	struct window w;
+	struct peer p;
+
+	(void)state;
+	peer_init(&p, pairs[0].me, pairs[0].to);
+	c = peer_open(&p);
+	peer_send(&p, "question", 8);
+	p.snd++;
+	peer_ack(&p);
+	assert_int_equal(stream_recv_buf(c, &w), STREAM_OK);
+	stream_recv_ack(c, w.len);
+	assert_int_equal(stream_recv_buf(c, &w), STREAM_AGAIN);
+	p.snd--;
+	peer_fin(&p);
+	host_settle();
+	assert_int_equal(stream_recv_buf(c, &w), STREAM_END);
+	peer_pump(&p);
+	assert_int_equal(p.acked, p.snd);
+	assert_int_equal(stream_shut(c), STREAM_OK);
+	peer_pump(&p);
+	assert_true(p.fin);
+	peer_fini(&p);
+}
+
 static void
 test_fin_from_user(void **state)
 {
@@ -287,6 +316,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(test_fin_lost, host_setup, host_teardown),
 		cmocka_unit_test_setup_teardown(
 			test_slow_reader, host_setup, host_teardown),
 		cmocka_unit_test_setup_teardown(
