@@ -145,16 +145,18 @@ def test_signal_during_start(l):
     """A stop in the middle of the start undoes what has been made."""
     w = World(l)
     before = w.app.system()
-    for line in ("gateway has no IPv6", None):
+    stages = {"its lock": lambda: os.path.exists(w.app.state + "/lock"),
+              "its device": lambda: "tun7" in w.app.run("ip link"),
+              "its firewall": lambda: "sluice" in w.app.run("nft list tables"),
+              "its rules": lambda: "7370" in w.app.run("ip -6 rule")}
+    for stage, reached in stages.items():
         for number in (signal.SIGTERM, signal.SIGINT):
             p = w.start(w.config(first="direct"), wait=False)
-            if line:
-                p.wait_line(line)
-            else:
-                lab.until(lambda: os.path.exists(w.app.state + "/lock") or not p.alive(), "its lock")
+            lab.until(reached, stage)
             # Before it has begun to listen to signals there is nothing to undo.
             assert p.stop(number) in (0, -number), p.text
-            lab.equal(w.app.system(), before, f"after {line} and signal {number}")
+            lab.equal(w.app.system(), before, f"after {stage} and signal {number}")
+            shutil.rmtree(w.app.state)
 
 
 lab.main(test_no_root, test_no_tun, test_no_nft, test_name_taken, test_second_instance, test_bad_configuration, test_words,
