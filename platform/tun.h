@@ -42,6 +42,16 @@ struct offload {
  * and close-on-exec, or -1 and why. `name` gets the name that it has. */
 int tun_open(const struct tun_config *c, char name[static TUN_NAME], struct err *e);
 
+/* What a device may hand over undone. */
+enum {
+	TUN_SUMS = 1, /* transport checksums */
+	TUN_TCP = 2,  /* the cutting into TCP segments of the right size */
+	TUN_UDP = 4,  /* the same for datagrams */
+};
+
+/* The engine's side. Asks the device for as much offload as `wanted` names, and for less
+ * where the system has not all of it. What it is from now on; 0: none. */
+unsigned tun_offload(int fd, unsigned wanted);
 /* The engine's side. One packet; its length, 0 for none that makes sense, -EAGAIN, or
  * -errno. */
 ssize_t tun_read(int fd, void *p, size_t cap, struct offload *o);

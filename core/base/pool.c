@@ -33,8 +33,9 @@ pool_init(struct pool *p, const char *name, size_t size, size_t max, size_t keep
 		p->keep = 0;
 }
 
-void *
-pool_get(struct pool *p)
+/* A block: a spare one where there is one. */
+static void *
+take(struct pool *p, bool zeroed)
 {
 	struct spare *block = p->spare;
 
@@ -43,9 +44,10 @@ pool_get(struct pool *p)
 	if (block) {
 		p->spare = block->next;
 		p->kept--;
-		memset(block, 0, p->size);
+		if (zeroed)
+			memset(block, 0, p->size);
 	} else {
-		block = calloc(1, p->size);
+		block = zeroed ? calloc(1, p->size) : malloc(p->size);
 		if (!block)
 			return NULL;
 	}
@@ -53,6 +55,18 @@ pool_get(struct pool *p)
 	if (p->peak < p->out)
 		p->peak = p->out;
 	return block;
+}
+
+void *
+pool_get(struct pool *p)
+{
+	return take(p, true);
+}
+
+void *
+pool_take(struct pool *p)
+{
+	return take(p, false);
 }
 
 void

@@ -23,6 +23,8 @@ struct pool {
 void pool_init(struct pool *p, const char *name, size_t size, size_t max, size_t keep);
 /* A zeroed block, or NULL at the maximum or when the system has no memory. */
 void *pool_get(struct pool *p);
+/* The same with whatever bytes the block has, for what is large and written over. */
+void *pool_take(struct pool *p);
 /* NULL is fine. */
 void pool_put(struct pool *p, void *block);
 /* Gives all spare blocks back to the system. */

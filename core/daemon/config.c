@@ -257,14 +257,19 @@ own_read(const struct node *root)
 	/* A misspelt key here could be a protection that is not there: an error. */
 	static const struct key keys[] = {
 		{ "geoip", KEY_READ },
+		{ "offload", KEY_READ },
 		{ NULL },
 	};
 	struct node own = node_get(root, "sluice");
 	struct node geoip = node_get(&own, "geoip");
+	struct node offload = node_get(&own, "offload");
+	bool offloads = true;
 	const char *s = NULL;
 
-	if (node_keys_strict(&own, keys) == -1 || node_text(&geoip, &s) == -1)
+	if (node_keys_strict(&own, keys) == -1 || node_text(&geoip, &s) == -1 ||
+		node_bool(&offload, &offloads) == -1)
 		return -1;
+	root->reader->config->tun_plain = !offloads;
 	root->reader->config->geoip_file = s && s[0] ? s : NULL;
 	return 0;
 }

@@ -40,6 +40,7 @@ struct config {
 
 	struct tun_config tun;
 	const char *tun_tag; /* inbound tag, "" when it has none */
+	bool tun_plain;      /* sluice.offload: false; the device does nothing for us */
 	bool tun_implied;    /* the file has no tun inbound */
 	bool for_client; /* it has inbounds such as programs of this machine connect to */
 	bool for_server; /* it has only such as clients connect to from outside */

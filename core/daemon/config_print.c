@@ -410,6 +410,8 @@ document_print(const struct config *c)
 	for (i = 0; i < c->noutbound; i++)
 		json_object_array_add(outbounds, outbound_print(&c->outbound[i]));
 	put_text(own, "geoip", c->geoip_file);
+	if (c->tun_plain)
+		put(own, "offload", json_object_new_boolean(false));
 	put(o, "log", log_print(c));
 	put(o, "dns", dns_print(c));
 	put(o, "routing", routing_print(c));

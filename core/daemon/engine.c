@@ -119,7 +119,8 @@ ping_open(struct engine *g, int family)
 static int
 flows_build(struct engine *g, struct err *e)
 {
-	struct flows_config c = { .stack.mtu = g->config->tun.mtu };
+	struct flows_config c = { .stack.mtu = g->config->tun.mtu,
+		.plain = g->config->tun_plain };
 
 	g->ping4 = ping_open(g, 4);
 	g->ping6 = ping_open(g, 6);

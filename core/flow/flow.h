@@ -74,7 +74,8 @@ struct flows_config {
 	 * device, and is never sent there by a direct outbound. */
 	struct cidr device[TUN_ADDRS];
 	int ndevice;
-	struct stack_config stack;
+	bool plain;                /* without the device's offload */
+	struct stack_config stack; /* its `offload` follows from the device */
 };
 
 /*

@@ -97,18 +97,19 @@ reap(struct turn_end *e)
 static int
 parts_init(struct flows *fs, int tun, const struct flows_config *c)
 {
+	struct stack_config stack = c->stack;
 	int err;
 
 	flow_table_init(fs, c->flows_max ? c->flows_max : FLOWS_MAX);
 	err = assocs_init(fs, c->assocs_max ? c->assocs_max : ASSOCS_MAX,
 		c->udp_idle ? c->udp_idle : UDP_IDLE);
-	if (err == 0)
-		err = tun_port_init(&fs->tun, fs->loop, tun);
+	tun_port_init(&fs->tun, fs->loop, tun, c->plain);
 	if (err == 0)
 		err = pings_init(fs, c->ping4, c->ping6);
 	if (err < 0)
 		return err;
-	fs->stack = stack_new(fs->loop, &c->stack, &fs->user);
+	stack.offload = fs->tun.offload & TUN_SUMS;
+	fs->stack = stack_new(fs->loop, &stack, &fs->user);
 	return fs->stack == NULL ? -1 : 0;
 }
 

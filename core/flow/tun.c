@@ -4,7 +4,6 @@
 #include "platform/tun.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 enum {
@@ -30,10 +29,12 @@ packets_read(struct tun_port *t)
 {
 	struct offload o;
 	ssize_t len;
+	void *p;
 
 	for (int i = 0; i < TUN_TURN; i++) {
 		memset(&o, 0, sizeof(o));
-		len = tun_read(t->fd, t->packet, TUN_PACKET, &o);
+		p = stack_buffer(t->stack);
+		len = tun_read(t->fd, p, TUN_PACKET, &o);
 		if (len == -EAGAIN)
 			break;
 		if (len < 0) {
@@ -41,7 +42,9 @@ packets_read(struct tun_port *t)
 			return;
 		}
 		if (len > 0)
-			stack_input(t->stack, t->packet, (size_t)len, &o);
+			stack_input(t->stack, p, (size_t)len, &o);
+		else
+			t->dropped++;
 	}
 	watch_want(&t->watch, WATCH_READ);
 }
@@ -67,21 +70,34 @@ pause_over(struct timer *timer)
 	watch_want(&t->watch, WATCH_READ);
 }
 
-int
-tun_port_init(struct tun_port *t, struct loop *l, int fd)
+/* Says which of it there is: much of the speed depends on it. */
+static unsigned
+offload_take(int fd, bool plain)
+{
+	unsigned got = tun_offload(fd, plain ? 0 : TUN_SUMS | TUN_TCP | TUN_UDP);
+
+	if (got == 0)
+		log_info("offload of the TUN device: none%s",
+			plain ? ", by the configuration" : "; it has none");
+	else
+		log_info("offload of the TUN device: checksums%s%s",
+			got & TUN_TCP ? ", TCP segments" : "",
+			got & TUN_UDP ? ", UDP datagrams" : "");
+	return got;
+}
+
+void
+tun_port_init(struct tun_port *t, struct loop *l, int fd, bool plain)
 {
 	memset(t, 0, sizeof(*t));
-	t->packet = malloc(TUN_PACKET);
-	if (t->packet == NULL)
-		return -ENOMEM;
 	t->loop = l;
 	t->fd = fd;
+	t->offload = offload_take(fd, plain);
 	t->troubles.every = TROUBLES_EVERY_MS;
 	task_init(&t->task, tun_run);
 	timer_init(&t->pause, l, pause_over);
 	watch_init(&t->watch, l, fd, &t->task);
 	t->watch.urgent = true;
-	return 0;
 }
 
 void
@@ -94,13 +110,12 @@ tun_port_start(struct tun_port *t, struct stack *s)
 void
 tun_port_fini(struct tun_port *t)
 {
-	if (t->packet == NULL)
+	if (t->loop == NULL)
 		return;
 	watch_fini(&t->watch);
 	timer_stop(&t->pause);
 	task_fini(&t->task);
-	free(t->packet);
-	t->packet = NULL;
+	t->loop = NULL;
 }
 
 int

@@ -14,7 +14,6 @@
 enum { TUN_TURN = 64 };
 
 struct tun_port {
-	uint8_t *packet; /* owned: one packet of TUN_PACKET bytes */
 	struct loop *loop;
 	struct stack *stack; /* borrowed */
 	int fd;              /* borrowed */
@@ -22,11 +21,12 @@ struct tun_port {
 	struct task task;
 	struct timer pause; /* after an error of the device */
 	struct log_limit troubles;
-	uint64_t dropped; /* packets that the device would never take */
+	unsigned offload; /* TUN_ bits: what the device has agreed to */
+	uint64_t dropped; /* packets that the device would never take, or made no sense */
 };
 
-/* 0, or -ENOMEM. Nothing is read before tun_port_start. */
-int tun_port_init(struct tun_port *t, struct loop *l, int fd);
+/* Nothing is read before tun_port_start. `plain`: no offload is asked for. */
+void tun_port_init(struct tun_port *t, struct loop *l, int fd, bool plain);
 void tun_port_start(struct tun_port *t, struct stack *s);
 void tun_port_fini(struct tun_port *t);
 /* 0, or -EAGAIN: the device is full, and stack_resume is called when it no longer is. */

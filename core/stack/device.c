@@ -16,14 +16,14 @@ bytes_of(const struct iovec *v, int n)
 }
 
 int
-device_send(struct stack *s, const struct iovec *v, int n)
+device_send(struct stack *s, const struct iovec *v, int n, const struct offload *o)
 {
 	const struct offload plain = { 0 };
 	int r;
 
 	if (s->full)
 		return -EAGAIN;
-	r = s->user->output(s->user, v, n, &plain);
+	r = s->user->output(s->user, v, n, o ? o : &plain);
 	if (r == -EAGAIN) {
 		s->full = true;
 		s->n.output_full++;
@@ -31,6 +31,7 @@ device_send(struct stack *s, const struct iovec *v, int n)
 	if (r < 0)
 		return r;
 	s->n.out++;
+	s->n.out_large += o && o->gso != OFFLOAD_NONE;
 	s->n.out_bytes += bytes_of(v, n);
 	return 0;
 }
@@ -38,12 +39,13 @@ device_send(struct stack *s, const struct iovec *v, int n)
 /* A packet that waits: of those that are made here the largest is an ICMP error. */
 struct kept {
 	struct list node;
+	struct offload offload;
 	size_t len;
 	uint8_t bytes[DEVICE_KEPT];
 };
 
 static void
-keep(struct stack *s, const struct iovec *v, int n)
+keep(struct stack *s, const struct iovec *v, int n, const struct offload *o)
 {
 	struct kept *k;
 	int i;
@@ -53,15 +55,17 @@ keep(struct stack *s, const struct iovec *v, int n)
 	for (i = 0; i < n; k->len += v[i++].iov_len)
 		if (v[i].iov_len)
 			memcpy(k->bytes + k->len, v[i].iov_base, v[i].iov_len);
+	if (o)
+		k->offload = *o;
 	list_init(&k->node);
 	list_append(&s->kept, &k->node);
 }
 
 void
-device_send_sure(struct stack *s, const struct iovec *v, int n)
+device_send_sure(struct stack *s, const struct iovec *v, int n, const struct offload *o)
 {
-	if (device_send(s, v, n) == -EAGAIN)
-		keep(s, v, n);
+	if (device_send(s, v, n, o) == -EAGAIN)
+		keep(s, v, n, o);
 }
 
 void
@@ -74,7 +78,7 @@ device_resume(struct stack *s)
 	while (!list_empty(&s->kept)) {
 		k = container_of(s->kept.next, struct kept, node);
 		v = (struct iovec){ k->bytes, k->len };
-		if (device_send(s, &v, 1) == -EAGAIN)
+		if (device_send(s, &v, 1, &k->offload) == -EAGAIN)
 			return;
 		list_remove(&k->node);
 		pool_put(&s->kept_pool, k);

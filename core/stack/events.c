@@ -187,4 +187,7 @@ events_begin(struct conn *c, struct tcp_pcb *pcb, uint8_t id, uint16_t mss_max)
 	pcb->snd_wnd_max = TCP_SND_BUF;
 	if (pcb->mss > mss_max)
 		pcb->mss = mss_max;
+	c->mss = c->large = pcb->mss;
+	if (c->stack->config.offload && c->mss < SEGMENT_MAX)
+		c->large = (uint16_t)(SEGMENT_MAX / c->mss * c->mss);
 }

@@ -73,6 +73,8 @@
 #define TCP_SNDQUEUELOWAT        5
 #define TCP_WND_UPDATE_THRESHOLD 5840 /* bytes: four segments of Ethernet's size */
 #define TCP_OVERSIZE             0
+/* Large packets stay in the memory that they were read into: lent.c. */
+#define LWIP_SUPPORT_CUSTOM_PBUF 1
 #define TCP_QUEUE_OOSEQ          1
 #define TCP_OOSEQ_MAX_BYTES      (256 * 1024)
 #define TCP_OOSEQ_MAX_PBUFS      256

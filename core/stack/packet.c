@@ -172,6 +172,28 @@ ip6_read(struct packet *k, const uint8_t *p, size_t len)
 	return part_check(k, IP6_MAX);
 }
 
+/* Only a whole segment or datagram can have work left to do, and that begins where its
+ * header does.  `hdr_len` is a hint that Linux gives wrongly, and is not needed. */
+static int
+offload_check(const struct packet *k, const uint8_t *p, const struct offload *o)
+{
+	bool tcp = k->proto == PROTO_TCP, udp = k->proto == PROTO_UDP;
+
+	if (!o->partial && o->gso == OFFLOAD_NONE)
+		return 0;
+	if (k->part || (o->partial && o->csum_start != k->p - p))
+		return -EBADMSG;
+	switch (o->gso) {
+	case OFFLOAD_NONE:
+		return tcp || udp ? 0 : -EBADMSG;
+	case OFFLOAD_TCP:
+		return tcp && o->segment ? 0 : -EBADMSG;
+	case OFFLOAD_UDP:
+		return udp && o->segment ? 0 : -EBADMSG;
+	}
+	return -EBADMSG;
+}
+
 int
 packet_read(struct packet *k, const uint8_t *p, size_t len, const struct offload *o)
 {
@@ -186,7 +208,9 @@ packet_read(struct packet *k, const uint8_t *p, size_t len, const struct offload
 		err = ip6_read(k, p, len);
 	else
 		err = -EBADMSG;
-	return err < 0 ? err : addresses_check(k);
+	if (err == 0)
+		err = addresses_check(k);
+	return err == 0 && o ? offload_check(k, p, o) : err;
 }
 
 uint32_t

@@ -6,6 +6,7 @@
 #include "stack/events.h"
 #include "stack/hooks.h"
 #include "stack/memory.h"
+#include "stack/output.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -30,13 +31,16 @@ enum {
 	 * and something for the windows of the busy ones. */
 	BYTES_CONN = 16 * 1024,
 	BYTES_BASE = 64 << 20,
+	/* What may always be on its way where the device cuts segments.  The way leads
+	 * through a queue of this machine; a smaller window of congestion would not let
+	 * a large segment go. */
+	FLYING_LEAST = 256 * 1024,
 };
 
 static struct stack *owner;
 static struct netif device;
 static struct tcp_pcb *listener;
-static struct conn *opener;           /* whose SYN lwIP is taking */
-static const struct tcp_pcb *sending; /* whose segment lwIP is sending */
+static struct conn *opener; /* whose SYN lwIP is taking */
 
 uint32_t
 port_isn(void)
@@ -47,29 +51,6 @@ port_isn(void)
 	return v;
 }
 
-/* A segment that was sent whole before.  One byte more or less is a probe of a closed
- * window, which asks on purpose; a SYN-ACK answers a SYN that was repeated. */
-static bool
-is_repeated(const struct tcp_hdr *h, const struct pbuf *p, const struct tcp_pcb *pcb)
-{
-	uint32_t seq = lwip_ntohl(h->seqno);
-	uint32_t len = p->tot_len - (uint32_t)TCPH_HDRLEN_BYTES(h);
-
-	if (TCPH_FLAGS(h) & TCP_SYN || p->tot_len < TCPH_HDRLEN_BYTES(h) || len < 2)
-		return false;
-	return TCP_SEQ_LEQ(seq + len, pcb->snd_nxt);
-}
-
-uint32_t *
-port_segment(
-	struct pbuf *p, struct tcp_hdr *h, const struct tcp_pcb *pcb, uint32_t *options)
-{
-	sending = pcb && pcb->state != LISTEN ? pcb : NULL;
-	if (sending && is_repeated(h, p, pcb))
-		owner->n.retransmitted++;
-	return options;
-}
-
 /* lwIP has registered a connection. */
 void
 tcp_timer_needed(void)
@@ -78,78 +59,13 @@ tcp_timer_needed(void)
 		timer_arm(&owner->tick, TICK_MS);
 }
 
-static bool
-is_reset(const struct pbuf *p, size_t header)
-{
-	return p->len >= header + TCP_HEADER &&
-		((const uint8_t *)p->payload)[header + 13] & SEGMENT_RST;
-}
-
-enum { PIECES = 16 };
-
-/* The pieces of a segment: a header, and the ring's memory, which lwIP joins where it is
- * contiguous.  So there are three at most; PIECES is for what a later lwIP may do. */
-static int
-pieces_of(const struct pbuf *p, struct iovec *v)
-{
-	int n;
-
-	for (n = 0; p && n < PIECES; p = p->next)
-		if (p->len)
-			v[n++] = (struct iovec){ p->payload, p->len };
-	return p ? -EMSGSIZE : n;
-}
-
-/* ERR_MEM makes lwIP keep the segment; port_resume sends it.  A RST is kept here, since
- * lwIP forgets it. */
-static err_t
-send_out(const struct pbuf *p, size_t header)
-{
-	struct iovec v[PIECES];
-	struct conn *c;
-	int n = pieces_of(p, v), r;
-
-	if (n < 0)
-		return ERR_IF;
-	if (is_reset(p, header)) {
-		device_send_sure(owner, v, n);
-		return ERR_OK;
-	}
-	r = device_send(owner, v, n);
-	if (r == 0)
-		return ERR_OK;
-	c = sending ? sending->callback_arg : NULL;
-	if (r == -EAGAIN && c) {
-		list_remove(&c->stuck);
-		list_append(&owner->stuck, &c->stuck);
-	}
-	return r == -EAGAIN ? ERR_MEM : ERR_IF;
-}
-
-static err_t
-send_out4(struct netif *n, struct pbuf *p, const ip4_addr_t *to)
-{
-	(void)n;
-	(void)to;
-	return send_out(p, IP4_HEADER);
-}
-
-static err_t
-send_out6(struct netif *n, struct pbuf *p, const ip6_addr_t *to)
-{
-	(void)n;
-	(void)to;
-	return send_out(p, IP6_HEADER);
-}
-
 static err_t
 device_init(struct netif *n)
 {
 	n->name[0] = 't';
 	n->name[1] = 'n';
-	n->output = send_out4;
-	n->output_ip6 = send_out6;
-	NETIF_SET_CHECKSUM_CTRL(n, NETIF_CHECKSUM_GEN_IP | NETIF_CHECKSUM_GEN_TCP);
+	n->output = output_ip4;
+	n->output_ip6 = output_ip6;
 	return ERR_OK;
 }
 
@@ -223,7 +139,10 @@ port_start(struct stack *s)
 	memory_begin(BYTES_BASE + s->config.conns_max * BYTES_CONN, &s->n.over_limit);
 	lwip_begin();
 	owner = s;
+	output_begin(s);
 	device.mtu = device.mtu6 = (uint16_t)s->config.mtu;
+	NETIF_SET_CHECKSUM_CTRL(&device,
+		NETIF_CHECKSUM_GEN_IP | (s->config.offload ? 0 : NETIF_CHECKSUM_GEN_TCP));
 	err = listen_start();
 	if (err < 0)
 		owner = NULL;
@@ -289,9 +208,10 @@ options_write(struct writer *w, const struct syn_options *o)
 	return w->len - from;
 }
 
-/* A segment in memory of lwIP's: our own header, and the payload copied. */
+/* A segment in memory of lwIP's: our own header, and the payload copied where it is
+ * small. */
 static struct pbuf *
-segment_copy(const struct segment *g, const struct syn_options *o)
+segment_pbuf(struct stack *s, const struct segment *g, const struct syn_options *o)
 {
 	uint8_t head[TCP_HEADER_MAX];
 	struct writer w;
@@ -309,6 +229,9 @@ segment_copy(const struct segment *g, const struct syn_options *o)
 	optlen = options_write(&w, o);
 	head[12] = (uint8_t)((TCP_HEADER + optlen) / 4 << 4);
 	head[13] = g->flags & (uint8_t)~SEGMENT_URG;
+	p = optlen ? NULL : lent_keep(s, g, head);
+	if (p)
+		return p;
 	p = pbuf_alloc(PBUF_RAW, (u16_t)(w.len + g->len), PBUF_RAM);
 	if (!p)
 		return NULL;
@@ -374,6 +297,27 @@ segment_fit(struct conn *c, struct segment *g)
 		c->top = end;
 }
 
+/* Congestion is not what a queue of this machine knows. */
+static void
+flying_raise(struct tcp_pcb *pcb, const struct conn *c)
+{
+	if (c->large > c->mss && pcb->cwnd < FLYING_LEAST)
+		pcb->cwnd = FLYING_LEAST;
+}
+
+/* The segment may have opened the window, which nothing else tells. */
+static void
+window_opened(struct conn *c)
+{
+	uint8_t *p;
+
+	if (!c->pcb)
+		return;
+	flying_raise(c->pcb, c);
+	if (c->pcb->unsent || (c->ring.mem && ring_unsent(&c->ring, &p)))
+		stack_work(c);
+}
+
 /* lwIP would take the packet through its IP layer, which wants its device to have the
  * target's address.  All that layer does for a TCP segment is to fill in ip_data. */
 void
@@ -384,7 +328,7 @@ port_input(struct conn *c, const struct segment *g, const struct syn_options *o)
 
 	if (port_enter(c))
 		segment_fit(c, &t);
-	p = segment_copy(&t, o);
+	p = segment_pbuf(c->stack, &t, o);
 	if (!p)
 		return;
 	opener = o ? c : NULL;
@@ -394,9 +338,10 @@ port_input(struct conn *c, const struct segment *g, const struct syn_options *o)
 	address_set(&ip_data.current_iphdr_dest, &g->target.ip);
 	tcp_input(p, &device);
 	persist_mend(c);
+	window_opened(c);
 	ip_data.current_netif = ip_data.current_input_netif = NULL;
 	opener = NULL;
-	sending = NULL;
+	output_rest();
 }
 
 bool
@@ -450,13 +395,28 @@ expire(struct stack *s, struct list *l, uint64_t ms, bool reset)
 	}
 }
 
+/* A timer may cut a segment that no longer fits into the window, and finds one impossible
+ * that is longer than it believes possible. */
+static void
+sizes_set(bool large)
+{
+	struct tcp_pcb *pcb;
+	struct conn *c;
+
+	for (pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
+		if ((c = pcb->callback_arg))
+			pcb->mss = large ? c->large : c->mss;
+}
+
 void
 port_tick(struct timer *t)
 {
 	struct stack *s = container_of(t, struct stack, tick);
 
+	sizes_set(true);
 	tcp_tmr();
-	sending = NULL;
+	sizes_set(false);
+	output_rest();
 	expire(s, &s->opening, OPENING_MS, false);
 	expire(s, &s->lingering, LINGER_MS, true);
 	stack_unstick(s);
@@ -474,7 +434,7 @@ port_resume(struct conn *c)
 	if (pcb->flags & TF_ACK_DELAY)
 		tcp_ack_now(pcb);
 	tcp_output(pcb);
-	sending = NULL;
+	output_rest();
 }
 
 void
@@ -482,7 +442,7 @@ port_abandon(struct conn *c, bool reset)
 {
 	if (c->pcb)
 		tcp_abandon(port_enter(c), reset);
-	sending = NULL;
+	output_rest();
 }
 
 static void
@@ -496,7 +456,28 @@ credit_push(struct conn *c, struct tcp_pcb *pcb)
 	}
 }
 
-/* One piece at a time, since the ring wraps and lwIP counts in 16 bits. */
+/* How many of n bytes lwIP should have now.  No more than the peer takes, since a segment
+ * that was built for a window that has closed is not cut again before a timer fires; and
+ * nothing small where more follows.  With nothing on its way lwIP gets something in any
+ * case: it is what asks whether a closed window has opened. */
+static size_t
+sendable(const struct conn *c, const struct tcp_pcb *pcb, size_t n)
+{
+	uint32_t flying = pcb->snd_lbb - pcb->lastack;
+	uint32_t window = LWIP_MIN(pcb->snd_wnd, pcb->cwnd);
+	size_t room = window > flying ? window - flying : 0;
+
+	if (n > pcb->snd_buf)
+		n = pcb->snd_buf;
+	if (n > room && room < c->mss)
+		return flying ? 0 : LWIP_MIN(n, c->mss);
+	if (n > room)
+		n = room - room % c->mss;
+	return n < c->large ? n : c->large;
+}
+
+/* One piece at a time, since the ring wraps and lwIP counts in 16 bits.  lwIP knows the
+ * larger size only here: what it calculates windows of by it must stay what the link has. */
 static err_t
 ring_push(struct conn *c, struct tcp_pcb *pcb)
 {
@@ -504,17 +485,15 @@ ring_push(struct conn *c, struct tcp_pcb *pcb)
 	uint8_t *p;
 	size_t n;
 
-	while (err == ERR_OK && (n = ring_unsent(&c->ring, &p))) {
-		if (n > pcb->snd_buf)
-			n = pcb->snd_buf;
-		if (n > 0xffff)
-			n = 0xffff;
-		if (n == 0)
-			return ERR_OK;
+	flying_raise(pcb, c);
+	pcb->mss = c->large;
+	while (err == ERR_OK && (n = ring_unsent(&c->ring, &p)) &&
+		(n = sendable(c, pcb, n))) {
 		err = tcp_write(pcb, p, (u16_t)n, 0);
 		if (err == ERR_OK)
 			ring_sent(&c->ring, n);
 	}
+	pcb->mss = c->mss;
 	return err;
 }
 
@@ -544,7 +523,7 @@ port_push(struct conn *c)
 		tcp_ack_now(pcb);
 	tcp_output(pcb);
 	persist_mend(c);
-	sending = NULL;
+	output_rest();
 	/* Nothing is on its way whose acknowledgement would bring us here again. */
 	if ((err != ERR_OK || c->shut != c->sent_fin) && !pcb->unacked && !pcb->unsent) {
 		list_remove(&c->stuck);

@@ -99,8 +99,8 @@ part_send(struct stack *s, const struct outgoing *o, size_t at, size_t len, bool
 	v[0].iov_len = header_write(o, head, at, len, part);
 	n = pieces_cut(o, at, len, v);
 	if (!sure)
-		return device_send(s, v, n);
-	device_send_sure(s, v, n);
+		return device_send(s, v, n, NULL);
+	device_send_sure(s, v, n, NULL);
 	return 0;
 }
 

@@ -21,14 +21,18 @@
 
 struct tcp_pcb;
 struct pbuf;
+struct lent;
 
 enum {
 	OPENING_MAX =
 		1024, /* handshakes that are not complete; beyond, the oldest ends */
-	OPENING_MS = 10000,     /* for the application's ACK */
-	LINGER_MS = 120000,     /* for an application that does not take the rest */
-	KEPT_MAX = 64,          /* small packets that wait for the device */
-	DEVICE_KEPT = 192,      /* bytes of each at most */
+	OPENING_MS = 10000, /* for the application's ACK */
+	LINGER_MS = 120000, /* for an application that does not take the rest */
+	KEPT_MAX = 64,      /* small packets that wait for the device */
+	DEVICE_KEPT = 192,  /* bytes of each at most */
+	LENT_MAX = 512,     /* large packets that are not copied; beyond, they are */
+	LENT_KEEP = 16,     /* of these, blocks that wait for the next packet */
+	SEGMENT_MAX = 65535 - IP6_HEADER - TCP_HEADER, /* bytes of payload */
 	RING_FIRST = 16 * 1024, /* bytes; grows to what the configuration says */
 	RING_MAX = 4 << 20,     /* TCP_SND_BUF */
 	WINDOW_MIN = 16 * 1024, /* twice TCP_WND_UPDATE_THRESHOLD, and some */
@@ -64,6 +68,8 @@ struct conn {
 	size_t in_room; /* bytes that still fit into in_last, where it gathers small pieces */
 	size_t credit; /* bytes that were read and lwIP does not know of yet */
 	size_t ring_cap;
+	uint16_t mss;   /* bytes that a segment may have on the link */
+	uint16_t large; /* the same for what we send: a multiple, where the device cuts */
 	uint32_t top,
 		fin; /* sequence numbers of the application's: the highest seen, its FIN's */
 	enum conn_state state;
@@ -95,7 +101,8 @@ struct stack {
 	struct stack_config config;
 	struct stack_counters n;
 	struct reassembly *parts;
-	struct pool conn_pool, held_pool, kept_pool;
+	struct lent *reading; /* owned: what the device is read into */
+	struct pool conn_pool, held_pool, kept_pool, lent_pool;
 	struct table conns, helds;
 	struct list news, work, stuck, opening, lingering, kept;
 	size_t nopening, nlingering, nheld;
@@ -166,12 +173,22 @@ void
 reply_refuse(struct stack *s, const struct endpoint *app, const struct endpoint *target,
 	uint8_t proto, const uint8_t *head, size_t len, enum stack_answer why);
 
+/* lent.c */
+bool lent_begin(struct stack *s); /* false without memory */
+size_t lent_end(struct stack *s); /* blocks that did not come home */
+/* The segment g with the header `head`, in the memory that it was read into; NULL where it
+ * must be copied. */
+struct pbuf *lent_keep(
+	struct stack *s, const struct segment *g, const uint8_t head[static TCP_HEADER]);
+
 /* device.c */
-/* 0, -EAGAIN: the device is full, or another -errno. */
-int device_send(struct stack *s, const struct iovec *v, int n);
+/* What is left to the device is in o; NULL: nothing. 0, -EAGAIN: the device is full, or
+ * another -errno. */
+int device_send(struct stack *s, const struct iovec *v, int n, const struct offload *o);
 /* The same for a packet that nobody sends again: kept while the device is full, dropped
  * when too many are. */
-void device_send_sure(struct stack *s, const struct iovec *v, int n);
+void
+device_send_sure(struct stack *s, const struct iovec *v, int n, const struct offload *o);
 void device_resume(struct stack *s);
 void device_begin(struct stack *s);
 size_t device_end(struct stack *s); /* blocks that did not come home */

@@ -14,6 +14,7 @@ enum {
 	WINDOW_DEFAULT = 256 * 1024,
 	CONNS_KEEP = 256,
 	HELD_KEEP = 64,
+	DATAGRAMS_MAX = 128, /* in one super-packet: Linux' UDP_MAX_SEGMENTS */
 };
 
 uint64_t
@@ -141,6 +142,7 @@ parts_free(struct stack *s)
 	table_fini(&s->conns);
 	lost = pool_fini(&s->held_pool);
 	lost += pool_fini(&s->conn_pool);
+	lost += lent_end(s);
 	lost += device_end(s);
 	rng_fini(&s->rng);
 	free(s);
@@ -180,8 +182,8 @@ stack_new(struct loop *l, const struct stack_config *c, struct stack_user *user)
 	pool_init(&s->held_pool, "held SYNs", sizeof(struct held), s->config.held_max + 1,
 		HELD_KEEP);
 	s->parts = reassembly_new(l);
-	if (!s->parts || table_init(&s->conns, 64) < 0 || table_init(&s->helds, 64) < 0 ||
-		port_start(s) < 0) {
+	if (!lent_begin(s) || !s->parts || table_init(&s->conns, 64) < 0 ||
+		table_init(&s->helds, 64) < 0 || port_start(s) < 0) {
 		parts_free(s);
 		return NULL;
 	}
@@ -231,7 +233,9 @@ take_datagram(struct stack *s, const struct packet *k, const struct offload *o)
 	err = datagram_read(&d, k);
 	if (err < 0)
 		return err;
-	most = o && o->gso == OFFLOAD_UDP && o->segment ? o->segment : d.len;
+	most = o && o->gso == OFFLOAD_UDP ? o->segment : d.len;
+	if (d.len > most * DATAGRAMS_MAX)
+		return -EBADMSG;
 	at = 0;
 	do {
 		len = d.len - at < most ? d.len - at : most;
@@ -291,6 +295,7 @@ stack_input(struct stack *s, const void *p, size_t len, const struct offload *o)
 
 	s->n.in++;
 	s->n.in_bytes += len;
+	s->n.in_large += o && o->gso != OFFLOAD_NONE;
 	r = take(s, p, len, o);
 	if (r == -EBADMSG)
 		s->n.malformed++;

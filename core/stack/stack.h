@@ -66,20 +66,23 @@ struct stack_config {
 	size_t held_max;  /* held SYNs; 0: 1,024 */
 	size_t ring; /* bytes towards the application per connection while in flight; 0:
 			256 KiB */
+	/* The device takes segments that are to be cut and summed by it. */
+	bool offload;
 	uint32_t window; /* receive window, bytes, 16 KiB to 4 MiB; 0: 256 KiB */
 };
 
 struct stack_counters {
 	uint64_t in, out; /* packets */
 	uint64_t in_bytes, out_bytes;
-	uint64_t
-		malformed; /* truncated, lying lengths, impossible flags, bad checksums */
-	uint64_t unknown;  /* protocols that nobody here speaks, options we do not take */
+	uint64_t malformed; /* truncated, lying lengths, impossible flags, bad checksums,
+			      offload that cannot be */
+	uint64_t unknown; /* protocols that nobody here speaks, options we do not take */
 	uint64_t syns, held, admitted, refused, forgotten, over_limit;
 	uint64_t retransmitted; /* segments towards the application: a bug where it is not
 				   0 */
-	uint64_t output_full;   /* times the device would not take a packet */
-	size_t conns;           /* now */
+	uint64_t in_large, out_large; /* packets that stood for several */
+	uint64_t output_full;         /* times the device would not take a packet */
+	size_t conns;                 /* now */
 };
 
 /* NULL without memory. `user` is borrowed for the stack's life. */
@@ -89,8 +92,11 @@ stack_new(struct loop *l, const struct stack_config *c, struct stack_user *user)
  * many blocks of its pools did not come home. */
 size_t stack_free(struct stack *s);
 
-/* A packet from the device; copied. Whatever is in it, nothing worse than a drop happens.
- */
+/* Where the next packet should be read to: TUN_PACKET bytes, the stack's. It is asked for
+ * before each packet, since stack_input may keep it. */
+void *stack_buffer(struct stack *s);
+/* A packet from the device; copied, unless it is in stack_buffer's memory. Whatever is in
+ * it, nothing worse than a drop happens. */
 void stack_input(struct stack *s, const void *p, size_t len, const struct offload *o);
 /* The device takes packets again. */
 void stack_resume(struct stack *s);

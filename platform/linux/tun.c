@@ -63,7 +63,7 @@ tun_open(const struct tun_config *c, char name[static TUN_NAME], struct err *e)
 		(void)create_error(wanted, e);
 		goto fail;
 	}
-	/* The kernel completes checksums and cuts segments before we see a packet. */
+	/* The kernel completes checksums and cuts segments until tun_offload. */
 	if (ioctl(fd, TUNSETOFFLOAD, 0ul) == -1) {
 		(void)err_set(e, "TUN %s: offload: %s", ifr.ifr_name, strerror(errno));
 		goto fail;
@@ -74,6 +74,34 @@ tun_open(const struct tun_config *c, char name[static TUN_NAME], struct err *e)
 fail:
 	close(fd);
 	return -1;
+}
+
+/* Linux 6.2; headers before it lack them. */
+#ifndef TUN_F_USO4
+#define TUN_F_USO4 0x20
+#define TUN_F_USO6 0x40
+#endif
+
+unsigned
+tun_offload(int fd, unsigned wanted)
+{
+	/* The kernel takes no segmentation without checksums. */
+	static const struct {
+		unsigned what;
+		unsigned long asked;
+	} steps[] = {
+		{ TUN_SUMS | TUN_TCP | TUN_UDP,
+			TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 | TUN_F_USO4 | TUN_F_USO6 },
+		{ TUN_SUMS | TUN_TCP, TUN_F_CSUM | TUN_F_TSO4 | TUN_F_TSO6 },
+		{ TUN_SUMS, TUN_F_CSUM },
+		{ 0, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
+		if ((steps[i].what & ~wanted) == 0 &&
+			ioctl(fd, TUNSETOFFLOAD, steps[i].asked) == 0)
+			return steps[i].what;
+	return 0;
 }
 
 /* What the kernel said about a packet, in our words. False for what was never asked

@@ -7,17 +7,30 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 /*
  * The stack between a hostile device and a fickle user.  The input is a
  * script of small orders: raw packets, segments of four connections whose
  * numbers follow the conversation (so that states behind the handshake are
- * reached), what the user does, and the passing of time.
+ * reached), what the user does, and the passing of time.  Raw packets may come
+ * behind the header in which a device tells of its offload; the first order's
+ * bit OFFLOAD says whether the stack leaves work to the device.
  */
 
 enum order { RAW, RAW_SUMMED, SEGMENT, SEGMENT_MORE, SEGMENT_NEXT, USER, DEVICE, TIME };
 
 enum { CONNS = 64, HELDS = 64, PEERS = 4, MTU = 1500 };
+
+/* Bits of an order; DEVICE and TIME have a number there instead. */
+enum { HEADED = 8, OFFLOAD = 32 };
+
+/* Bits of a segment's shape; the lowest four are the length of its options. */
+enum { FAR_SEQ = 16, FAR_ACK = 32, LARGE = 64 };
+
+/* A message keeps its borders in this, as a packet does in a device. */
+static int pipes[2];
 
 /* An application's side of a connection, as far as numbers go. */
 struct peer {
@@ -112,7 +125,7 @@ on_echo(struct stack_user *u, const struct ip *source, const struct ip *target,
 
 /* The conversation's numbers, from what the stack sends; its packets are sound. */
 static void
-peers_follow(const uint8_t *p, size_t len)
+peers_follow(const uint8_t *p, size_t len, const struct offload *o)
 {
 	struct packet k;
 	struct reader r;
@@ -121,7 +134,7 @@ peers_follow(const uint8_t *p, size_t len)
 	uint16_t port;
 	size_t i;
 
-	must(packet_read(&k, p, len, NULL) == 0);
+	must(packet_read(&k, p, len, o) == 0);
 	if (k.proto != PROTO_TCP)
 		return;
 	reader_init(&r, k.p, k.len);
@@ -141,12 +154,11 @@ peers_follow(const uint8_t *p, size_t len)
 static int
 on_output(struct stack_user *u, const struct iovec *v, int n, const struct offload *o)
 {
-	static uint8_t flat[MTU];
+	static uint8_t flat[TUN_PACKET];
 	size_t len = 0;
 	int i;
 
 	(void)u;
-	(void)o;
 	if (f.room == 0)
 		return -EAGAIN;
 	if (f.room > 0)
@@ -157,7 +169,12 @@ on_output(struct stack_user *u, const struct iovec *v, int n, const struct offlo
 			memcpy(flat + len, v[i].iov_base, v[i].iov_len);
 		len += v[i].iov_len;
 	}
-	peers_follow(flat, len);
+	/* What the device need not cut fits the link. */
+	must(o->gso == OFFLOAD_NONE ? len <= MTU
+				    : o->partial && o->segment && o->hdr_len < len &&
+				len - o->hdr_len > o->segment &&
+				(size_t)o->hdr_len + o->segment <= MTU);
+	peers_follow(flat, len, o);
 	return 0;
 }
 
@@ -172,6 +189,36 @@ input(const uint8_t *p, size_t len, const struct offload *o)
 		memcpy(copy, p, len);
 	stack_input(f.stack, copy, len, o);
 	free(copy);
+}
+
+/* The way that the engine reads: with the device's header, into the stack's memory. */
+static void
+input_headed(const uint8_t *p, size_t len)
+{
+	struct offload o = { 0 };
+	void *mem = stack_buffer(f.stack);
+	ssize_t n;
+
+	if (len == 0 || send(pipes[1], p, len, 0) != (ssize_t)len)
+		return;
+	n = tun_read(pipes[0], mem, TUN_PACKET, &o);
+	must(n >= 0);
+	if (n > 0)
+		stack_input(f.stack, mem, (size_t)n, &o);
+}
+
+static void
+input_large(const uint8_t *p, size_t len, size_t head, uint16_t segment)
+{
+	struct offload o = { .gso = OFFLOAD_TCP,
+		.segment = segment,
+		.hdr_len = (uint16_t)(head + TCP_HEADER),
+		.csum_start = (uint16_t)head,
+		.partial = true };
+	void *mem = stack_buffer(f.stack);
+
+	memcpy(mem, p, len);
+	stack_input(f.stack, mem, len, &o);
 }
 
 static void
@@ -192,6 +239,16 @@ raw(struct reader *r, bool summed)
 		be16_put(mem + 10, checksum_fold(checksum_add(0, mem, header)));
 	}
 	input(mem, len, &o);
+}
+
+static void
+headed(struct reader *r)
+{
+	size_t len = reader_be16(r);
+	const uint8_t *p = reader_bytes(r, len < r->len ? len : (len = r->len));
+
+	if (p)
+		input_headed(p, len);
 }
 
 static size_t
@@ -233,23 +290,25 @@ static void
 segment(struct reader *r, struct peer *p, enum order order)
 {
 	const struct offload o = { .checked = true };
-	static uint8_t mem[65536];
+	enum { LARGEST = 65535 - 40 - TCP_HEADER - 12 };
+	static uint8_t mem[65536 + 40];
 	uint8_t flags = flags_of(reader_u8(r)), optlen, shape = reader_u8(r);
 	int8_t dseq = (int8_t)reader_u8(r), dack = (int8_t)reader_u8(r);
-	uint16_t window = reader_be16(r), len = reader_be16(r) & 0x3fff;
+	uint16_t window = reader_be16(r), len = reader_be16(r);
 	const uint8_t *options;
 	struct writer w;
 	size_t head;
 
 	optlen = shape & 15 & ~3u;
+	len = shape & LARGE ? LARGEST - len % (LARGEST / 2) : len & 0x3fff;
 	options = reader_bytes(r, optlen);
 	if (!options)
 		return;
 	writer_init(&w, mem + 40, 64);
 	writer_be16(&w, p->me.port);
 	writer_be16(&w, p->to.port);
-	writer_be32(&w, p->snd + (uint32_t)(dseq * (shape & 16 ? 700 : 1)));
-	writer_be32(&w, p->rcv + (uint32_t)(dack * (shape & 32 ? 700 : 1)));
+	writer_be32(&w, p->snd + (uint32_t)(dseq * (shape & FAR_SEQ ? 700 : 1)));
+	writer_be32(&w, p->rcv + (uint32_t)(dack * (shape & FAR_ACK ? 700 : 1)));
 	writer_u8(&w, (uint8_t)((TCP_HEADER + optlen) / 4 << 4));
 	writer_u8(&w, flags);
 	writer_be16(&w, window);
@@ -258,7 +317,10 @@ segment(struct reader *r, struct peer *p, enum order order)
 	head = p->me.ip.family == 4 ? 20 : 40;
 	memset(mem + 40 + w.len, shape, len);
 	ip_write(mem + 40 - head, p, w.len + len);
-	input(mem + 40 - head, head + w.len + len, &o);
+	if (shape & LARGE)
+		input_large(mem + 40 - head, head + w.len + len, head, 1400);
+	else
+		input(mem + 40 - head, head + w.len + len, &o);
 	if (order != SEGMENT)
 		p->snd += len + (uint32_t)dseq + !!(flags & (SEGMENT_SYN | SEGMENT_FIN));
 }
@@ -340,7 +402,10 @@ order_do(struct reader *r)
 
 	switch ((enum order)(order & 7)) {
 	case RAW:
-		raw(r, false);
+		if (order & HEADED)
+			headed(r);
+		else
+			raw(r, false);
 		break;
 	case RAW_SUMMED:
 		raw(r, true);
@@ -366,7 +431,7 @@ order_do(struct reader *r)
 }
 
 static void
-begin(struct stack_user *u)
+begin(struct stack_user *u, bool offload)
 {
 	static const char *const me[] = { "198.18.0.2:1", "[2001:db8::2]:2",
 		"198.18.0.2:3", "[2001:db8::2]:4" };
@@ -375,7 +440,8 @@ begin(struct stack_user *u)
 	struct stack_config c = { .mtu = MTU,
 		.conns_max = 32,
 		.held_max = 16,
-		.window = 20000,
+		.offload = offload,
+		.window = offload ? 200000 : 20000,
 		.ring = 65536 };
 	size_t i;
 
@@ -417,7 +483,9 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	struct reader r;
 
 	reader_init(&r, p, len);
-	begin(&u);
+	if (pipes[1] == 0)
+		must(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK, 0, pipes) == 0);
+	begin(&u, len && p[0] & OFFLOAD);
 	while (r.len && !r.bad)
 		order_do(&r);
 	finish();

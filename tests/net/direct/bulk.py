@@ -97,7 +97,7 @@ def test_iperf(l):
                 for way in ("", "-R"):
                     server = w.near.start(f"iperf3 -s -1 -B {address} --forceflush")
                     server.wait_line("Server listening")
-                    out = w.app.run(f"iperf3 -c {address} -P {streams} -n 20M -J {way}")
+                    out = w.app.run(f"iperf3 -c {address} -P {streams} -n 100M -J {way}")
                     end = json.loads(out)["end"]
                     # iperf3 ends by its control connection, and does not wait for what is under way.
                     got = [s["receiver"]["bytes"] for s in end["streams"]]

@@ -38,6 +38,31 @@ a_tun_is_implied(void **state)
 	config_free(c);
 }
 
+static void
+offload_is_taken(void **state)
+{
+	static const struct {
+		const char *own;
+		bool plain;
+	} cases[] = {
+		{ "{}", false },
+		{ "{\"offload\":true}", false },
+		{ "{\"offload\":false}", true },
+	};
+	char text[256];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct config *c;
+
+		snprintf(text, sizeof(text), "{" DIRECT ",\"sluice\":%s}", cases[i].own);
+		c = read_text(text);
+		assert_int_equal(c->tun_plain, cases[i].plain);
+		config_free(c);
+	}
+}
+
 /* An address of the device itself would never lead into it. */
 static void
 dns_is_a_neighbour(void **state)
@@ -283,6 +308,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_tun_is_implied),
+		cmocka_unit_test(offload_is_taken),
 		cmocka_unit_test(dns_is_a_neighbour),
 		cmocka_unit_test(last_key_counts_in_any_case),
 		cmocka_unit_test(one_string_is_a_list),

@@ -68,6 +68,7 @@ struct host {
 };
 
 extern struct host host;
+extern bool host_offload; /* what host_setup gives the device */
 
 int host_setup(void **state);
 int host_teardown(void **state);
@@ -90,6 +91,13 @@ uint8_t *pattern(size_t len);
 void host_input_tcp(const struct endpoint *from, const struct endpoint *to, uint8_t flags,
 	uint32_t seq, uint32_t ack, uint16_t window, const uint8_t *options,
 	size_t optlen, const void *p, size_t len);
+/* The same as the kernel hands over what it has not cut and summed; read into the stack's
+ * memory. */
+void
+host_input_large(const struct endpoint *from, const struct endpoint *to, uint8_t flags,
+	uint32_t seq, uint32_t ack, uint16_t window, const void *p, size_t len);
+/* A packet of the stack's, finished as o asks and queued. */
+void host_device_take(uint8_t *p, size_t len, const struct offload *o);
 void host_input_udp(const struct endpoint *from, const struct endpoint *to, const void *p,
 	size_t len);
 void host_input_echo(const struct endpoint *from, const struct endpoint *to, uint16_t id,
@@ -128,7 +136,8 @@ struct peer {
 	uint32_t right;  /* the furthest byte that was ever offered */
 	uint32_t their_window;
 	int their_scale;
-	bool silent; /* takes what comes, but acknowledges nothing */
+	size_t large; /* bytes of a segment that it sends; 0: 1460, cut and summed */
+	bool silent;  /* takes what comes, but acknowledges nothing */
 	bool open, fin, reset;
 	uint8_t *got;
 	size_t ngot, cap;

@@ -23,8 +23,13 @@ enum { PEER_SCALE = 7 };
 static void
 peer_out(struct peer *p, uint8_t flags, const void *b, size_t len)
 {
-	host_input_tcp(&p->me, &p->to, flags, p->snd, p->rcv,
-		(uint16_t)(p->window >> PEER_SCALE), NULL, 0, b, len);
+	uint16_t window = (uint16_t)(p->window >> PEER_SCALE);
+
+	if (p->large)
+		host_input_large(&p->me, &p->to, flags, p->snd, p->rcv, window, b, len);
+	else
+		host_input_tcp(
+			&p->me, &p->to, flags, p->snd, p->rcv, window, NULL, 0, b, len);
 	p->snd += (uint32_t)len + !!(flags & FIN);
 	if ((int32_t)(p->rcv + p->window - p->right) > 0)
 		p->right = p->rcv + p->window;
@@ -135,11 +140,11 @@ peer_open(struct peer *p)
 void
 peer_send(struct peer *p, const void *b, size_t len)
 {
+	size_t k, most = p->large ? p->large : 1460;
 	const uint8_t *c = b;
-	size_t k;
 
 	for (; len; c += k, len -= k) {
-		k = len < 1460 ? len : 1460;
+		k = len < most ? len : most;
 		peer_out(p, ACK | (k == len ? PSH : 0), c, k);
 	}
 }

@@ -257,7 +257,7 @@ test_full(void **state)
 		peer_pump(&p);
 	}
 	assert_memory_equal(p.got, b, MEGABYTE);
-	assert_true(stack_counters(host.stack)->output_full > 100);
+	assert_true(stack_counters(host.stack)->output_full > (host_offload ? 4 : 100));
 	assert_int_equal(stack_counters(host.stack)->retransmitted, 0);
 	/* A RST waits too. */
 	host.room = 0;
@@ -508,5 +508,9 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_repeats, host_setup, host_teardown),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	int failed = cmocka_run_group_tests(tests, NULL, NULL);
+
+	/* And with a device that cuts and sums. */
+	host_offload = true;
+	return failed + cmocka_run_group_tests(tests, NULL, NULL);
 }

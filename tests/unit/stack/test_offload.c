@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: MIT */
+#include "host.h"
+
+#include "base/bytes.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+/* What the device does for the stack, and what it says of packets. */
+
+enum { MEGABYTE = 1 << 20 };
+
+static int
+setup(void **state)
+{
+	host_offload = true;
+	return host_setup(state);
+}
+
+static int
+teardown(void **state)
+{
+	host_offload = false;
+	return host_teardown(state);
+}
+
+static void
+transfer(const char *me, const char *to, uint32_t window, size_t large)
+{
+	uint8_t *sent = pattern(MEGABYTE), *got = malloc(MEGABYTE);
+	size_t up = 0, written = 0, n = 0, k;
+	struct stream *c;
+	struct peer p;
+
+	peer_init(&p, me, to);
+	p.window = window;
+	p.large = large;
+	c = peer_open(&p);
+	while (up < MEGABYTE || n < MEGABYTE || p.ngot < MEGABYTE) {
+		k = p.their_window - (p.snd - p.acked);
+		if (k > MEGABYTE - up)
+			k = MEGABYTE - up;
+		peer_send(&p, sent + up, k);
+		up += k;
+		written += conn_write(c, sent + written, MEGABYTE - written);
+		conn_read(c, got, MEGABYTE, &n);
+		peer_pump(&p);
+	}
+	assert_memory_equal(got, sent, MEGABYTE);
+	assert_memory_equal(p.got, sent, MEGABYTE);
+	assert_int_equal(stack_counters(host.stack)->retransmitted, 0);
+	assert_int_equal(stack_counters(host.stack)->malformed, 0);
+	peer_fini(&p);
+	free(sent);
+	free(got);
+}
+
+/* Large segments in both directions, of every size that a packet can have. */
+static void
+test_megabyte(void **state)
+{
+	(void)state;
+	transfer("198.18.0.2:40001", "203.0.113.7:443", 1 << 20, 65495);
+	transfer("[2001:db8::2]:40001", "[2001:db8::7]:443", 1 << 20, 65475);
+	transfer("198.18.0.2:40002", "203.0.113.7:443", 64 << 10, 32768);
+	transfer("198.18.0.2:40003", "203.0.113.7:443", 3000, 5000);
+	assert_true(stack_counters(host.stack)->in_large > 50);
+	assert_true(stack_counters(host.stack)->out_large > 50);
+}
+
+/* What the user has not read keeps the blocks; when they run out, packets are copied. */
+static void
+test_kept(void **state)
+{
+	uint8_t *b = pattern(MEGABYTE), *got = malloc(MEGABYTE);
+	struct stream *c;
+	struct peer p;
+	size_t n = 0, up, k;
+
+	(void)state;
+	host.config.window = 4 << 20;
+	host_restart();
+	peer_init(&p, "198.18.0.2:40000", "203.0.113.7:443");
+	p.large = 40000;
+	c = peer_open(&p);
+	for (up = 0; up < MEGABYTE; up += k) {
+		k = p.their_window - (p.snd - p.acked);
+		k = k < MEGABYTE - up ? k : MEGABYTE - up;
+		if (k == 0)
+			break;
+		peer_send(&p, b + up, k);
+		peer_pump(&p);
+	}
+	conn_read(c, got, up, &n);
+	assert_int_equal(n, up);
+	assert_memory_equal(got, b, up);
+	peer_fini(&p);
+	free(b);
+	free(got);
+}
+
+/* A peer that closes its window before long segments, and opens it a little. */
+static void
+test_narrow(void **state)
+{
+	uint8_t *b = pattern(MEGABYTE);
+	struct stream *c;
+	struct peer p;
+	size_t n = 0;
+	int i;
+
+	(void)state;
+	peer_init(&p, "198.18.0.2:40000", "203.0.113.7:443");
+	p.window = MEGABYTE;
+	c = peer_open(&p);
+	peer_ack(&p);
+	host.room = 0; /* long segments are built, and stay */
+	n += conn_write(c, b, MEGABYTE);
+	host_settle();
+	p.window = 2048;
+	p.right = p.rcv + p.window;
+	peer_shrink(&p);
+	host.room = -1;
+	for (i = 0; i < 4000 && p.ngot < MEGABYTE; i++) {
+		stack_resume(host.stack);
+		peer_pump(&p);
+		host_pass(1000);
+		n += conn_write(c, b + n, MEGABYTE - n);
+		peer_pump(&p);
+	}
+	assert_int_equal(p.ngot, MEGABYTE);
+	assert_memory_equal(p.got, b, MEGABYTE);
+	peer_fini(&p);
+	free(b);
+}
+
+/* What the device says that cannot be is dropped and counted. */
+static void
+test_lies(void **state)
+{
+	static const struct {
+		const char *label;
+		struct offload o;
+		bool udp, sound;
+	} cases[] = {
+		{ "plain", { 0 }, false, true },
+		{ "partial", { .partial = true, .csum_start = 20 }, false, true },
+		{ "several", { OFFLOAD_TCP, 100, 40, .csum_start = 20, .partial = true },
+			false, true },
+		{ "a hint that is wrong",
+			{ OFFLOAD_TCP, 100, 9999, .csum_start = 20, .partial = true },
+			false, true },
+		{ "sum elsewhere", { .partial = true, .csum_start = 24 }, false, false },
+		{ "sum behind the end", { .partial = true, .csum_start = 65535 }, false,
+			false },
+		{ "no size", { OFFLOAD_TCP, 0, 40, .csum_start = 20, .partial = true },
+			false, false },
+		{ "segments of a datagram",
+			{ OFFLOAD_TCP, 100, 28, .csum_start = 20, .partial = true }, true,
+			false },
+		{ "datagrams of a segment",
+			{ OFFLOAD_UDP, 100, 40, .csum_start = 20, .partial = true },
+			false, false },
+		{ "datagrams",
+			{ OFFLOAD_UDP, 300, 28, .csum_start = 20, .partial = true }, true,
+			true },
+		{ "too many datagrams",
+			{ OFFLOAD_UDP, 1, 28, .csum_start = 20, .partial = true }, true,
+			false },
+	};
+	struct endpoint a = at("198.18.0.2:40000"), b = at("203.0.113.7:443");
+	static uint8_t mem[PACKET_MAX], body[1000];
+	size_t i, len;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		uint64_t before = stack_counters(host.stack)->malformed;
+
+		len = cases[i].udp ? udp_build(mem, &a, &b, body, sizeof(body))
+				   : tcp_build(mem, &a, &b, ACK, 1, 1, 100, NULL, 0, body,
+					     sizeof(body));
+		stack_input(host.stack, mem, len, &cases[i].o);
+		if ((stack_counters(host.stack)->malformed == before) != cases[i].sound)
+			fail_msg("%s", cases[i].label);
+	}
+	assert_int_equal(host.ndatagram, 4);
+}
+
+/* A fragment has no checksum of its own to complete. */
+static void
+test_part(void **state)
+{
+	struct endpoint a = at("198.18.0.2:40000"), b = at("203.0.113.7:53");
+	struct shape s = {
+		.from = &a, .to = &b, .proto = 17, .part = true, .more = true
+	};
+	const struct offload o = { .partial = true, .csum_start = 20 };
+	static uint8_t mem[PACKET_MAX], body[64];
+
+	(void)state;
+	stack_input(host.stack, mem, ip_build(mem, &s, body, sizeof(body)), &o);
+	assert_int_equal(stack_counters(host.stack)->malformed, 1);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_megabyte),
+		TEST(test_kept),
+		TEST(test_narrow),
+		TEST(test_lies),
+		TEST(test_part),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
