@@ -119,7 +119,9 @@ def test_requests(l):
     # An engine that was ready is started again instead, so this one is asked to end.
     p = w.start(CONFIG + "ready\ntun\n")
     p.wait_line("TUN: not now")
-    assert p.stop() == 0
+    # It ends by itself with 7 each time; whether the stop meets one that runs is open.
+    assert p.stop() in (0, 7)
+    assert "TUN: not now" in p.text and "was ended by signal" not in p.text
 
 
 def test_files(l):
