@@ -6,6 +6,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+/* At a time; a further one waits. */
+enum { TLS_CONNECTIONS_MAX = 4096 };
+
 static void
 setup_free(struct setup *s)
 {
@@ -42,6 +45,21 @@ outbounds_build(struct setup *s, const struct config *c, const struct outbound_e
 	return s->local ? 0 : -1;
 }
 
+/* All outbounds share what TLS needs, and hold it. */
+static int
+outbounds_build_all(struct setup *s, const struct config *c,
+	const struct outbound_env *env, struct err *e)
+{
+	struct outbound_env with = *env;
+	int r;
+
+	with.tls = tls_stock_new(NULL, TLS_CONNECTIONS_MAX);
+	with.tls_library = c->tls;
+	r = outbounds_build(s, c, &with, e);
+	tls_stock_drop(with.tls);
+	return r;
+}
+
 struct setup *
 build_setup(struct config *c, struct rules *rules, const struct outbound_env *env,
 	struct err *e)
@@ -60,7 +78,7 @@ build_setup(struct config *c, struct rules *rules, const struct outbound_env *en
 	c->sniffing.excluded = NULL;
 	s->policy = c->policy;
 	s->inbound_tag = c->tun_tag;
-	if (outbounds_build(s, c, env, e) < 0) {
+	if (outbounds_build_all(s, c, env, e) < 0) {
 		setup_drop(s);
 		return NULL;
 	}

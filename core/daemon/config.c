@@ -5,6 +5,7 @@
 #include "daemon/config_json.h"
 #include "daemon/config_text.h"
 
+#include <errno.h>
 #include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
@@ -16,6 +17,7 @@ enum {
 	HANDSHAKE_SECONDS = 60,
 	IDLE_SECONDS = 300,
 	SECONDS_MAX = 365 * 24 * 3600,
+	CERTIFICATE_TEXT_MAX = 256 * 1024, /* bytes of one file */
 };
 
 static const char no_counterpart[] = "has no counterpart here, and no effect";
@@ -56,33 +58,27 @@ stats_read(const struct node *root)
 		node_warn(&stats, "%s", no_counterpart);
 }
 
-/* Defaults of transports for the whole file (v2ray before 5). */
+/* Settings of transports for the whole file (v2ray before 5), read by each outbound that
+ * has none of its own. */
 static int
 transport_read(const struct node *root)
 {
 	static const struct key keys[] = {
 		{ "tcpSettings", KEY_READ },
+		{ "rawSettings", KEY_READ },
 		{ "kcpSettings", KEY_SILENT },
-		{ "wsSettings", KEY_SILENT },
+		{ "wsSettings", KEY_READ },
 		{ "httpSettings", KEY_SILENT },
 		{ "dsSettings", KEY_SILENT },
 		{ "quicSettings", KEY_SILENT },
 		{ "grpcSettings", KEY_SILENT },
 		{ "gunSettings", KEY_SILENT },
+		{ "httpupgradeSettings", KEY_READ },
 		{ NULL },
 	};
 	struct node t = node_get(root, "transport");
-	struct node tcp = node_get(&t, "tcpSettings");
-	struct node header = node_get(&tcp, "header");
-	struct node type = node_get(&header, "type");
-	const char *s = "none";
 
-	if (node_keys(&t, keys) == -1 || node_text(&type, &s) == -1)
-		return -1;
-	if (strcmp(s, "none") != 0 && s[0])
-		return node_refuse(
-			&type, "the header %s is not supported", shown(s).text);
-	return 0;
+	return node_keys(&t, keys);
 }
 
 /* v2ray 5 says { "type": "Console", "level": "Info" } where others have a file's name. */
@@ -252,12 +248,32 @@ policy_read(const struct node *root)
 }
 
 static int
+tls_library_read(const struct node *own, enum tls_library *l)
+{
+	static const char *const words[] = { "auto", "bearssl", "openssl", NULL };
+	static const enum tls_library libraries[] = { TLS_ANY, TLS_BEARSSL, TLS_OPENSSL };
+	struct node n = node_get(own, "tls");
+	const char *s;
+	int i = 0;
+
+	if (node_word(&n, words, &i, &s) == -1)
+		return -1;
+	if (i < 0)
+		return node_fail(&n, "%s is not auto, bearssl or openssl", shown(s).text);
+	*l = libraries[i];
+	if (!tls_library_built(*l))
+		return node_fail(&n, "this sluice was built without %s", words[i]);
+	return 0;
+}
+
+static int
 own_read(const struct node *root)
 {
 	/* A misspelt key here could be a protection that is not there: an error. */
 	static const struct key keys[] = {
 		{ "geoip", KEY_READ },
 		{ "offload", KEY_READ },
+		{ "tls", KEY_READ },
 		{ NULL },
 	};
 	struct node own = node_get(root, "sluice");
@@ -267,7 +283,8 @@ own_read(const struct node *root)
 	const char *s = NULL;
 
 	if (node_keys_strict(&own, keys) == -1 || node_text(&geoip, &s) == -1 ||
-		node_bool(&offload, &offloads) == -1)
+		node_bool(&offload, &offloads) == -1 ||
+		tls_library_read(&own, &root->reader->config->tls) == -1)
 		return -1;
 	root->reader->config->tun_plain = !offloads;
 	root->reader->config->geoip_file = s && s[0] ? s : NULL;
@@ -375,6 +392,44 @@ config_free(struct config *c)
 	config_memory_free(c->memory);
 }
 
+/* The text of a file in the configuration's memory. NULL and why. */
+static const char *
+certificate_text(
+	struct config *c, const char *file, struct rules_files *files, struct err *e)
+{
+	char path[1024], *text;
+	size_t len;
+	FILE *f;
+
+	if (files->open(files, file, path, sizeof(path), e) < 0)
+		return NULL;
+	f = fopen(path, "re");
+	if (!f) {
+		err_set(e, "%s: %s", file, strerror(errno));
+		return NULL;
+	}
+	text = config_memory_take(c->memory, CERTIFICATE_TEXT_MAX + 1, 1);
+	len = fread(text, 1, CERTIFICATE_TEXT_MAX + 1, f);
+	fclose(f);
+	if (len <= CERTIFICATE_TEXT_MAX)
+		return text;
+	err_set(e, "%s: larger than %d bytes", file, CERTIFICATE_TEXT_MAX);
+	return NULL;
+}
+
+static int
+certificates_load(struct config *c, struct rules_files *files, struct err *e)
+{
+	struct config_certificate *f;
+
+	for (f = c->certificate; f; f = f->next) {
+		*f->text = certificate_text(c, f->file, files, e);
+		if (!*f->text)
+			return err_prefix(e, "%s", f->path);
+	}
+	return 0;
+}
+
 int
 config_rules(
 	struct config *c, struct rules_files *files, struct rules **rules, struct err *e)
@@ -383,6 +438,9 @@ config_rules(
 		.rule = c->rule, .n = c->nrule, .strategy = c->strategy, .files = files
 	};
 
+	*rules = NULL;
+	if (certificates_load(c, files, e) < 0)
+		return -1;
 	*rules = rules_load(&spec, e);
 	if (!*rules)
 		return -1;

@@ -27,6 +27,14 @@ struct dns_server_spec {
 	struct endpoint at;
 };
 
+/* A file whose text is wanted, and where it goes. */
+struct config_certificate {
+	const char *file;
+	const char *path; /* "config.json: outbounds[0]...", for messages */
+	const char **text;
+	struct config_certificate *next;
+};
+
 struct config {
 	const char *file; /* as given, for messages */
 	enum log_level log_level;
@@ -57,6 +65,8 @@ struct config {
 
 	unsigned level; /* of the tun; `policy` is that of this level */
 	struct flow_policy policy;
+	struct config_certificate *certificate; /* a list; NULL: none */
+	enum tls_library tls;                   /* sluice.tls */
 	const char *geoip_file; /* sluice.geoip, or NULL: the default place */
 
 	struct config_memory *memory; /* everything above */
@@ -86,8 +96,8 @@ void config_print_free(char *text); /* wipes it; NULL is fine */
 
 /*
  * Loads what the configuration names beyond itself: its rules into *rules, which
- * are the caller's, and the list of sniffing.domainsExcluded into the
- * configuration.  `files` is used while loading only.  0, or -1 and why.
+ * are the caller's, and the list of sniffing.domainsExcluded and the texts of
+ * certificates into the configuration.  `files` is used while loading only.  0, or -1 and why.
  */
 int config_rules(
 	struct config *c, struct rules_files *files, struct rules **rules, struct err *e);

@@ -314,7 +314,7 @@ vmess_read(const struct node *out, struct outbound_spec *spec)
 
 	if (config_read_vmess(out, &spec->u.vmess) == -1)
 		return -1;
-	if (users_look(out, &spec->u.vmess, &level))
+	if (users_look(out, &spec->u.vmess, &level) && !spec->u.vmess.carrier.secured)
 		node_warn(out,
 			"the security none or zero without TLS: everybody on the way "
 			"reads along");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "daemon/config_print.h"
 #include "base/bytes.h"
-#include "daemon/config.h"
 
 #include <errno.h>
 #include <json-c/json.h>
@@ -374,12 +374,12 @@ settings_print(const struct outbound_spec *s)
 }
 
 static struct json_object *
-outbound_print(const struct outbound_spec *s)
+outbound_print(const struct config *c, const struct outbound_spec *s)
 {
 	static const char *const names[] = { [OUTBOUND_FREEDOM] = "freedom",
 		[OUTBOUND_BLACKHOLE] = "blackhole",
 		[OUTBOUND_VMESS] = "vmess" };
-	struct json_object *o = json_object_new_object(), *stream, *sockopt;
+	struct json_object *o = json_object_new_object(), *stream;
 	char text[IP_TEXT];
 
 	put_text(o, "tag", s->tag);
@@ -387,13 +387,9 @@ outbound_print(const struct outbound_spec *s)
 	if (s->sock.source.family)
 		put_text(o, "sendThrough", ip_format(&s->sock.source, text));
 	put(o, "settings", settings_print(s));
-	if (s->sock.interface[0]) {
-		stream = json_object_new_object();
-		sockopt = json_object_new_object();
-		put_text(sockopt, "interface", s->sock.interface);
-		put(stream, "sockopt", sockopt);
+	stream = config_print_stream(c, s);
+	if (stream)
 		put(o, "streamSettings", stream);
-	}
 	return o;
 }
 
@@ -408,8 +404,10 @@ document_print(const struct config *c)
 
 	json_object_array_add(inbounds, tun_print(c));
 	for (i = 0; i < c->noutbound; i++)
-		json_object_array_add(outbounds, outbound_print(&c->outbound[i]));
+		json_object_array_add(outbounds, outbound_print(c, &c->outbound[i]));
 	put_text(own, "geoip", c->geoip_file);
+	if (c->tls != TLS_ANY)
+		put_text(own, "tls", c->tls == TLS_BEARSSL ? "bearssl" : "openssl");
 	if (c->tun_plain)
 		put(own, "offload", json_object_new_boolean(false));
 	put(o, "log", log_print(c));

@@ -1,34 +1,37 @@
 /* SPDX-License-Identifier: MIT */
+#include "daemon/config_stream.h"
 #include "base/text.h"
 #include "daemon/config_json.h"
 
 #include <string.h>
 #include <strings.h>
 
-/* streamSettings: how the connection to a server is made.  Raw TCP for now; every other
- * transport is refused by its name. */
+/* streamSettings: how the connection to a server is made.  Transports that are not spoken
+ * are refused by their names. */
 
 static const char *const transports[] = { "tcp", "raw", "ws", "websocket", "httpupgrade",
 	"grpc", "gun", "h2", "http", "kcp", "mkcp", "quic", "xhttp", "splithttp", "ds",
 	"domainsocket", "hysteria", "hysteria2", "hy2", "meek", NULL };
 
-enum { TRANSPORTS_SPOKEN = 2 };
+enum { TRANSPORTS_SPOKEN = 5 };
+static const enum carrier_kind carriers[TRANSPORTS_SPOKEN] = { CARRIER_RAW, CARRIER_RAW,
+	CARRIER_WEBSOCKET, CARRIER_WEBSOCKET, CARRIER_HTTPUPGRADE };
 
 /* Settings of transports that are not chosen mean nothing to Xray either. */
 static const struct key stream_keys[] = {
 	{ "network", KEY_READ },
 	{ "method", KEY_READ },
 	{ "transport", KEY_READ },
-	{ "transportSettings", KEY_SILENT },
+	{ "transportSettings", KEY_READ },
 	{ "security", KEY_READ },
-	{ "securitySettings", KEY_SILENT },
+	{ "securitySettings", KEY_READ },
 	{ "tcpSettings", KEY_READ },
 	{ "rawSettings", KEY_READ },
-	{ "tlsSettings", KEY_SILENT },
+	{ "tlsSettings", KEY_READ },
 	{ "xtlsSettings", KEY_SILENT },
 	{ "realitySettings", KEY_SILENT },
-	{ "wsSettings", KEY_SILENT },
-	{ "httpupgradeSettings", KEY_SILENT },
+	{ "wsSettings", KEY_READ },
+	{ "httpupgradeSettings", KEY_READ },
 	{ "grpcSettings", KEY_SILENT },
 	{ "gunSettings", KEY_SILENT },
 	{ "httpSettings", KEY_SILENT },
@@ -126,26 +129,27 @@ sockopt_read(const struct node *stream, const char *key, struct outbound_spec *s
 	return server_strategy_read(&n);
 }
 
+/* The transport's place in `transports`, tcp where nothing is said. -1: refused. */
 static int
-network_read(const struct node *stream, const char *key)
+network_read(const struct node *n, enum carrier_kind *kind)
 {
-	struct node n = node_get(stream, key);
 	const char *s, *near;
 	int i = 0;
 
-	if (node_word(&n, transports, &i, &s) == -1)
+	if (node_word(n, transports, &i, &s) == -1)
 		return -1;
-	if (!s || !s[0] || (i >= 0 && i < TRANSPORTS_SPOKEN))
+	if (!s || !s[0] || (i >= 0 && i < TRANSPORTS_SPOKEN)) {
+		*kind = carriers[i < 0 ? 0 : i];
 		return 0;
+	}
 	near = i < 0 ? text_nearest(s, transports) : NULL;
-	return node_refuse(&n, "the transport %s is not supported%s%s%s%s", shown(s).text,
-		i >= 0 && i < 5 ? " yet" : "", near ? "; did you mean " : "",
-		near ? near : "", near ? "?" : "");
+	return node_refuse(n, "the transport %s is not supported%s%s%s", shown(s).text,
+		near ? "; did you mean " : "", near ? near : "", near ? "?" : "");
 }
 
 /* `method` is Xray's newer word and wins over `network`; `transport` is v2ray 5's. */
 static int
-transport_read(const struct node *stream)
+transport_read(const struct node *stream, enum carrier_kind *kind)
 {
 	static const char *const keys[] = { "method", "network", "transport" };
 	size_t i;
@@ -154,17 +158,67 @@ transport_read(const struct node *stream)
 		struct node n = node_get(stream, keys[i]);
 
 		if (n.json)
-			return network_read(stream, keys[i]);
+			return network_read(&n, kind);
 	}
 	return 0;
 }
 
-static int
-security_read(const struct node *stream)
+/*
+ * The settings of the transport: by their own name, or by v2ray 5's, or those for the
+ * whole file (v2ray before 5).
+ */
+static struct node
+settings_get(const struct node *stream, enum carrier_kind kind)
 {
-	static const char *const words[] = { "none", "tls", "reality", "xtls", "utls",
-		"auto", NULL };
+	static const char *const names[][2] = {
+		[CARRIER_RAW] = { "rawSettings", "tcpSettings" },
+		[CARRIER_HTTP_HEAD] = { "rawSettings", "tcpSettings" },
+		[CARRIER_WEBSOCKET] = { "wsSettings", "wsSettings" },
+		[CARRIER_HTTPUPGRADE] = { "httpupgradeSettings", "httpupgradeSettings" },
+	};
+	const struct node *root = stream, *whole;
+	struct node n = node_get(stream, names[kind][0]);
+
+	if (!n.json)
+		n = node_get(stream, names[kind][1]);
+	if (!n.json)
+		n = node_get(stream, "transportSettings");
+	if (n.json)
+		return n;
+	while (root->up)
+		root = root->up;
+	n = node_get(root, "transport");
+	whole = node_keep(&n);
+	n = node_get(whole, names[kind][0]);
+	return n.json ? n : node_get(whole, names[kind][1]);
+}
+
+/* v2ray 5's utls has what tls has one level deeper. */
+static int
+utls_read(const struct node *stream, struct carrier_spec *c)
+{
+	static const struct key keys[] = {
+		{ "tlsConfig", KEY_READ },
+		{ "imitate", KEY_IDLE,
+			"sluice does not imitate a browser's handshake; what it sends can "
+			"be told from one" },
+		{ "noSNI", KEY_REFUSED, "TLS without a server's name is not supported" },
+		{ "forceALPN", KEY_SILENT },
+		{ NULL },
+	};
+	struct node n = node_get(stream, "securitySettings");
+	struct node tls = node_get(&n, "tlsConfig");
+
+	return node_keys(&n, keys) == -1 ? -1 : config_read_tls(&tls, c);
+}
+
+static int
+security_read(const struct node *stream, struct carrier_spec *c)
+{
+	static const char *const words[] = { "none", "tls", "utls", "reality", "xtls",
+		NULL };
 	struct node n = node_get(stream, "security");
+	struct node tls = node_get(stream, "tlsSettings");
 	const char *s;
 	int i = 0;
 
@@ -172,30 +226,26 @@ security_read(const struct node *stream)
 		return -1;
 	if (i == 0 || !s[0])
 		return 0;
-	return node_refuse(&n, "the security %s is not supported%s", shown(s).text,
-		i == 1 || i == 4 ? " yet" : "");
+	if (i == 2)
+		return utls_read(stream, c);
+	if (i != 1)
+		return node_refuse(&n, "the security %s is not supported", shown(s).text);
+	if (!tls.json)
+		tls = node_get(stream, "securitySettings");
+	return config_read_tls(&tls, c);
 }
 
 static int
-raw_read(const struct node *stream, const char *key)
+carrier_read(const struct node *stream, struct carrier_spec *c)
 {
-	static const struct key keys[] = {
-		{ "header", KEY_READ },
-		{ "acceptProxyProtocol", KEY_SILENT },
-		{ "connectionReuse", KEY_SILENT },
-		{ NULL },
-	};
-	struct node raw = node_get(stream, key);
-	struct node header = node_get(&raw, "header");
-	struct node type = node_get(&header, "type");
-	const char *s = "";
+	struct node settings;
 
-	if (node_keys(&raw, keys) == -1 || node_text(&type, &s) == -1)
+	if (transport_read(stream, &c->kind) == -1)
 		return -1;
-	if (s[0] && strcasecmp(s, "none") != 0)
-		return node_refuse(
-			&type, "the header %s is not supported", shown(s).text);
-	return 0;
+	settings = settings_get(stream, c->kind);
+	if (config_read_carrier(&settings, c) == -1)
+		return -1;
+	return security_read(stream, c);
 }
 
 /* A freedom outbound is the system's own TCP; nothing is wrapped around it. */
@@ -210,6 +260,20 @@ direct_warn(const struct node *stream)
 			"has no effect: a freedom outbound does not wrap what it carries");
 }
 
+/* Such a one is only TCP, whatever stands there. */
+static int
+direct_read(const struct node *stream)
+{
+	enum carrier_kind kind = CARRIER_RAW;
+
+	direct_warn(stream);
+	if (transport_read(stream, &kind) == -1)
+		return -1;
+	if (kind != CARRIER_RAW)
+		return node_refuse(stream, "a freedom outbound goes out as plain TCP");
+	return 0;
+}
+
 int
 config_read_stream(const struct node *outbound, struct outbound_spec *spec)
 {
@@ -221,14 +285,11 @@ config_read_stream(const struct node *outbound, struct outbound_spec *spec)
 	case OUTBOUND_BLACKHOLE:
 		return 0;
 	case OUTBOUND_FREEDOM:
-		direct_warn(&stream);
-		if (transport_read(&stream) == -1)
+		if (direct_read(&stream) == -1)
 			return -1;
 		break;
 	case OUTBOUND_VMESS:
-		if (transport_read(&stream) == -1 || security_read(&stream) == -1 ||
-			raw_read(&stream, "tcpSettings") == -1 ||
-			raw_read(&stream, "rawSettings") == -1)
+		if (carrier_read(&stream, &spec->u.vmess.carrier) == -1)
 			return -1;
 		break;
 	}

@@ -8,7 +8,7 @@
 #include <string.h>
 
 static struct outbound *
-kind_new(const struct outbound_spec *spec, struct err *e)
+kind_new(const struct outbound_spec *spec, const struct outbound_env *env, struct err *e)
 {
 	switch (spec->kind) {
 	case OUTBOUND_FREEDOM:
@@ -16,7 +16,7 @@ kind_new(const struct outbound_spec *spec, struct err *e)
 	case OUTBOUND_BLACKHOLE:
 		return blackhole_new(spec, e);
 	case OUTBOUND_VMESS:
-		return vmess_new(spec, e);
+		return vmess_new(spec, env, e);
 	}
 	err_set(e, "an outbound of an unknown kind");
 	return NULL;
@@ -33,7 +33,7 @@ outbound_new(
 		err_set(e, "%s.tag: longer than %zu bytes", path, sizeof(o->tag) - 1);
 		return NULL;
 	}
-	o = kind_new(spec, e);
+	o = kind_new(spec, env, e);
 	if (!o) {
 		err_prefix(e, "%s", path);
 		return NULL;

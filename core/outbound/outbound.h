@@ -8,9 +8,12 @@
 #include "base/log.h"
 #include "loop/loop.h"
 #include "names/names.h"
+#include "stream/http_head_request.h"
+#include "stream/httphead.h"
 #include "stream/packets.h"
 #include "stream/stream.h"
 #include "stream/tcp.h"
+#include "stream/tls.h"
 
 #include <stdbool.h>
 
@@ -49,6 +52,27 @@ struct vmess_server_spec {
 	size_t nuser;
 };
 
+enum carrier_kind {
+	CARRIER_RAW,
+	CARRIER_HTTP_HEAD,
+	CARRIER_WEBSOCKET,
+	CARRIER_HTTPUPGRADE
+};
+
+/*
+ * What lies between TCP and VMess.  Everything that `request` and `head` point at is
+ * borrowed, and outlives the outbound.
+ */
+struct carrier_spec {
+	enum carrier_kind kind;
+	/* CARRIER_WEBSOCKET and CARRIER_HTTPUPGRADE. Without a host it is asked for the
+	 * name that TLS has, else for the server's name or address. */
+	struct http_request request;
+	struct httphead_spec head; /* CARRIER_HTTP_HEAD */
+	bool secured;              /* by TLS */
+	struct tls_spec tls;       /* without a name it is the server's */
+};
+
 enum { VMESS_SERVERS_MAX = 64, VMESS_USERS_MAX = 64 };
 
 /* Each connection begins at the server after that of the one before, as a random one of
@@ -56,6 +80,7 @@ enum { VMESS_SERVERS_MAX = 64, VMESS_USERS_MAX = 64 };
 struct vmess_spec {
 	const struct vmess_server_spec *server; /* at least one */
 	size_t nserver;
+	struct carrier_spec carrier;
 };
 
 struct freedom_spec {
@@ -94,6 +119,8 @@ struct outbound_env {
 	struct names *names;
 	struct tcp_memory *memory;
 	int64_t (*unix_time)(void);
+	struct tls_stock *tls; /* NULL: no outbound has TLS */
+	enum tls_library tls_library;
 };
 
 struct outbound;

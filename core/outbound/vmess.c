@@ -46,7 +46,7 @@ static const struct outbound_ops vmess_ops = {
 };
 
 struct outbound *
-vmess_new(const struct outbound_spec *spec, struct err *e)
+vmess_new(const struct outbound_spec *spec, const struct outbound_env *env, struct err *e)
 {
 	struct vmess *v = calloc(1, sizeof(*v));
 
@@ -57,6 +57,7 @@ vmess_new(const struct outbound_spec *spec, struct err *e)
 	v->o.ops = &vmess_ops;
 	v->sock = spec->sock;
 	v->sock.nodelay = true; /* what is small was gathered before it is sent */
+	v->o.env = *env;        /* the caller sets it, too, but servers want it now */
 	rng_init(&v->rng);
 	if (vmess_servers_init(v, &spec->u.vmess, e) < 0) {
 		vmess_free(&v->o);

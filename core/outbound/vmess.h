@@ -3,6 +3,7 @@
 #define OUTBOUND_VMESS_H
 
 #include "base/random.h"
+#include "outbound/carrier.h"
 #include "outbound/outbound.h"
 #include "outbound/transport.h"
 #include "outbound/vmess_body.h"
@@ -31,6 +32,7 @@ struct vmess_server {
 	struct endpoint at;      /* family 0: by name */
 	struct vmess_user *user; /* owned */
 	size_t nuser;
+	struct carrier carrier;
 	struct way_family family;
 	unsigned failures;   /* in a row, to reach it */
 	uint64_t resume;     /* on the loop's clock: others come first until then */

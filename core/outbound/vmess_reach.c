@@ -34,6 +34,7 @@ struct reach {
 	uint64_t tried; /* a bit for each server */
 	uint64_t began; /* with this server */
 	bool impatient; /* this server has had its time */
+	bool heard;     /* bytes have come, or it has ended in order */
 };
 
 static struct reach *
@@ -87,15 +88,18 @@ begin(struct reach *a)
 {
 	struct vmess *v = a->v;
 	struct way way = { .sock = &v->sock };
+	struct vmess_server *server;
 
 	if (!vmess_servers_pick(v, a->tried, &a->pick))
 		return false;
-	a->tried |= 1ull << (a->pick.server - v->server);
-	way.to = a->pick.server->at;
-	way.name = a->pick.server->name;
-	way.family = &a->pick.server->family;
+	server = a->pick.server;
+	a->tried |= 1ull << (server - v->server);
+	way.to = server->at;
+	way.name = server->name;
+	way.family = &server->family;
 	stream_free(a->s.lower);
-	a->s.lower = transport_new(&v->o, &way, a->owner);
+	a->s.lower = carrier_new(&server->carrier, transport_new(&v->o, &way, a->owner),
+		&v->rng, &v->o.env, a->owner);
 	a->began = loop_now(v->o.env.loop);
 	a->impatient = false;
 	timer_arm(&a->patience, patience(a, !all_tried(a)));
@@ -173,6 +177,20 @@ usable(const struct reach *a)
 	return a->state == REACH_DEAD ? a->error : STREAM_AGAIN;
 }
 
+/*
+ * With early data a carrier may be open before the server was asked: what it answers is
+ * then the server's failure, and the next connection begins elsewhere.
+ */
+static int
+passed(struct reach *a, int r)
+{
+	if (r >= 0 || a->heard || !carrier_is_early(&a->pick.server->carrier))
+		return r;
+	a->heard = true;
+	vmess_server_failed(a->v, a->pick.server, stream_reason(a->s.lower));
+	return r;
+}
+
 static int
 reach_send_buf(struct stream *s, struct window *w)
 {
@@ -198,9 +216,14 @@ reach_flush(struct stream *s)
 static int
 reach_recv_buf(struct stream *s, struct window *w)
 {
-	int r = usable(reach_of(s));
+	struct reach *a = reach_of(s);
+	int r = usable(a);
 
-	return r == STREAM_OK ? stream_recv_buf(s->lower, w) : r;
+	if (r != STREAM_OK)
+		return r;
+	r = passed(a, stream_recv_buf(s->lower, w));
+	a->heard |= r != STREAM_AGAIN;
+	return r;
 }
 
 static void
@@ -258,9 +281,14 @@ reach_free(struct stream *s)
 static int
 reach_read(struct stream *s, uint8_t *p, size_t cap, size_t *n)
 {
-	int r = usable(reach_of(s));
+	struct reach *a = reach_of(s);
+	int r = usable(a);
 
-	return r == STREAM_OK ? stream_read(s->lower, p, cap, n) : r;
+	if (r != STREAM_OK)
+		return r;
+	r = passed(a, stream_read(s->lower, p, cap, n));
+	a->heard |= r != STREAM_AGAIN;
+	return r;
 }
 
 static int

@@ -172,6 +172,16 @@ address_set(struct vmess_server *s, const struct vmess_server_spec *spec, struct
 }
 
 static int
+server_carrier_init(struct vmess *v, struct vmess_server *s,
+	const struct carrier_spec *spec, struct err *e)
+{
+	const struct carrier_place at = { s->name, &s->at.ip,
+		s > v->server ? &v->server->carrier : NULL };
+
+	return carrier_init(&s->carrier, spec, &at, &v->o.env, e);
+}
+
+static int
 server_init(struct vmess_server *s, const struct vmess_server_spec *spec, struct err *e)
 {
 	if (spec->nuser == 0 || spec->nuser > VMESS_USERS_MAX)
@@ -191,6 +201,7 @@ server_init(struct vmess_server *s, const struct vmess_server_spec *spec, struct
 int
 vmess_servers_init(struct vmess *v, const struct vmess_spec *spec, struct err *e)
 {
+	struct vmess_server *s;
 	int r = 0;
 
 	if (spec->nserver == 0 || spec->nserver > VMESS_SERVERS_MAX)
@@ -200,8 +211,11 @@ vmess_servers_init(struct vmess *v, const struct vmess_spec *spec, struct err *e
 	if (!v->server)
 		return err_set(e, "no memory left");
 	while (v->nserver < spec->nserver && r == 0) {
-		r = server_init(&v->server[v->nserver], &spec->server[v->nserver], e);
+		s = &v->server[v->nserver];
+		r = server_init(s, &spec->server[v->nserver], e);
 		v->nserver++;
+		if (r == 0)
+			r = server_carrier_init(v, s, &spec->carrier, e);
 	}
 	return r;
 }
@@ -215,6 +229,7 @@ vmess_servers_fini(struct vmess *v)
 	for (i = 0; i < v->nserver; i++, s++) {
 		if (s->user)
 			bytes_wipe(s->user, s->nuser * sizeof(*s->user));
+		carrier_fini(&s->carrier);
 		free(s->user);
 		free(s->name);
 	}

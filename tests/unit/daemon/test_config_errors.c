@@ -21,6 +21,7 @@
 #define STREAM(stream)                                             \
 	OUT("{\"protocol\":\"vmess\",\"settings\":{" SERVER "," ID \
 	    "},\"streamSettings\":{" stream "}}")
+#define TLS(tls) STREAM("\"security\":\"tls\",\"tlsSettings\":{" tls "}")
 #define TUN(set)                                                 \
 	TOP("\"inbounds\":[{\"protocol\":\"tun\",\"settings\":{" \
 	    "\"autoSystemRoutingTable\":[\"0.0.0.0/0\",\"::/0\"]," set "}}]")
@@ -107,18 +108,70 @@ static const struct {
 		"\"routing\":{\"rules\":[{\"port\":80,\"outboundTag\":\"s\"}]}}",
 		"c.json: outbounds[1].protocol: outbounds of the kind socks are not "
 		"spoken" },
-	{ "transport", STREAM("\"network\":\"ws\""),
-		"c.json: outbounds[0].streamSettings.network: the transport ws is not "
-		"supported yet" },
+	{ "transport", STREAM("\"network\":\"grpc\""),
+		"c.json: outbounds[0].streamSettings.network: the transport grpc is not "
+		"supported" },
+	{ "misspelt transport", STREAM("\"network\":\"httpupgrad\""),
+		"c.json: outbounds[0].streamSettings.network: the transport httpupgrad is "
+		"not supported; did you mean httpupgrade?" },
+	{ "transport of v2ray 5", STREAM("\"transport\":\"quic\""),
+		"c.json: outbounds[0].streamSettings.transport: the transport quic is not "
+		"supported" },
 	{ "transport by its new key", STREAM("\"method\":\"kcp\",\"network\":\"tcp\""),
 		"c.json: outbounds[0].streamSettings.method: the transport kcp is not "
 		"supported" },
-	{ "tls", STREAM("\"security\":\"tls\""),
-		"c.json: outbounds[0].streamSettings.security: the security tls is not "
-		"supported yet" },
-	{ "header", STREAM("\"tcpSettings\":{\"header\":{\"type\":\"http\"}}"),
+	{ "reality", STREAM("\"security\":\"reality\""),
+		"c.json: outbounds[0].streamSettings.security: the security reality is not "
+		"supported" },
+	{ "header", STREAM("\"tcpSettings\":{\"header\":{\"type\":\"srtp\"}}"),
 		"c.json: outbounds[0].streamSettings.tcpSettings.header.type: the header "
-		"http is not supported" },
+		"srtp is not supported" },
+	{ "false request",
+		STREAM("\"rawSettings\":{\"header\":{\"type\":\"http\",\"request\":{"
+		       "\"method\":\"G T\"}}}"),
+		"c.json: outbounds[0].streamSettings.rawSettings.header.request: " },
+	{ "path of a wrong type",
+		STREAM("\"network\":\"ws\",\"wsSettings\":{\"path\":7}"),
+		"c.json: outbounds[0].streamSettings.wsSettings.path: a number, where a "
+		"string is meant" },
+	{ "early data by the path",
+		STREAM("\"network\":\"ws\",\"wsSettings\":{\"path\":\"/a?ed=9000\"}"),
+		"c.json: outbounds[0].streamSettings.wsSettings.path: /a?ed=9000: ed is "
+		"not a number of bytes (0-8192)" },
+	{ "early data of HTTPUpgrade",
+		STREAM("\"network\":\"httpupgrade\",\"httpupgradeSettings\":{"
+		       "\"maxEarlyData\":100}"),
+		"c.json: outbounds[0].streamSettings.httpupgradeSettings.maxEarlyData: "
+		"HTTPUpgrade needs earlyDataHeaderName for it" },
+	{ "header that breaks the request",
+		STREAM("\"network\":\"ws\",\"wsSettings\":{\"headers\":{\"A\":\"b\\r\\nC: "
+		       "d\"}}"),
+		"c.json: outbounds[0].streamSettings.wsSettings.headers.A: " },
+	{ "header for the file",
+		"{\"transport\":{\"wsSettings\":{\"path\":{}}},\"outbounds\":[{\"protocol\":"
+		"\"vmess\",\"settings\":{" SERVER "," ID
+		"},\"streamSettings\":{\"network\":\"ws\"}}]}",
+		"c.json: transport.wsSettings.path: an object, where a string is meant" },
+	{ "TLS version", TLS("\"minVersion\":\"1.4\""),
+		"c.json: outbounds[0].streamSettings.tlsSettings.minVersion: 1.4 is not a "
+		"version of TLS (1.0, 1.1, 1.2, 1.3)" },
+	{ "TLS versions", TLS("\"minVersion\":\"1.2\",\"maxVersion\":\"1.1\""),
+		"c.json: outbounds[0].streamSettings.tlsSettings.maxVersion: is below "
+		"minVersion" },
+	{ "pin", TLS("\"pinnedPeerCertSha256\":\"ab\""),
+		"c.json: outbounds[0].streamSettings.tlsSettings.pinnedPeerCertSha256: ab "
+		"is not a SHA-256" },
+	{ "allowInsecure of a wrong type", TLS("\"allowInsecure\":1"),
+		"c.json: outbounds[0].streamSettings.tlsSettings.allowInsecure: a number, "
+		"where true or false is meant" },
+	{ "client's certificate", TLS("\"certificates\":[{\"certificateFile\":\"a\"}]"),
+		"c.json: outbounds[0].streamSettings.tlsSettings.certificates[0]: "
+		"certificates of the client are not supported" },
+	{ "ECH", TLS("\"echConfigList\":\"x\""),
+		"c.json: outbounds[0].streamSettings.tlsSettings.echConfigList: Encrypted "
+		"Client Hello is not supported" },
+	{ "library", TOP("\"sluice\":{\"tls\":\"gnutls\"}"),
+		"c.json: sluice.tls: gnutls is not auto, bearssl or openssl" },
 	{ "chain", STREAM("\"sockopt\":{\"dialerProxy\":\"x\"}"),
 		"c.json: outbounds[0].streamSettings.sockopt.dialerProxy: a chain through "
 		"another outbound is not supported" },

@@ -222,13 +222,105 @@ servers_have_users(void **state)
 	config_free(c);
 }
 
+#define VMESS(stream)                                                                      \
+	"{\"outbounds\":[{\"protocol\":\"vmess\",\"settings\":{\"address\":\"a.example\"," \
+	"\"port\":443,\"id\":\"a\"},\"streamSettings\":{" stream "}}]}"
+
+static void
+transports_in_all_spellings(void **state)
+{
+	static const struct {
+		const char *text;
+		enum carrier_kind kind;
+		const char *host, *path, *early_name;
+		size_t early, nfields;
+		bool secured;
+	} cases[] = {
+		{ VMESS("\"network\":\"tcp\""), CARRIER_RAW, NULL, NULL, NULL, 0, 0,
+			false },
+		{ VMESS("\"tcpSettings\":{\"header\":{\"type\":\"http\"}}"),
+			CARRIER_HTTP_HEAD, NULL, NULL, NULL, 0, 0, false },
+		{ VMESS("\"network\":\"ws\",\"security\":\"tls\""), CARRIER_WEBSOCKET,
+			NULL, "/", "", 0, 0, true },
+		{ VMESS("\"network\":\"websocket\",\"wsSettings\":{\"path\":\"a?x=1&ed=99\","
+			"\"headers\":{\"hOST\":\"b.example\",\"X\":[\"1\",\"2\"]}}"),
+			CARRIER_WEBSOCKET, "b.example", "/a?x=1",
+			"Sec-WebSocket-Protocol", 99, 2, false },
+		{ VMESS("\"network\":\"ws\",\"wsSettings\":{\"path\":\"/?ed=99&x=1\",\"host\":"
+			"\"c.example\",\"maxEarlyData\":10}"),
+			CARRIER_WEBSOCKET, "c.example", "/?x=1", "", 10, 0, false },
+		{ VMESS("\"transport\":\"ws\",\"transportSettings\":{\"path\":\"/b\","
+			"\"header\":[{\"key\":\"X\",\"value\":\"1\"}]},\"security\":\"utls\","
+			"\"securitySettings\":{\"tlsConfig\":{\"serverName\":\"s.example\"}}"),
+			CARRIER_WEBSOCKET, NULL, "/b", "", 0, 1, true },
+		{ VMESS("\"method\":\"httpupgrade\",\"network\":\"kcp\","
+			"\"httpupgradeSettings\":{\"path\":\"/c?ed=2048\"}"),
+			CARRIER_HTTPUPGRADE, NULL, "/c", "", 0, 0, false },
+		{ "{\"transport\":{\"wsSettings\":{\"path\":\"/old\"}},\"outbounds\":[{"
+		  "\"protocol\":\"vmess\",\"settings\":{\"address\":\"a.example\",\"port\":443,"
+		  "\"id\":\"a\"},\"streamSettings\":{\"network\":\"ws\"}}]}",
+			CARRIER_WEBSOCKET, NULL, "/old", "", 0, 0, false },
+	};
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct config *c = read_text(cases[i].text);
+		const struct carrier_spec *k = &c->outbound[0].u.vmess.carrier;
+
+		assert_int_equal(k->kind, cases[i].kind);
+		assert_int_equal(k->secured, cases[i].secured);
+		assert_int_equal(k->request.early_max, cases[i].early);
+		assert_int_equal(k->request.nfields, cases[i].nfields);
+		if (cases[i].host)
+			assert_string_equal(k->request.host, cases[i].host);
+		if (cases[i].path)
+			assert_string_equal(k->request.path, cases[i].path);
+		if (cases[i].early_name)
+			assert_string_equal(k->request.early_name, cases[i].early_name);
+		if (cases[i].secured) {
+			assert_int_equal(k->tls.alpn.n, 1);
+			assert_string_equal(k->tls.alpn.text[0], "http/1.1");
+		}
+		config_free(c);
+	}
+}
+
+static void
+tls_is_read(void **state)
+{
+	struct config *c = read_text(VMESS(
+		"\"security\":\"tls\",\"tlsSettings\":{"
+		"\"serverName\":\"S.Example.\",\"alpn\":[\"h2\"],\"minVersion\":\"1.2\","
+		"\"maxVersion\":\"1.3\",\"allowInsecure\":true,\"pinnedPeerCertSha256\":"
+		"\"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\","
+		"\"verifyPeerCertByName\":\"x.example, y.example\",\"certificates\":[{"
+		"\"usage\":\"verify\",\"certificate\":[\"-----BEGIN\",\"x\"]}],"
+		"\"enableSessionResumption\":false,\"disableSystemRoot\":true}"));
+	const struct tls_spec *t = &c->outbound[0].u.vmess.carrier.tls;
+
+	(void)state;
+	assert_string_equal(t->name, "s.example");
+	assert_int_equal(t->alpn.n, 1);
+	assert_int_equal(t->min, TLS_1_2);
+	assert_int_equal(t->max, TLS_1_3);
+	assert_int_equal(t->pins.n, 1);
+	assert_int_equal(t->pins.pin[0].hash[0], 0xe3);
+	assert_int_equal(t->verify_names.n, 2);
+	assert_string_equal(t->verify_names.text[1], "y.example");
+	assert_int_equal(t->trusted.n, 1);
+	assert_string_equal(t->trusted.text[0], "-----BEGIN\nx\n");
+	assert_true(t->allow_insecure && t->no_resumption && t->disable_system_root);
+	config_free(c);
+}
+
 static void
 unreached_outbounds_are_left_out(void **state)
 {
 	struct config *c = read_text(
 		"{\"outbounds\":[{\"tag\":\"a\",\"protocol\":\"freedom\"},{\"tag\":\"s\","
 		"\"protocol\":\"socks\"},{\"tag\":\"w\",\"protocol\":\"vmess\","
-		"\"streamSettings\":{\"network\":\"ws\"}},{\"tag\":\"b\",\"protocol\":"
+		"\"streamSettings\":{\"network\":\"kcp\"}},{\"tag\":\"b\",\"protocol\":"
 		"\"blackhole\"}],\"routing\":{\"rules\":[{\"inboundTag\":\"api\","
 		"\"outboundTag\":\"s\"}]}}");
 
@@ -315,6 +407,8 @@ main(void)
 		cmocka_unit_test(the_old_form_is_read),
 		cmocka_unit_test(forms_of_vmess_are_one),
 		cmocka_unit_test(servers_have_users),
+		cmocka_unit_test(transports_in_all_spellings),
+		cmocka_unit_test(tls_is_read),
 		cmocka_unit_test(unreached_outbounds_are_left_out),
 		cmocka_unit_test(the_level_of_the_tun_counts),
 		cmocka_unit_test(an_interface_holds_for_all),

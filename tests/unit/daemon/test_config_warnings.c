@@ -19,6 +19,11 @@
 	"\"address\":\"192.0.2.1\",\"port\":443,"                \
 	"\"id\":\"b831381d-6324-4d53-ad4f-8cda48b30811\"," more "}}]}"
 
+#define TLS(tls)                                                             \
+	"{\"outbounds\":[{\"protocol\":\"vmess\",\"settings\":{\"address\":" \
+	"\"192.0.2.1\",\"port\":443,\"id\":\"a\"},\"streamSettings\":{"      \
+	"\"network\":\"ws\",\"security\":\"tls\",\"tlsSettings\":{" tls "}}}]}"
+
 /* The first warning of a configuration that is read; "" for none. */
 static const struct {
 	const char *label, *text, *want;
@@ -69,6 +74,22 @@ static const struct {
 		USER("\"security\":\"none\",\"experiments\":\"AuthenticatedLength\""),
 		"c.json: outbounds[0].settings.experiments: AuthenticatedLength has no "
 		"effect with this security" },
+	{ "in clear inside of TLS",
+		"{\"outbounds\":[{\"protocol\":\"vmess\",\"settings\":{\"address\":"
+		"\"192.0.2.1\",\"port\":443,\"id\":\"a\",\"security\":\"none\"},"
+		"\"streamSettings\":{\"security\":\"tls\"}}]}",
+		"" },
+	{ "allowInsecure", TLS("\"allowInsecure\":true"),
+		"c.json: outbounds[0].streamSettings.tlsSettings.allowInsecure: the "
+		"server's certificate is not checked: whoever is on the way can be the "
+		"server" },
+	{ "fingerprint", TLS("\"fingerprint\":\"chrome\""),
+		"c.json: outbounds[0].streamSettings.tlsSettings.fingerprint: chrome: "
+		"sluice does not imitate a browser's handshake; what it sends can be told "
+		"from one" },
+	{ "h2 over WebSocket", TLS("\"alpn\":[\"h2\"]"),
+		"c.json: outbounds[0].streamSettings.tlsSettings.alpn: h2 cannot carry "
+		"WebSocket; only http/1.1 is offered" },
 	{ "level of the log", TOP("\"log\":{\"loglevel\":\"warn\"}"),
 		"c.json: log.loglevel: warn is not a level; warning is taken" },
 	{ "log file", TOP("\"log\":{\"access\":\"/var/log/a\"}"),
