@@ -146,7 +146,7 @@ note_end_of_handshake(struct bearssl *b)
 						 : "TLS 1.0";
 	f->cipher = tls_bearssl_suite_name(session.cipher_suite);
 	f->alpn = br_ssl_engine_get_selected_protocol(e);
-	f->resumed = b->t.chain->n == 0;
+	f->resumed = b->t.chain == NULL;
 	if (session.session_id_len && b->t.setup->resumes && !f->resumed) {
 		template->session = session;
 		template->session_until = loop_now(b->t.loop) + SESSION_LIFE_MS;
@@ -193,7 +193,7 @@ bearssl_open(struct stream *s)
 		return b->t.error;
 	if (b->t.up)
 		return STREAM_OK;
-	r = tls_begin(&b->t);
+	r = b->engine ? STREAM_OK : tls_begin(&b->t);
 	if (r == STREAM_OK && !b->engine)
 		r = engine_start(b);
 	return r == STREAM_OK ? handshake(b) : r;

@@ -114,7 +114,7 @@ certificate_start(const br_x509_class **c, uint32_t len)
 {
 	struct receiver *r = receiver_of(c);
 
-	r->to = tls_chain_add(r->t->chain, len);
+	r->to = tls_chain_add(r->t, len);
 	r->len = 0;
 }
 
@@ -134,7 +134,7 @@ certificate_end(const br_x509_class **c)
 	struct receiver *r = receiver_of(c);
 
 	if (r->to)
-		tls_chain_added(r->t->chain, r->len);
+		tls_chain_added(r->t, r->len);
 }
 
 static void

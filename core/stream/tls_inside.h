@@ -11,27 +11,25 @@
 
 /* 16 certificates, 64 KiB: the longest chains in use have six, with 12 KiB. */
 enum { TLS_CHAIN_MAX = 16, TLS_CHAIN_BYTES = 64 * 1024 };
-/* Handshakes that are under way at once; further ones wait. */
-enum { TLS_HANDSHAKES_MAX = 256, TLS_HANDSHAKES_KEEP = 2 };
+/* Chains that are looked at at once, and the bytes of their certificates; a handshake that
+ * needs more fails.  From certificate to verdict takes a round trip at most. */
+enum { TLS_CHAINS_MAX = 4096, TLS_CHAINS_KEEP = 2, TLS_CHAINS_BYTES = 32 << 20 };
+/* Memory of connections that is kept for the next ones. */
+enum { TLS_CONNECTIONS_KEEP = 2 };
 /* A record with this many others before it that brought nothing is a flood. */
 enum { TLS_IDLE_RECORDS_MAX = 128 };
 /* The largest payload of a record (RFC 8446, 5.1), and windows of OpenSSL's. */
 enum { TLS_PAYLOAD_MAX = 16384, TLS_WINDOWS_MAX = 8192, TLS_WINDOWS_KEEP = 16 };
 
-/* The chain that a server sends, in a block while the handshake lasts. */
+/* The chain that a server sends, from its first byte to the end of the handshake. */
 struct tls_chain {
+	uint8_t *der[TLS_CHAIN_MAX]; /* owned */
 	struct certificate
 		certificate[TLS_CHAIN_MAX]; /* as they came; 0 is the server's */
 	bool readable[TLS_CHAIN_MAX];
-	size_t n, used;
+	size_t n, used; /* used: bytes of all */
 	bool too_long;
-	uint8_t der[TLS_CHAIN_BYTES];
 };
-
-/* One more certificate of `len` bytes: where its bytes go; NULL: there is no room. */
-uint8_t *tls_chain_add(struct tls_chain *h, size_t len);
-/* They are all there. */
-void tls_chain_added(struct tls_chain *h, size_t len);
 
 /* Where the borders of records are, in what a server sends (RFC 5246, 6.2.1). */
 struct tls_records {
@@ -70,7 +68,9 @@ struct tls_stock {
 	struct tls_roots roots;         /* empty until a setup needs them */
 	struct x509_store_st *store;    /* the same for OpenSSL; NULL until then */
 	struct blocks bearssl, openssl; /* a connection's memory each */
-	struct blocks handshakes, windows;
+	struct blocks windows;
+	struct pool chains;
+	size_t chain_bytes; /* in all of them */
 	unsigned count;
 };
 
@@ -96,7 +96,7 @@ struct tls_setup {
 struct tls_stream {
 	struct stream s;         /* s.lower: owned */
 	struct tls_setup *setup; /* held */
-	struct tls_chain *chain; /* a block, during the handshake */
+	struct tls_chain *chain; /* owned; NULL: none came, or it is judged */
 	char *why;               /* owned; NULL: the lower stream knows */
 	struct loop *loop;
 	struct task *owner;
@@ -137,8 +137,13 @@ int tls_received(struct tls_stream *t, const uint8_t *p, size_t len);
 /* -EPROTO when so many records without payload in a row are a flood. */
 int tls_idled(struct tls_stream *t, unsigned records);
 
-/* Carries lower forward and takes the block for the chain. */
+/* Carries lower forward. */
 int tls_begin(struct tls_stream *t);
+/* One more certificate of `len` bytes: where its bytes go. NULL: there are too many, or
+ * there is no memory, with which the stream has failed. */
+uint8_t *tls_chain_add(struct tls_stream *t, size_t len);
+/* They are all there. */
+void tls_chain_added(struct tls_stream *t, size_t len);
 void tls_handshake_over(struct tls_stream *t);
 /* The part of free that both libraries have: everything, in the end. */
 void tls_stream_fini(struct tls_stream *t);

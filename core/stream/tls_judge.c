@@ -164,15 +164,21 @@ int
 tls_judge(struct tls_stream *t,
 	int (*trusts)(struct tls_stream *, const struct certificate *anchor, int64_t now))
 {
-	const struct certificate *c = &t->chain->certificate[0], *anchor;
+	const struct certificate *c, *anchor;
 	int64_t now = t->unix_time();
 	int r;
+
+	if (t->error)
+		return t->error;
+	if (!t->chain)
+		return tls_fail(t, -EACCES, "the server sends no certificate");
 
 	if (t->chain->too_long)
 		return tls_fail(t, -EACCES,
 			"the server sends more certificates than anyone needs (at most %d, "
 			"of %d kB together)",
 			TLS_CHAIN_MAX, TLS_CHAIN_BYTES / 1024);
+	c = &t->chain->certificate[0];
 	if (!t->chain->n || !t->chain->readable[0])
 		return tls_fail(t, -EACCES, "the server's certificate cannot be read");
 	note_facts(t, c);

@@ -256,7 +256,7 @@ openssl_open(struct stream *s)
 		return o->t.error;
 	if (o->t.up)
 		return STREAM_OK;
-	r = tls_begin(&o->t);
+	r = o->ssl ? STREAM_OK : tls_begin(&o->t);
 	if (r == STREAM_OK && !o->ssl)
 		r = start(o);
 	if (r != STREAM_OK)

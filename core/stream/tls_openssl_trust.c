@@ -176,7 +176,7 @@ out:
 }
 
 static void
-collect(struct tls_chain *h, X509_STORE_CTX *x)
+collect(struct tls_stream *t, X509_STORE_CTX *x)
 {
 	STACK_OF(X509) *sent = X509_STORE_CTX_get0_untrusted(x);
 	unsigned char *to;
@@ -184,11 +184,11 @@ collect(struct tls_chain *h, X509_STORE_CTX *x)
 
 	for (i = 0; i < sk_X509_num(sent); i++) {
 		len = i2d_X509(sk_X509_value(sent, i), NULL);
-		to = len > 0 ? tls_chain_add(h, (size_t)len) : NULL;
+		to = len > 0 ? tls_chain_add(t, (size_t)len) : NULL;
 		if (!to)
 			return;
 		i2d_X509(sk_X509_value(sent, i), &to);
-		tls_chain_added(h, (size_t)len);
+		tls_chain_added(t, (size_t)len);
 	}
 }
 
@@ -200,7 +200,7 @@ tls_openssl_verify(X509_STORE_CTX *x, void *unused)
 	int r;
 
 	(void)unused;
-	collect(o->t.chain, x);
+	collect(&o->t, x);
 	o->verifying = x;
 	r = tls_judge(&o->t, openssl_trusts);
 	o->verifying = NULL;

@@ -39,11 +39,11 @@ tls_stock_new(const char *trust_file, size_t max)
 		return NULL;
 	}
 	blocks_init(&k->bearssl, "TLS connections (BearSSL)", tls_bearssl.connection, max,
-		TLS_HANDSHAKES_KEEP);
+		TLS_CONNECTIONS_KEEP);
 	blocks_init(&k->openssl, "TLS connections (OpenSSL)",
 		tls_openssl ? tls_openssl->connection : 1, max, 0);
-	blocks_init(&k->handshakes, "TLS handshakes", sizeof(struct tls_chain),
-		TLS_HANDSHAKES_MAX, TLS_HANDSHAKES_KEEP);
+	pool_init(&k->chains, "TLS chains", sizeof(struct tls_chain), TLS_CHAINS_MAX,
+		TLS_CHAINS_KEEP);
 	blocks_init(&k->windows, "TLS windows", TLS_PAYLOAD_MAX, TLS_WINDOWS_MAX,
 		TLS_WINDOWS_KEEP);
 	return k;
@@ -59,7 +59,7 @@ tls_stock_drop(struct tls_stock *k)
 		tls_openssl->stock_fini(k);
 	blocks_fini(&k->bearssl);
 	blocks_fini(&k->openssl);
-	blocks_fini(&k->handshakes);
+	pool_fini(&k->chains);
 	blocks_fini(&k->windows);
 	tls_roots_fini(&k->roots);
 	free(k->trust_file);

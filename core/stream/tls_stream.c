@@ -40,24 +40,60 @@ tls_records_see(struct tls_records *r, const uint8_t *p, size_t len)
 	}
 }
 
-uint8_t *
-tls_chain_add(struct tls_chain *h, size_t len)
+static struct tls_chain *
+chain_of(struct tls_stream *t)
 {
-	if (h->n == TLS_CHAIN_MAX || len > CERTIFICATE_MAX ||
-		len > sizeof(h->der) - h->used) {
+	if (!t->chain)
+		t->chain = pool_get(&t->setup->stock->chains);
+	return t->chain;
+}
+
+uint8_t *
+tls_chain_add(struct tls_stream *t, size_t len)
+{
+	struct tls_stock *k = t->setup->stock;
+	struct tls_chain *h = chain_of(t);
+
+	if (h &&
+		(h->n == TLS_CHAIN_MAX || len > CERTIFICATE_MAX ||
+			len > TLS_CHAIN_BYTES - h->used)) {
 		h->too_long = true;
 		return NULL;
 	}
-	return h->der + h->used;
+	if (h && len <= TLS_CHAINS_BYTES - k->chain_bytes)
+		h->der[h->n] = malloc(len ? len : 1);
+	if (!h || !h->der[h->n]) {
+		tls_fail(t, -ENOMEM, "no memory left for its certificates");
+		return NULL;
+	}
+	h->used += len;
+	k->chain_bytes += len;
+	return h->der[h->n];
 }
 
 void
-tls_chain_added(struct tls_chain *h, size_t len)
+tls_chain_added(struct tls_stream *t, size_t len)
 {
-	h->readable[h->n] = certificate_read(
-				    &h->certificate[h->n], h->der + h->used, len) == 0;
-	h->used += len;
+	struct tls_chain *h = t->chain;
+
+	h->readable[h->n] = certificate_read(&h->certificate[h->n], h->der[h->n], len) ==
+		0;
 	h->n++;
+}
+
+void
+tls_handshake_over(struct tls_stream *t)
+{
+	struct tls_stock *k = t->setup->stock;
+	size_t i;
+
+	if (!t->chain)
+		return;
+	for (i = 0; i < TLS_CHAIN_MAX; i++)
+		free(t->chain->der[i]);
+	k->chain_bytes -= t->chain->used;
+	pool_put(&k->chains, t->chain);
+	t->chain = NULL;
 }
 
 int
@@ -81,24 +117,9 @@ tls_idled(struct tls_stream *t, unsigned records)
 int
 tls_begin(struct tls_stream *t)
 {
-	int r;
+	int r = stream_open(t->s.lower);
 
-	if (t->chain)
-		return STREAM_OK;
-	r = stream_open(t->s.lower);
-	if (r < 0)
-		return tls_fail_beneath(t, r);
-	if (r != STREAM_OK)
-		return r;
-	t->chain = blocks_get(&t->setup->stock->handshakes, &t->wait);
-	return t->chain ? STREAM_OK : STREAM_AGAIN;
-}
-
-void
-tls_handshake_over(struct tls_stream *t)
-{
-	blocks_put(&t->setup->stock->handshakes, t->chain);
-	t->chain = NULL;
+	return r < 0 ? tls_fail_beneath(t, r) : r;
 }
 
 static void

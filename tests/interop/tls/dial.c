@@ -7,7 +7,8 @@
  *	open     handshakes
  *	echo     sends --bytes and wants them back while it sends
  *	half     sends --bytes, ends its side, and wants them back afterwards
- *	idle     opens --times connections and tells what memory each holds
+ *	idle     opens --times connections, has --bytes 1 echoed, and tells what memory
+ *	         each holds then, and when bytes are on their way
  *
  *	--trust FILE   a PEM file that is trusted; without it, the system's
  *	--alpn NAME    --min VERSION   --max VERSION (771: TLS 1.2)
@@ -146,7 +147,8 @@ shut_some(struct conn *c)
 {
 	int r;
 
-	if (!c->flushed || c->shut || (all.mode == ECHO && c->got < all.bytes))
+	if (!c->flushed || c->shut || all.mode == IDLE ||
+		(all.mode == ECHO && c->got < all.bytes))
 		return STREAM_OK;
 	r = stream_shut(c->s);
 	c->shut = r == STREAM_OK;
@@ -165,7 +167,7 @@ conn_run(struct task *t)
 	if (r == STREAM_OK && !c->up) {
 		c->up = true;
 		all.up++;
-		if (all.mode == OPEN || all.mode == IDLE) {
+		if (all.mode == OPEN) {
 			stream_park(c->s);
 			conn_over(c, true, "");
 			return;
@@ -175,6 +177,11 @@ conn_run(struct task *t)
 		r = send_some(c);
 	if (r >= 0 && c->up)
 		r = take_some(c);
+	if (all.mode == IDLE && c->got == 1 && !c->over) {
+		stream_park(c->s);
+		conn_over(c, true, "");
+		return;
+	}
 	if (r == STREAM_END && !c->over)
 		conn_over(c, c->got == all.bytes, "the server ended too early");
 	if (r >= 0 && c->up && !c->over)
@@ -229,15 +236,22 @@ resident(void)
 	return pages * 4096;
 }
 
-/* Both windows in use: half a record sent, one received and not looked at. */
+/* Both windows in use: a record received and not looked at, half of one to be sent. The
+ * server answers the second byte with more. */
 static void
 make_busy(struct conn *c)
 {
 	struct window w;
 
+	if (stream_send_buf(c->s, &w) != STREAM_OK)
+		exit(1);
+	w.p[0] = 0;
+	stream_send_ack(c->s, 1);
+	stream_flush(c->s);
+	while (stream_recv_buf(c->s, &w) != STREAM_OK)
+		loop_turn(all.loop, -1);
 	if (stream_send_buf(c->s, &w) == STREAM_OK)
 		stream_send_ack(c->s, w.len / 2);
-	stream_recv_buf(c->s, &w);
 }
 
 static void

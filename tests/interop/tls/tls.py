@@ -61,8 +61,10 @@ def echo_afterwards(c):
     c.unwrap()
 
 
-def greet(c):
-    """Something to receive, and then silence."""
+def two_steps(c):
+    """A byte for the first byte, many for the second, and then silence."""
+    c.sendall(c.recv(1))
+    c.recv(1)
     c.sendall(bytes(30000))
     while c.recv(1 << 16):
         pass
@@ -200,8 +202,8 @@ class Suite:
 
     def memory(self):
         for high, version in ((V12, "1.2"), (V13, "1.3")):
-            server = Server(greet, self.context(high=high))
-            print(f"{self.library}, TLS {version}:", self.run("idle", server.port, "--times", "200").replace("\n", ", "))
+            server = Server(two_steps, self.context(high=high))
+            print(f"{self.library}, TLS {version}:", self.run("idle", server.port, "--bytes", "1", "--times", "200").replace("\n", ", "))
 
 
 def main():

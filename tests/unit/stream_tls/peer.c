@@ -69,6 +69,20 @@ load_certificate(struct identity *id, const char *name)
 	free(text);
 }
 
+static void
+set_up(struct identity *id)
+{
+	const br_rsa_private_key *rsa = br_skey_decoder_get_rsa(&id->key);
+	const br_ec_private_key *ec = br_skey_decoder_get_ec(&id->key);
+
+	if (rsa)
+		br_ssl_server_init_full_rsa(&id->server, id->chain, id->n, rsa);
+	else
+		br_ssl_server_init_full_ec(
+			&id->server, id->chain, id->n, BR_KEYTYPE_EC, ec);
+	br_ssl_server_set_cache(&id->server, &id->sessions.vtable);
+}
+
 void
 identity_load(struct identity *id, const char *key, const char *chain)
 {
@@ -81,6 +95,7 @@ identity_load(struct identity *id, const char *key, const char *chain)
 		load_certificate(id, name);
 	br_ssl_session_cache_lru_init(
 		&id->sessions, id->session_memory, sizeof(id->session_memory));
+	set_up(id);
 }
 
 void
@@ -93,17 +108,9 @@ identity_free(struct identity *id)
 void
 peer_init(struct peer *p, struct identity *id, struct memory *m)
 {
-	const br_rsa_private_key *rsa = br_skey_decoder_get_rsa(&id->key);
-	const br_ec_private_key *ec = br_skey_decoder_get_ec(&id->key);
-
 	memset(p, 0, sizeof(*p));
 	p->m = m;
-	if (rsa)
-		br_ssl_server_init_full_rsa(&p->server, id->chain, id->n, rsa);
-	else
-		br_ssl_server_init_full_ec(
-			&p->server, id->chain, id->n, BR_KEYTYPE_EC, ec);
-	br_ssl_server_set_cache(&p->server, &id->sessions.vtable);
+	p->server = id->server;
 	br_ssl_engine_set_buffer(&p->server.eng, p->buffer, sizeof(p->buffer), 1);
 	br_ssl_server_reset(&p->server);
 }

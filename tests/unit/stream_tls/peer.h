@@ -17,6 +17,9 @@ struct identity {
 	br_x509_certificate chain[IDENTITY_CHAIN_MAX]; /* owned */
 	size_t n;
 	br_skey_decoder_context key;
+	br_ssl_server_context
+		server; /* set up; copied, since the library asks the processor
+					 * at each set-up */
 	br_ssl_session_cache_lru sessions;
 	uint8_t session_memory[4096];
 };
