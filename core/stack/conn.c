@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "stack/room.h"
 
+#include "stack/shard.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <string.h>
@@ -28,6 +30,7 @@ conn_new(struct stack *s, const struct segment *g, void *cookie)
 	c->cookie = cookie;
 	c->app = g->app;
 	c->target = g->target;
+	c->shard = shard_of(tuple_hash(&s->conns, &g->app, &g->target));
 	c->ring_cap = RING_FIRST < s->config.ring ? RING_FIRST : s->config.ring;
 	list_init(&c->news);
 	list_init(&c->work);

@@ -7,6 +7,7 @@
 #include "stack/hooks.h"
 #include "stack/memory.h"
 #include "stack/output.h"
+#include "stack/shard.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -154,10 +155,7 @@ port_end(struct stack *s)
 {
 	assert(owner == s);
 	s->full = true; /* nobody hears the last words */
-	while (tcp_active_pcbs)
-		tcp_abort(tcp_active_pcbs);
-	while (tcp_tw_pcbs)
-		tcp_abort(tcp_tw_pcbs);
+	shard_abort();
 	stack_tell(s); /* frees what the connections hold of lwIP's */
 	tcp_close(listener);
 	listener = NULL;
@@ -171,6 +169,7 @@ port_enter(struct conn *c)
 {
 	if (!c->stack->tick.armed)
 		timer_arm(&c->stack->tick, TICK_MS);
+	shard_choose(c->shard);
 	return c->pcb;
 }
 
@@ -358,27 +357,20 @@ port_syn_again(const struct conn *c, const struct segment *g)
 
 /* Nothing of an idle connection depends on time. */
 static bool
-is_idle(const struct tcp_pcb *pcb)
+is_busy(const struct tcp_pcb *pcb)
 {
 	if (pcb->state != ESTABLISHED && pcb->state != CLOSE_WAIT &&
 		pcb->state != FIN_WAIT_2)
-		return false;
-	return !pcb->unsent && !pcb->unacked && !pcb->ooseq && !pcb->refused_data &&
-		!(pcb->flags & (TF_ACK_DELAY | TF_ACK_NOW | TF_CLOSEPEND));
+		return true;
+	return pcb->unsent || pcb->unacked || pcb->ooseq || pcb->refused_data ||
+		pcb->flags & (TF_ACK_DELAY | TF_ACK_NOW | TF_CLOSEPEND);
 }
 
 static bool
 ticks_needed(const struct stack *s)
 {
-	const struct tcp_pcb *pcb;
-
-	if (tcp_tw_pcbs || !list_empty(&s->opening) || !list_empty(&s->lingering) ||
-		!list_empty(&s->stuck))
-		return true;
-	for (pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
-		if (!is_idle(pcb))
-			return true;
-	return false;
+	return !list_empty(&s->opening) || !list_empty(&s->lingering) ||
+		!list_empty(&s->stuck) || shard_any(is_busy);
 }
 
 /* Those that are first in their list are oldest. */
@@ -413,9 +405,8 @@ port_tick(struct timer *t)
 {
 	struct stack *s = container_of(t, struct stack, tick);
 
-	sizes_set(true);
-	tcp_tmr();
-	sizes_set(false);
+	s->slow = !s->slow;
+	shard_tick(s->slow, sizes_set);
 	output_rest();
 	expire(s, &s->opening, OPENING_MS, false);
 	expire(s, &s->lingering, LINGER_MS, true);

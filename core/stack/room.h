@@ -68,6 +68,7 @@ struct conn {
 	size_t in_room; /* bytes that still fit into in_last, where it gathers small pieces */
 	size_t credit; /* bytes that were read and lwIP does not know of yet */
 	size_t ring_cap;
+	uint16_t shard; /* which of lwIP's lists it is in */
 	uint16_t mss;   /* bytes that a segment may have on the link */
 	uint16_t large; /* the same for what we send: a multiple, where the device cuts */
 	uint32_t top,
@@ -110,6 +111,7 @@ struct stack {
 	struct turn_end end;
 	struct rng rng;
 	uint32_t fragment_id;
+	bool slow; /* lwIP's slow timers were in the last tick: they are in every second */
 	bool full; /* the device takes nothing until stack_resume */
 };
 
@@ -146,8 +148,8 @@ void conn_release(struct conn *c);
 int port_start(struct stack *s);
 /* Ends all that lwIP has. Returns how many blocks did not come home. */
 size_t port_end(struct stack *s);
-/* Every entry into lwIP that concerns c begins here: its timers run from now on, and
- * lists that are sharded by connection would be chosen here. */
+/* Every entry into lwIP that concerns c begins here: its timers run from now on, and the
+ * list of connections is the one that c is in. */
 struct tcp_pcb *port_enter(struct conn *c);
 /* Hands a segment to lwIP, without options except a first SYN's. */
 void port_input(struct conn *c, const struct segment *g, const struct syn_options *o);
