@@ -105,8 +105,9 @@ struct tls_stream {
 	struct deferred gone;
 	struct tls_records records;
 	struct tls_facts facts;
-	int error; /* -errno: final */
-	bool up;   /* the handshake is over */
+	int error;  /* -errno: final */
+	bool begun; /* the lower stream is up */
+	bool up;    /* the handshake is over */
 	bool ended;
 	bool shut; /* our close_notify is out, or on its way */
 };

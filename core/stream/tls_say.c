@@ -37,6 +37,9 @@ tls_unsay(struct tls_stream *t)
 int
 tls_fail_beneath(struct tls_stream *t, int error)
 {
+	if (t->begun && !t->up && (error == -ECONNRESET || error == -EPIPE))
+		return tls_fail(
+			t, error, "the server reset the connection in the handshake");
 	if (!t->error)
 		t->error = error;
 	return t->error;

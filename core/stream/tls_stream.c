@@ -119,6 +119,7 @@ tls_begin(struct tls_stream *t)
 {
 	int r = stream_open(t->s.lower);
 
+	t->begun = r == STREAM_OK;
 	return r < 0 ? tls_fail_beneath(t, r) : r;
 }
 

@@ -23,117 +23,119 @@ named(const char *names, size_t len)
 
 #define NAMED(text) named(text, sizeof(text) - 1)
 
+static const struct {
+	const char *label, *names, *want;
+	bool has;
+} wildcards[] = {
+	{ "itself",
+		"\x82\x09"
+		"a.example",
+		"a.example", true },
+	{ "upper case",
+		"\x82\x09"
+		"A.EXAMPLE",
+		"a.example", true },
+	{ "final dot",
+		"\x82\x0a"
+		"a.example.",
+		"a.example", true },
+	{ "another",
+		"\x82\x09"
+		"b.example",
+		"a.example", false },
+	{ "a suffix",
+		"\x82\x07"
+		"example",
+		"a.example", false },
+	{ "a prefix",
+		"\x82\x01"
+		"a",
+		"a.example", false },
+	{ "wildcard",
+		"\x82\x0b"
+		"*.b.example",
+		"a.b.example", true },
+	{ "not the parent",
+		"\x82\x0b"
+		"*.b.example",
+		"b.example", false },
+	{ "not two labels",
+		"\x82\x0b"
+		"*.b.example",
+		"x.a.b.example", false },
+	{ "not an empty label",
+		"\x82\x0b"
+		"*.b.example",
+		".b.example", false },
+	{ "not a whole top",
+		"\x82\x09"
+		"*.example",
+		"a.example", false },
+	{ "not everything",
+		"\x82\x01"
+		"*",
+		"example", false },
+	{ "not part of a label",
+		"\x82\x0c"
+		"f*.b.example",
+		"fa.b.example", false },
+	{ "not in the middle",
+		"\x82\x0b"
+		"a.*.example",
+		"a.b.example", false },
+	{ "itself as a name",
+		"\x82\x0b"
+		"*.b.example",
+		"*.b.example", true },
+	{ "second of two",
+		"\x82\x01"
+		"b\x82\x09"
+		"a.example",
+		"a.example", true },
+	{ "behind other kinds",
+		"\x81\x01"
+		"b\x82\x09"
+		"a.example",
+		"a.example", true },
+	{ "a mail address",
+		"\x81\x09"
+		"a.example",
+		"a.example", false },
+	{ "cut",
+		"\x82\x0a"
+		"a.example",
+		"a.example", false },
+	{ "cut before",
+		"\x82\x7f"
+		"b\x82\x09"
+		"a.example",
+		"a.example", false },
+	{ "long form of the length",
+		"\x82\x81\x09"
+		"a.example",
+		"a.example", true },
+	{ "indefinite length",
+		"\x82\x80"
+		"a.example",
+		"a.example", false },
+	{ "none", "", "a.example", false },
+	{ "empty", "\x82\x00", "a.example", false },
+};
+
 static void
 test_wildcards(void **state)
 {
-	static const struct {
-		const char *label, *names, *want;
-		bool has;
-	} cases[] = {
-		{ "itself",
-			"\x82\x09"
-			"a.example",
-			"a.example", true },
-		{ "upper case",
-			"\x82\x09"
-			"A.EXAMPLE",
-			"a.example", true },
-		{ "final dot",
-			"\x82\x0a"
-			"a.example.",
-			"a.example", true },
-		{ "another",
-			"\x82\x09"
-			"b.example",
-			"a.example", false },
-		{ "a suffix",
-			"\x82\x07"
-			"example",
-			"a.example", false },
-		{ "a prefix",
-			"\x82\x01"
-			"a",
-			"a.example", false },
-		{ "wildcard",
-			"\x82\x0b"
-			"*.b.example",
-			"a.b.example", true },
-		{ "not the parent",
-			"\x82\x0b"
-			"*.b.example",
-			"b.example", false },
-		{ "not two labels",
-			"\x82\x0b"
-			"*.b.example",
-			"x.a.b.example", false },
-		{ "not an empty label",
-			"\x82\x0b"
-			"*.b.example",
-			".b.example", false },
-		{ "not a whole top",
-			"\x82\x09"
-			"*.example",
-			"a.example", false },
-		{ "not everything",
-			"\x82\x01"
-			"*",
-			"example", false },
-		{ "not part of a label",
-			"\x82\x0c"
-			"f*.b.example",
-			"fa.b.example", false },
-		{ "not in the middle",
-			"\x82\x0b"
-			"a.*.example",
-			"a.b.example", false },
-		{ "itself as a name",
-			"\x82\x0b"
-			"*.b.example",
-			"*.b.example", true },
-		{ "second of two",
-			"\x82\x01"
-			"b\x82\x09"
-			"a.example",
-			"a.example", true },
-		{ "behind other kinds",
-			"\x81\x01"
-			"b\x82\x09"
-			"a.example",
-			"a.example", true },
-		{ "a mail address",
-			"\x81\x09"
-			"a.example",
-			"a.example", false },
-		{ "cut",
-			"\x82\x0a"
-			"a.example",
-			"a.example", false },
-		{ "cut before",
-			"\x82\x7f"
-			"b\x82\x09"
-			"a.example",
-			"a.example", false },
-		{ "long form of the length",
-			"\x82\x81\x09"
-			"a.example",
-			"a.example", true },
-		{ "indefinite length",
-			"\x82\x80"
-			"a.example",
-			"a.example", false },
-		{ "none", "", "a.example", false },
-		{ "empty", "\x82\x00", "a.example", false },
-	};
 	struct certificate c;
 	size_t i, len;
 
 	(void)state;
-	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+	for (i = 0; i < sizeof(wildcards) / sizeof(*wildcards); i++) {
 		/* One case has a zero in it, behind which nothing else stands. */
-		len = strlen(cases[i].names) + (strcmp(cases[i].label, "empty") == 0);
-		c = named(cases[i].names, len);
-		if (certificate_has_name(&c, cases[i].want) != cases[i].has)
-			fail_msg("%s", cases[i].label);
+		len = strlen(wildcards[i].names) +
+			(strcmp(wildcards[i].label, "empty") == 0);
+		c = named(wildcards[i].names, len);
+		if (certificate_has_name(&c, wildcards[i].want) != wildcards[i].has)
+			fail_msg("%s", wildcards[i].label);
 	}
 	/* A zero in a name ends it for no one. */
 	c = NAMED("\x82\x0b"

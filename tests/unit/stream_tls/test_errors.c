@@ -59,6 +59,33 @@ test_answers(void **state)
 	bench_end(&b);
 }
 
+/* Errors beneath: those of the handshake are told as such. */
+static void
+test_resets(void **state)
+{
+	struct tls_setup *setup;
+	struct bench b;
+	struct pair p;
+
+	bench_start(&b, state);
+	identity_load(&id, "p256", "server middle");
+	setup = bench_setup(&b, "root", plain);
+	pair_start(&b, &p, setup, &id);
+	p.m.error = -ECONNREFUSED;
+	assert_int_equal(stream_open(p.s), -ECONNREFUSED);
+	assert_reason("refused", p.s, "the script wants it so");
+	pair_end(&b, &p);
+	pair_start(&b, &p, setup, &id);
+	assert_int_equal(stream_open(p.s), STREAM_AGAIN);
+	p.m.error = -ECONNRESET;
+	assert_int_equal(stream_open(p.s), -ECONNRESET);
+	assert_reason("reset", p.s, "the server reset the connection in the handshake");
+	pair_end(&b, &p);
+	tls_setup_drop(setup);
+	identity_free(&id);
+	bench_end(&b);
+}
+
 static void
 test_alerts(void **state)
 {
@@ -105,6 +132,57 @@ open_with(struct bench *b, struct pair *p, struct tls_setup *setup)
 	r = pair_open(p);
 	if (r != STREAM_OK)
 		fail_msg("%d: %s", r, stream_reason(p->s));
+}
+
+/* The server's first flight, cut behind `cut` bytes and with a bit turned (-1: none). */
+static size_t
+spoilt_flight(struct bench *b, struct tls_setup *setup, size_t cut, long bit)
+{
+	struct pair p;
+	size_t all;
+	int i, r;
+
+	pair_start(b, &p, setup, &id);
+	assert_int_equal(stream_open(p.s), STREAM_AGAIN);
+	peer_pump(&p.peer);
+	all = p.m.in_len;
+	if (cut < all)
+		p.m.in_len = cut;
+	if (bit >= 0 && (size_t)bit / 8 < all)
+		p.m.in[bit / 8] ^= (uint8_t)(1u << bit % 8);
+	r = stream_open(p.s);
+	for (i = 0; i < 4 && r == STREAM_AGAIN; i++) {
+		peer_pump(&p.peer);
+		p.m.in_ends = true;
+		r = stream_open(p.s);
+	}
+	if (r >= 0)
+		fail_msg("cut %zu, bit %ld: %d", cut, bit, r);
+	assert_true(*stream_reason(p.s));
+	assert_int_equal(stream_open(p.s), r);
+	pair_end(b, &p);
+	return all;
+}
+
+static void
+test_spoilt_handshakes(void **state)
+{
+	struct tls_setup *setup;
+	size_t all, cut;
+	struct bench b;
+	long bit;
+
+	bench_start(&b, state);
+	identity_load(&id, "p256", "server middle");
+	setup = bench_setup(&b, "root", plain);
+	all = spoilt_flight(&b, setup, 0, -1);
+	for (cut = 1; cut < all; cut += cut < 20 ? 1 : 17)
+		spoilt_flight(&b, setup, cut, -1);
+	for (bit = 0; bit < (long)all * 8; bit += 61)
+		spoilt_flight(&b, setup, all, bit);
+	tls_setup_drop(setup);
+	identity_free(&id);
+	bench_end(&b);
 }
 
 static void
@@ -270,7 +348,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		EACH_LIBRARY(test_answers),
+		EACH_LIBRARY(test_resets),
 		EACH_LIBRARY(test_alerts),
+		EACH_LIBRARY(test_spoilt_handshakes),
 		EACH_LIBRARY(test_old_server),
 		EACH_LIBRARY(test_wrong_key),
 		EACH_LIBRARY(test_floods),
