@@ -350,6 +350,45 @@ peer_open(struct peer *p, struct stream *s)
 	return r;
 }
 
+static struct {
+	struct stream_ops ops;
+	uint8_t mem[4096];
+	size_t at, end;
+} ahead;
+
+static int
+ahead_recv_buf(struct stream *s, struct window *w)
+{
+	int r;
+
+	if (ahead.at == ahead.end) {
+		ahead.at = ahead.end = 0;
+		r = s->ops->read(s, ahead.mem, sizeof(ahead.mem), &ahead.end);
+		if (r != STREAM_OK)
+			return r;
+	}
+	w->p = ahead.mem + ahead.at;
+	w->len = ahead.end - ahead.at;
+	return STREAM_OK;
+}
+
+static void
+ahead_recv_ack(struct stream *s, size_t n)
+{
+	(void)s;
+	ahead.at += n;
+}
+
+void
+peer_read_ahead(struct memory *m)
+{
+	ahead.ops = *m->s.ops;
+	ahead.ops.recv_buf = ahead_recv_buf;
+	ahead.ops.recv_ack = ahead_recv_ack;
+	ahead.at = ahead.end = 0;
+	m->s.ops = &ahead.ops;
+}
+
 void
 peer_init(struct peer *p, enum peer_kind kind)
 {

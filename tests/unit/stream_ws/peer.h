@@ -48,6 +48,10 @@ void peer_frame(struct peer *p, unsigned first, const void *mem, size_t len, int
 /* Runs the layer's open until it is open, or fails. */
 int peer_open(struct peer *p, struct stream *s);
 
+/* From now on m reads as a socket does: windows are of memory of its own, into which it
+ * reads ahead, and `read` passes that by. One such stream at a time. */
+void peer_read_ahead(struct memory *m);
+
 int64_t peer_clock(void);
 /* peer_clock says this. */
 enum { PEER_CLOCK = 1700000000 };

@@ -138,6 +138,29 @@ test_answers(void **state)
 	}
 }
 
+/* As in test_httpupgrade: what was read ahead comes first. */
+static void
+test_leftover(void **state)
+{
+	uint8_t got[100];
+	size_t n;
+
+	(void)state;
+	start(false);
+	peer_read_ahead(&m);
+	feed("HTTP/1.1 200 OK\r\n\r\nleft");
+	assert_int_equal(stream_read(s, got, 3, &n), STREAM_OK);
+	assert_memory_equal(got, "lef", n);
+	feed("later");
+	assert_int_equal(stream_read(s, got, sizeof(got), &n), STREAM_OK);
+	assert_int_equal(n, 1);
+	assert_int_equal(got[0], 't');
+	assert_int_equal(stream_read(s, got, sizeof(got), &n), STREAM_OK);
+	assert_int_equal(n, 5);
+	assert_memory_equal(got, "later", 5);
+	finish();
+}
+
 static void
 test_bad_answers(void **state)
 {
@@ -183,6 +206,7 @@ main(void)
 		cmocka_unit_test(test_one_write),
 		cmocka_unit_test(test_grains),
 		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_leftover),
 		cmocka_unit_test(test_bad_answers),
 	};
 
