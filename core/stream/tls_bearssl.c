@@ -84,7 +84,6 @@ push(struct bearssl *b)
 {
 	br_ssl_engine_context *e = engine_of(b);
 	struct window w;
-	bool some = false;
 	size_t n;
 	int r;
 
@@ -96,9 +95,11 @@ push(struct bearssl *b)
 		if (r != STREAM_OK)
 			return r;
 		br_ssl_engine_sendrec_ack(e, n);
-		some = true;
+		b->written = true;
 	}
-	r = some ? stream_flush(b->t.s.lower) : STREAM_OK;
+	r = b->written ? stream_flush(b->t.s.lower) : STREAM_OK;
+	if (r == STREAM_OK)
+		b->written = false;
 	return r < 0 ? tls_fail_beneath(&b->t, r) : r;
 }
 

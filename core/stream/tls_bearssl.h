@@ -32,6 +32,7 @@ struct engine {
 struct bearssl {
 	struct tls_stream t;
 	struct engine *engine; /* a block of the stock's; NULL before the handshake */
+	bool written;          /* the lower stream may still hold some of it back */
 };
 
 /*
