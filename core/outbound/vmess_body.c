@@ -46,7 +46,7 @@ vmess_body_init(struct vmess_body *b, enum vmess_security security, unsigned opt
 	b->raw = !(options & VMESS_CHUNKED);
 	b->masked = options & VMESS_MASKED;
 	b->padded = options & VMESS_PADDED;
-	b->field = VMESS_LENGTH;
+	b->field = b->raw ? 0 : VMESS_LENGTH;
 	memcpy(b->iv, iv + 2, sizeof(b->iv));
 	shake128_init(&b->mask, iv, 16);
 	aead_start(&b->aead, security, key);

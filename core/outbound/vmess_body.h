@@ -25,7 +25,7 @@ struct vmess_body {
 	bool sealed;      /* false: security `none` or `zero` */
 	bool raw;         /* there are no chunks */
 	bool masked, padded;
-	size_t field; /* bytes of a length field */
+	size_t field; /* bytes of a length field; 0: raw */
 	/* For sealed lengths: the same in both directions, but for the counter. */
 	uint8_t length_key[AEAD_KEY_MAX], length_iv[10];
 	uint16_t length_counter;

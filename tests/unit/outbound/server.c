@@ -5,7 +5,7 @@
 
 #include <string.h>
 
-enum { S = 1, M = 4, P = 8 };
+enum { S = 1, M = 4, P = 8, A = 16 };
 enum { GCM = 3, CHACHA = 4, NONE = 5 };
 
 struct salt {
@@ -60,6 +60,14 @@ server_init(struct server *s, const uint8_t id[static 16])
 }
 
 void
+server_init_old(struct server *s, const uint8_t alter_id[static 16], int64_t time)
+{
+	s->old = true;
+	s->time = time;
+	memcpy(s->alter_id, alter_id, 16);
+}
+
+void
 server_fini(struct server *s)
 {
 	bytes_wipe(s, sizeof(*s));
@@ -98,13 +106,45 @@ way_start(struct server_way *w, int security, const uint8_t key[16], const uint8
 		aead_init(&w->aead, AEAD_CHACHA20_POLY1305, wide);
 }
 
+/* The request's key and IV, in both directions. */
+static void
+lengths_start(struct server *s, struct server_way *w)
+{
+	static const struct salt salt[] = { { "VMess AEAD KDF", 14 }, { "auth_len", 8 } };
+	uint8_t key[32], wide[32];
+
+	nested(salt, 2, s->key, 16, key);
+	md5(key, 16, wide);
+	md5(wide, 16, wide + 16);
+	if (s->security == GCM)
+		aead_init(&w->length, AEAD_AES128_GCM, key);
+	else
+		aead_init(&w->length, AEAD_CHACHA20_POLY1305, wide);
+	memcpy(w->length_iv, s->iv, 16);
+}
+
+static void
+response_keys(struct server *s)
+{
+	uint8_t hash[32];
+
+	if (s->old) {
+		md5(s->key, 16, s->key);
+		md5(s->iv, 16, s->iv);
+		return;
+	}
+	sha256(s->key, 16, hash);
+	memcpy(s->key, hash, 16);
+	sha256(s->iv, 16, hash);
+	memcpy(s->iv, hash, 16);
+}
+
 static int
 section_read(struct server *s, const uint8_t *p, size_t len)
 {
 	static const uint8_t lengths[] = { 0, 4, 0, 16 };
 	struct reader r;
-	uint8_t hash[32], n;
-	uint8_t pad;
+	uint8_t n, pad;
 
 	reader_init(&r, p, len);
 	if (reader_u8(&r) != 1)
@@ -128,11 +168,40 @@ section_read(struct server *s, const uint8_t *p, size_t len)
 	if (r.bad || r.len != 4 || reader_be32(&r) != fnv1a32(p, len - 4))
 		return -1;
 	way_start(&s->up, s->security, s->key, s->iv);
-	sha256(s->key, 16, hash);
-	memcpy(s->key, hash, 16);
-	sha256(s->iv, 16, hash);
-	memcpy(s->iv, hash, 16);
+	if (s->options & A) {
+		lengths_start(s, &s->up);
+		lengths_start(s, &s->down);
+	}
+	response_keys(s);
 	way_start(&s->down, s->security, s->key, s->iv);
+	return 0;
+}
+
+/* All of it comes at once in these tests: the section ends where its checksum is right. */
+static int
+old_header_read(struct server *s, const uint8_t *wire, size_t len, size_t *at)
+{
+	uint8_t time[32], auth[16], iv[16], stream[16], section[512];
+	size_t i, n;
+
+	for (i = 0; i < 4; i++)
+		be64_put(time + 8 * i, (uint64_t)s->time);
+	hmac_md5(s->alter_id, 16, time, 8, auth);
+	if (len < 16 + 45 || memcmp(auth, wire, 16) != 0)
+		return -1;
+	md5(time, sizeof(time), iv);
+	for (i = 0; i < len - 16 && i < sizeof(section); i++) {
+		if (i % 16 == 0)
+			aes128_block(s->command_key, i ? wire + i : iv, stream);
+		section[i] = wire[16 + i] ^ stream[i % 16];
+	}
+	for (n = 45; n <= i; n++)
+		if (fnv1a32(section, n - 4) == be32_get(section + n - 4))
+			break;
+	if (n > i || section_read(s, section, n) < 0)
+		return -1;
+	s->greeted = true;
+	*at += 16 + n;
 	return 0;
 }
 
@@ -143,6 +212,8 @@ header_read(struct server *s, const uint8_t *wire, size_t len, size_t *at)
 	uint8_t key[32], plain[16], head[42], section[1024];
 	size_t n;
 
+	if (s->old)
+		return old_header_read(s, wire, len, at);
 	if (len < 42)
 		return 1;
 	memcpy(head, wire, sizeof(head));
@@ -176,6 +247,13 @@ nonce_of(struct server_way *w, uint8_t nonce[12])
 	be16_put(nonce, w->counter++);
 }
 
+static void
+length_nonce(struct server_way *w, uint8_t nonce[12])
+{
+	memcpy(nonce, w->length_iv, 12);
+	be16_put(nonce, w->length_counter++);
+}
+
 /* 1: more bytes are needed. */
 static int
 chunk_read(struct server *s, const uint8_t *wire, size_t len, size_t *at,
@@ -184,27 +262,41 @@ chunk_read(struct server *s, const uint8_t *wire, size_t len, size_t *at,
 	static uint8_t body[65536];
 	struct server_way *w = &s->up;
 	struct shake128 before = w->mask;
-	size_t pad = 0, size, tag = w->sealed ? 16 : 0;
-	uint8_t nonce[12];
+	size_t pad = 0, size, tag = w->sealed ? 16 : 0, field = s->options & A ? 18 : 2;
+	uint8_t nonce[12], length[18];
 
-	if (len < 2)
+	if (!(s->options & S)) {
+		heard(arg, wire, len);
+		*at += len;
+		return 0;
+	}
+	if (len < field)
 		return 1;
 	if (s->options & P)
 		pad = shake128_be16(&w->mask) % 64;
-	size = be16_get(wire) ^ (s->options & M ? shake128_be16(&w->mask) : 0u);
+	memcpy(length, wire, field);
+	if (s->options & A) {
+		length_nonce(w, nonce);
+		if (aead_open(&w->length, nonce, NULL, 0, length, 2, length + 2) < 0)
+			return -1;
+		size = be16_get(length) + 16u;
+	} else {
+		size = be16_get(wire) ^ (s->options & M ? shake128_be16(&w->mask) : 0u);
+	}
 	if (size < tag + pad)
 		return -1;
-	if (len < 2 + size) {
+	if (len < field + size) {
 		w->mask = before;
+		w->length_counter -= !!(s->options & A);
 		return 1;
 	}
-	memcpy(body, wire + 2, size);
+	memcpy(body, wire + field, size);
 	size -= tag + pad;
 	nonce_of(w, nonce);
 	if (w->sealed &&
 		aead_open(w->sealed, nonce, NULL, 0, body, size, body + size) < 0)
 		return -1;
-	*at += 2 + size + tag + pad;
+	*at += field + size + tag + pad;
 	s->ended = size == 0;
 	s->chunks += !s->ended;
 	heard(arg, body, size);
@@ -264,7 +356,17 @@ server_answer(
 	struct server *s, void (*say)(void *arg, const uint8_t *p, size_t len), void *arg)
 {
 	const uint8_t plain[4] = { s->tag };
+	uint8_t sealed[16];
+	size_t i;
 
+	if (s->old) {
+		aes128_block(s->key, s->iv, sealed);
+		for (i = 0; i < 4; i++)
+			sealed[i] ^= plain[i];
+		s->answered = true;
+		say(arg, sealed, 4);
+		return;
+	}
 	server_answer_plain(s, plain, sizeof(plain), say, arg);
 }
 
@@ -272,22 +374,35 @@ static void
 chunk_say(struct server *s, const uint8_t *p, size_t len,
 	void (*say)(void *arg, const uint8_t *p, size_t len), void *arg)
 {
-	static uint8_t out[2 + 65536];
+	static uint8_t out[18 + 65536];
 	struct server_way *w = &s->down;
-	size_t pad = 0, size;
+	size_t pad = 0, size, field = s->options & A ? 18 : 2;
 	uint8_t nonce[12];
 
+	if (!(s->options & S)) {
+		if (len)
+			say(arg, p, len);
+		return;
+	}
 	if (s->options & P)
 		pad = shake128_be16(&w->mask) % 64;
 	size = len + (w->sealed ? 16 : 0) + pad;
-	be16_put(out, (uint16_t)(size ^ (s->options & M ? shake128_be16(&w->mask) : 0)));
+	if (s->options & A) {
+		length_nonce(w, nonce);
+		be16_put(out, (uint16_t)(size - 16));
+		aead_seal(&w->length, nonce, NULL, 0, out, 2, out + 2);
+	} else {
+		be16_put(out,
+			(uint16_t)(size ^
+				(s->options & M ? shake128_be16(&w->mask) : 0)));
+	}
 	if (len)
-		memcpy(out + 2, p, len);
+		memcpy(out + field, p, len);
 	nonce_of(w, nonce);
 	if (w->sealed)
-		aead_seal(w->sealed, nonce, NULL, 0, out + 2, len, out + 2 + len);
-	memset(out + 2 + size - pad, 0x5a, pad);
-	say(arg, out, 2 + size);
+		aead_seal(w->sealed, nonce, NULL, 0, out + field, len, out + field + len);
+	memset(out + field + size - pad, 0x5a, pad);
+	say(arg, out, field + size);
 }
 
 void

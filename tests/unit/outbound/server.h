@@ -12,17 +12,23 @@
 /*
  * The other half of VMess in memory, for tests: written from the wire alone and
  * sharing no code with the client but ciphers and digests.  It takes AEAD
- * headers, and the bodies that sluice speaks.
+ * headers, old ones of one alternative id, and the bodies that sluice speaks.
  */
 struct server_way {
 	struct aead aead, *sealed; /* NULL: security none */
 	struct shake128 mask;
 	uint8_t iv[16];
 	uint16_t counter;
+	/* For sealed lengths. */
+	struct aead length;
+	uint8_t length_iv[16];
+	uint16_t length_counter;
 };
 
 struct server {
 	uint8_t command_key[16];
+	bool old; /* takes old headers */
+	uint8_t alter_id[16];
 	bool greeted, answered, ended;
 	/* What the header said. */
 	int64_t time;
@@ -35,6 +41,8 @@ struct server {
 };
 
 void server_init(struct server *s, const uint8_t id[static 16]);
+/* From now on it takes old headers only, which this id says at this time. */
+void server_init_old(struct server *s, const uint8_t alter_id[static 16], int64_t time);
 void server_fini(struct server *s);
 /*
  * Takes whole pieces of what the client wrote, and moves *at. Payload goes to `heard`. 0,
