@@ -196,6 +196,9 @@ test_small_windows(void **state)
 		assert_int_equal(stream_send_buf(s, &w), STREAM_OK);
 		assert_int_equal(
 			w.len, m.grain > WS_ROOM + 125 ? m.grain - WS_ROOM : 125);
+		if (m.grain <= WS_ROOM + 125) /* More than the lower window holds. */
+			assert_true(
+				w.p + w.len <= m.room || w.p >= m.room + sizeof(m.room));
 		memset(w.p, 'x', w.len);
 		assert_int_equal(stream_send_ack(s, w.len), STREAM_OK);
 		assert_int_equal(stream_flush(s), STREAM_OK);
@@ -493,6 +496,8 @@ test_close(void **state)
 		assert_int_equal(receive(), STREAM_END);
 		assert_int_equal(receive(), STREAM_END);
 		assert_int_equal(stream_send_buf(s, &w), -EPIPE);
+		hear();
+		assert_int_equal(p.closes, 1);
 		assert_int_equal(stream_shut(s), STREAM_OK);
 		assert_int_equal(receive(), STREAM_END);
 		assert_int_equal(stream_flush(s), STREAM_OK);
