@@ -16,20 +16,35 @@ end_idle(struct flow *f)
 		(unsigned long long)(flow_now(f) - f->used) / 1000);
 }
 
-/* Milliseconds without a byte after which the flow ends; 0: never. */
+/* The shorter one of two limits, of which 0 is none. */
+static unsigned
+shorter(unsigned a, unsigned b)
+{
+	return a == 0 || (b != 0 && b < a) ? b : a;
+}
+
+/*
+ * Milliseconds without a byte after which the flow ends; 0: never.  The limits of the
+ * inbound's level and those of the outbound's user hold both, as in V2Ray.
+ */
 static uint64_t
 idle_limit(const struct flow *f)
 {
 	const struct flow_policy *p = &f->setup->policy;
+	const struct outbound_policy *o = &f->outbound->policy;
+	unsigned up = shorter(p->uplink_only, o->uplink_only);
+	unsigned down = shorter(p->downlink_only, o->downlink_only);
 	const struct relay *r = &f->relay;
 	bool truthful = f->outbound->ops->truthful;
 
-	if (r->near_shut && p->uplink_only != 0)
-		return (uint64_t)p->uplink_only * 1000;
-	if (r->near_ended && p->downlink_only != 0)
-		return (uint64_t)p->downlink_only * 1000;
-	if (p->conn_idle_set)
-		return (uint64_t)p->conn_idle * 1000;
+	if (r->near_shut && up != 0)
+		return (uint64_t)up * 1000;
+	if (r->near_ended && down != 0)
+		return (uint64_t)down * 1000;
+	if (p->conn_idle_set || o->conn_idle != 0)
+		return (uint64_t)shorter(
+			       p->conn_idle_set ? p->conn_idle : 0, o->conn_idle) *
+			1000;
 	if (truthful)
 		return 0;
 	return (uint64_t)(p->conn_idle != 0 ? p->conn_idle : CONN_IDLE) * 1000;

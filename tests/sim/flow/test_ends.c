@@ -370,6 +370,48 @@ limits_of_a_half(void **state)
 }
 
 static void
+begin_with_both(struct flow_policy policy, struct outbound_policy outbound)
+{
+	struct sim_config c = { .rule = &by_server, .nrule = 1, .policy = policy };
+	struct setup *s;
+	struct err e;
+
+	sim_begin(&c);
+	s = sim_setup(&c);
+	s->outbound[1]->policy = outbound;
+	assert_int_equal(flows_use(flows, s, &e), 0);
+	setup_drop(s);
+}
+
+/* The level of the outbound's user limits, too; the shorter one holds. */
+static void
+limits_of_the_outbound(void **state)
+{
+	struct app *a;
+	struct far *f;
+
+	(void)state;
+	begin_with_both((struct flow_policy){ .conn_idle = 100, .conn_idle_set = true },
+		(struct outbound_policy){ .conn_idle = 20 });
+	sim_connected("198.18.0.1:4000", vmess, &f);
+	sim_pass(19900);
+	assert_int_equal(live(), 1);
+	sim_pass(200);
+	assert_int_equal(live(), 0);
+	sim_end();
+
+	begin_with_both((struct flow_policy){ .downlink_only = 9 },
+		(struct outbound_policy){ .downlink_only = 3 });
+	a = sim_connected("198.18.0.1:4000", vmess, &f);
+	app_ends(a);
+	sim_pass(2900);
+	assert_int_equal(live(), 1);
+	sim_pass(200);
+	assert_int_equal(live(), 0);
+	sim_end();
+}
+
+static void
 many_at_once(void **state)
 {
 	struct far *f[200];
@@ -424,6 +466,7 @@ main(void)
 		cmocka_unit_test(idle_directly),
 		cmocka_unit_test(idle_as_the_user_says),
 		cmocka_unit_test(limits_of_a_half),
+		cmocka_unit_test(limits_of_the_outbound),
 		cmocka_unit_test(many_at_once),
 	};
 
