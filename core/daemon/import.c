@@ -19,11 +19,14 @@ static void
 note(struct import *im, const char *line)
 {
 	struct config_reader *r = &im->reader;
+	char last[256];
 
 	if (r->warnings > WARNINGS_MAX)
 		return;
-	if (r->warnings++ == WARNINGS_MAX)
-		line = "more of the kind is not listed";
+	if (r->warnings++ == WARNINGS_MAX) {
+		snprintf(last, sizeof(last), "%s: more warnings are left out", im->name);
+		line = last;
+	}
 	r->say->warn(r->say, line);
 }
 
@@ -51,22 +54,6 @@ import_skip(struct import *im)
 		first_note(im);
 }
 
-static bool
-tag_taken(const struct import *im, const char *tag)
-{
-	size_t i, n = json_object_array_length(im->outbounds);
-
-	for (i = 0; i < n; i++) {
-		struct json_object *had = NULL;
-
-		json_object_object_get_ex(
-			json_object_array_get_idx(im->outbounds, i), "tag", &had);
-		if (had && strcmp(json_object_get_string(had), tag) == 0)
-			return true;
-	}
-	return strcmp(tag, IMPORT_DIRECT_TAG) == 0;
-}
-
 /* A name as a tag: short, and no two alike. */
 static void
 tag_make(const struct import *im, const char *name, char tag[static 64])
@@ -84,8 +71,18 @@ tag_make(const struct import *im, const char *name, char tag[static 64])
 	base[len] = '\0';
 	text_clean(base);
 	snprintf(tag, 64, "%s", base[0] ? base : "proxy");
-	for (i = 2; tag_taken(im, tag); i++)
+	for (i = 2; json_object_object_get_ex(im->tags, tag, NULL); i++)
 		snprintf(tag, 64, "%s %u", base[0] ? base : "proxy", i);
+}
+
+static void
+full_note(struct import *im)
+{
+	char line[256];
+
+	snprintf(line, sizeof(line), "%s: more than %d servers; the rest is left out",
+		im->name, IMPORT_SERVERS_MAX);
+	note(im, line);
 }
 
 void
@@ -98,12 +95,13 @@ import_add_outbound(struct import *im, const char *name, struct json_object *out
 	im->reader.failed = false;
 	if (im->servers++ >= IMPORT_SERVERS_MAX) {
 		if (im->servers == IMPORT_SERVERS_MAX + 1)
-			note(im, "more than 1000 servers; the rest is left out");
+			full_note(im);
 		json_object_put(out);
 		json_object_put(tagged);
 		return;
 	}
 	tag_make(im, name, tag);
+	json_object_object_add(im->tags, tag, NULL);
 	/* Again, so that the tag comes first. */
 	json_object_object_add(tagged, "tag", json_object_new_string(tag));
 	json_object_object_foreach(out, key, value)
@@ -244,11 +242,22 @@ first_word(const char *text)
 	}
 }
 
+/* Behind the mark of UTF-8 with which some editors begin a text. */
+static const char *
+unmarked(const char *text)
+{
+	static const char mark[] = "\xef\xbb\xbf";
+
+	return strncmp(text, mark, strlen(mark)) == 0 ? text + strlen(mark) : text;
+}
+
 static int
 plain_read(struct import *im, const char *text, struct err *e)
 {
-	const char *word = first_word(text);
+	const char *word;
 
+	text = unmarked(text);
+	word = first_word(text);
 	if (*word == '\0')
 		return err_set(e, "%s: is empty", im->name);
 	if (*word == '{')
@@ -266,15 +275,12 @@ plain_read(struct import *im, const char *text, struct err *e)
 static int
 text_read(struct import *im, const char *text, size_t len, struct err *e)
 {
-	static const char mark[] = "\xef\xbb\xbf";
 	char *plain;
 	size_t n = 0;
 
 	if (memchr(text, '\0', len))
 		return err_set(e, "%s: has a zero byte", im->name);
-	text = config_memory_text(im->reader.memory, text, len);
-	if (strncmp(text, mark, 3) == 0)
-		text += 3;
+	text = unmarked(config_memory_text(im->reader.memory, text, len));
 	if (!is_base64(text) || !*first_word(text))
 		return plain_read(im, text, e);
 	len = strlen(text);
@@ -330,6 +336,8 @@ import_read(const char *name, const char *text, size_t len,
 	im.reader.say = say;
 	im.reader.err = &im.err;
 	im.outbounds = json_object_new_array();
+	im.tags = json_object_new_object();
+	json_object_object_add(im.tags, IMPORT_DIRECT_TAG, NULL);
 	result = text_read(&im, text, len, e);
 	if (result == 0 && im.servers == 0)
 		result = nothing(&im, e);
@@ -338,6 +346,7 @@ import_read(const char *name, const char *text, size_t len,
 	if (result == 0)
 		result = import_print(&im, c, out, e);
 	json_object_put(im.transport);
+	json_object_put(im.tags);
 	json_object_put(im.outbounds);
 	config_memory_free(im.reader.memory);
 	return result;

@@ -13,6 +13,7 @@ struct import {
 	struct err err;              /* what reader.err is */
 	const char *name;
 	struct json_object *outbounds; /* of the configuration that is made */
+	struct json_object *tags;      /* those that are taken are its members */
 	struct json_object *transport; /* v2ray 4's defaults for the file, or NULL */
 	size_t servers, failed;
 	struct err first; /* why the first that failed did */

@@ -171,30 +171,83 @@ document_make(const char *name, yaml_document_t *document, struct err *e)
 	return o;
 }
 
+static int
+depth_step(const yaml_event_t *event)
+{
+	if (event->type == YAML_SEQUENCE_START_EVENT ||
+		event->type == YAML_MAPPING_START_EVENT)
+		return 1;
+	return event->type == YAML_SEQUENCE_END_EVENT ||
+			event->type == YAML_MAPPING_END_EVENT
+		? -1
+		: 0;
+}
+
+static int
+parser_fail(const char *name, const yaml_parser_t *parser, struct err *e)
+{
+	return err_set(e, "%s:%zu:%zu: broken YAML: %s", name,
+		parser->problem_mark.line + 1, parser->problem_mark.column + 1,
+		parser->problem ? parser->problem : "cannot be read");
+}
+
+/* The library takes a time for each token that grows with the depth, so the depth is looked
+ * at before the document is loaded. */
+static int
+depth_check(const char *name, yaml_parser_t *parser, struct err *e)
+{
+	bool ended = false;
+	yaml_event_t event;
+	int depth = 0;
+
+	while (!ended) {
+		if (!yaml_parser_parse(parser, &event))
+			return parser_fail(name, parser, e);
+		depth += depth_step(&event);
+		ended = event.type == YAML_DOCUMENT_END_EVENT ||
+			event.type == YAML_STREAM_END_EVENT;
+		yaml_event_delete(&event);
+		if (depth > YAML_DEPTH_MAX)
+			return err_set(e,
+				"%s:%zu: broken YAML: is nested more than %d deep", name,
+				parser->mark.line + 1, YAML_DEPTH_MAX);
+	}
+	return 0;
+}
+
+static int
+document_load(
+	const char *name, yaml_parser_t *parser, struct json_object **o, struct err *e)
+{
+	yaml_document_t document;
+
+	if (!yaml_parser_load(parser, &document))
+		return parser_fail(name, parser, e);
+	*o = document_make(name, &document, e);
+	yaml_document_delete(&document);
+	return *o ? 0 : -1;
+}
+
 struct json_object *
 import_yaml(const char *name, const char *text, size_t len, struct err *e)
 {
 	struct json_object *o = NULL;
-	yaml_document_t document;
 	yaml_parser_t parser;
+	int pass, result = 0;
 
 	if (len > YAML_TEXT_MAX) {
 		err_set(e, "%s: larger than 4 MB of YAML", name);
 		return NULL;
 	}
-	if (!yaml_parser_initialize(&parser)) {
-		err_set(e, "%s: no memory", name);
-		return NULL;
+	for (pass = 0; pass < 2 && result == 0; pass++) {
+		if (!yaml_parser_initialize(&parser)) {
+			err_set(e, "%s: no memory", name);
+			return NULL;
+		}
+		yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
+		result = pass == 0 ? depth_check(name, &parser, e)
+				   : document_load(name, &parser, &o, e);
+		yaml_parser_delete(&parser);
 	}
-	yaml_parser_set_input_string(&parser, (const unsigned char *)text, len);
-	if (yaml_parser_load(&parser, &document)) {
-		o = document_make(name, &document, e);
-		yaml_document_delete(&document);
-	} else {
-		err_set(e, "%s:%zu:%zu: broken YAML: %s", name,
-			parser.problem_mark.line + 1, parser.problem_mark.column + 1,
-			parser.problem ? parser.problem : "cannot be read");
-	}
-	yaml_parser_delete(&parser);
 	return o;
 }
