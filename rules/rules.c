@@ -222,8 +222,8 @@ takes_any_target(const struct rule *r)
 	bool any_port = !r->port.range;
 	size_t i;
 
-	for (i = 0; i < r->port.n; i++)
-		any_port |= r->port.range[i].from <= 1 &&
+	for (i = 0; !any_port && i < r->port.n; i++)
+		any_port = r->port.range[i].from <= 1 &&
 			r->port.range[i].to == UINT16_MAX;
 	return any_port && !r->ip && !r->domain && !r->protocols;
 }
