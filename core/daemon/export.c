@@ -12,25 +12,32 @@
 
 static const char no_word[] = "a link has no word for this; left out";
 
+/* Members that a link can say. */
+struct carried {
+	const char *const *words;
+};
+
 static int
 member_lost(const struct node *n, void *arg)
 {
-	const char *const *carried = arg;
+	const struct carried *c = arg;
+	size_t i;
 
 	if (node_is_empty(n))
 		return 0;
-	for (; *carried; carried++)
-		if (strcasecmp(*carried, n->key) == 0)
+	for (i = 0; c->words[i]; i++)
+		if (strcasecmp(c->words[i], n->key) == 0)
 			return 0;
 	node_warn(n, "%s", no_word);
 	return 0;
 }
 
 static void
-lost_say(const struct node *n, const char *const *carried)
+lost_say(const struct node *n, const char *const *words)
 {
-	/* Only the pointer loses its const: the words are read. */
-	node_each(n, member_lost, (void *)(uintptr_t)carried);
+	struct carried c = { words };
+
+	node_each(n, member_lost, &c);
 }
 
 /* The objects for the transport that is used. */

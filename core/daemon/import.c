@@ -2,7 +2,6 @@
 #include "daemon/import_parts.h"
 
 #include "base/base64.h"
-#include "base/text.h"
 #include "daemon/config_text.h"
 
 #include <json-c/json.h>
@@ -12,8 +11,8 @@
 
 /* Which kind of text it is, and the list of its servers. */
 
-/* A tag may have 63 bytes; the rest is for a number that makes it unique. */
-enum { TAG_NAME_MAX = 56 };
+/* What `check` takes, and what is left of it where a number makes a tag unique. */
+enum { TAG_SIZE = 64, TAG_NUMBERED_SIZE = 56 };
 
 static void
 note(struct import *im, const char *line)
@@ -54,25 +53,34 @@ import_skip(struct import *im)
 		first_note(im);
 }
 
-/* A name as a tag: short, and no two alike. */
+/* As much of a name as fits, without half a character or a space at its end. */
 static void
-tag_make(const struct import *im, const char *name, char tag[static 64])
+name_cut(char *out, size_t cap, const char *name)
 {
-	char base[TAG_NAME_MAX + 1];
 	size_t len = strlen(name);
-	unsigned i;
 
-	if (len > TAG_NAME_MAX) {
-		len = TAG_NAME_MAX;
+	if (len >= cap) {
+		len = cap - 1;
 		while (len && ((unsigned char)name[len] & 0xC0) == 0x80)
 			len--;
 	}
-	memcpy(base, name, len);
-	base[len] = '\0';
-	text_clean(base);
-	snprintf(tag, 64, "%s", base[0] ? base : "proxy");
+	while (len && name[len - 1] == ' ')
+		len--;
+	memcpy(out, name, len);
+	out[len] = '\0';
+}
+
+/* A name as a tag, no two alike. */
+static void
+tag_make(const struct import *im, const char *name, char tag[static TAG_SIZE])
+{
+	char base[TAG_NUMBERED_SIZE];
+	unsigned i;
+
+	name_cut(tag, TAG_SIZE, name[0] ? name : "proxy");
+	name_cut(base, sizeof(base), tag);
 	for (i = 2; json_object_object_get_ex(im->tags, tag, NULL); i++)
-		snprintf(tag, 64, "%s %u", base[0] ? base : "proxy", i);
+		snprintf(tag, TAG_SIZE, "%s %u", base, i);
 }
 
 static void
@@ -89,7 +97,7 @@ void
 import_add_outbound(struct import *im, const char *name, struct json_object *out)
 {
 	struct json_object *tagged = json_object_new_object();
-	char tag[64];
+	char tag[TAG_SIZE];
 
 	first_note(im);
 	im->reader.failed = false;

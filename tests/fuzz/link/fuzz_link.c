@@ -79,7 +79,7 @@ text_check(const char *text, size_t len)
 	if (!out)
 		return;
 	again = read_text(out, strlen(out));
-	if (!again)
+	if (!again || strcmp(again, out) != 0)
 		abort();
 	import_free(again);
 	link_check(out, false);

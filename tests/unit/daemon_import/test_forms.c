@@ -267,20 +267,24 @@ forms(void **state)
 static void
 others_go_on(void **state)
 {
-	static const char *const texts[] = {
+	static const char a_box[] =
 		"{\"outbounds\":[{\"type\":\"vmess\",\"server\":\"a.example\"},{\"type\":"
-		"\"vmess\",\"server\":\"a.example\",\"server_port\":1,\"uuid\":\"x\"}]}",
+		"\"vmess\",\"server\":\"a.example\",\"server_port\":1,\"uuid\":\"x\"}]}";
+	static const char an_xray[] =
 		"{\"outbounds\":[{\"protocol\":\"vmess\"},{\"protocol\":\"vmess\","
-		"\"settings\":{\"address\":\"a.example\",\"port\":1,\"id\":\"x\"}}]}",
+		"\"settings\":{\"address\":\"a.example\",\"port\":1,\"id\":\"x\"}}]}";
+	static const char a_clash[] =
 		"proxies:\n- {type: vmess, server: a.example}\n- {type: vmess, server: "
-		"a.example, port: 1, uuid: x}\n",
-	};
-	static const char *const says[] = {
-		"in: outbounds[0].server_port: is missing: the server's port; left out\n",
+		"a.example, port: 1, uuid: x}\n";
+	static const char box_said[] =
+		"in: outbounds[0].server_port: is missing: the server's port; left out\n";
+	static const char xray_said[] =
 		"in: outbounds[0].settings.address: is missing: the server's name or "
-		"address; left out\n",
-		"in: proxies[0].port: is missing: the server's port; left out\n",
-	};
+		"address; left out\n";
+	static const char clash_said[] =
+		"in: proxies[0].port: is missing: the server's port; left out\n";
+	static const char *const texts[] = { a_box, an_xray, a_clash };
+	static const char *const says[] = { box_said, xray_said, clash_said };
 	struct imported im;
 	size_t i;
 
