@@ -1,54 +1,19 @@
 /* SPDX-License-Identifier: MIT */
 #include "stream/tls_pem.h"
 
+#include "base/base64.h"
 #include "base/text.h"
 #include "stream/tls.h"
 
 #include <string.h>
 
-static int
-base64_digit(char c)
+/* The number of bytes, or -1. */
+static long
+bytes_decode(uint8_t *out, size_t cap, const char *text, size_t len)
 {
-	if (c >= 'A' && c <= 'Z')
-		return c - 'A';
-	if (c >= 'a' && c <= 'z')
-		return c - 'a' + 26;
-	if (c >= '0' && c <= '9')
-		return c - '0' + 52;
-	return c == '+' ? 62 : c == '/' ? 63 : -1;
-}
+	size_t n;
 
-static bool
-white(char c)
-{
-	return c == ' ' || c == '\t' || c == '\r' || c == '\n';
-}
-
-long
-base64_decode(uint8_t *out, size_t cap, const char *text, size_t len)
-{
-	size_t i, n = 0, padding = 0;
-	uint32_t bits = 0;
-	int have = 0, digit;
-
-	for (i = 0; i < len; i++) {
-		if (white(text[i]))
-			continue;
-		if (text[i] == '=' && ++padding <= 2)
-			continue;
-		digit = base64_digit(text[i]);
-		if (digit < 0 || padding)
-			return -1;
-		bits = bits << 6 | (uint32_t)digit;
-		have += 6;
-		if (have < 8)
-			continue;
-		if (n == cap)
-			return -1;
-		have -= 8;
-		out[n++] = (uint8_t)(bits >> have);
-	}
-	return have == 6 ? -1 : (long)n;
+	return base64_parse(out, cap, &n, text, len, BASE64_LENIENT) < 0 ? -1 : (long)n;
 }
 
 /* Where `what` stands in the text; NULL: nowhere. */
@@ -74,7 +39,7 @@ pem_certificate_next(const char **text, size_t *len, uint8_t *out, size_t cap)
 		return -1;
 	*text = to + strlen(end);
 	*len = (size_t)(all - *text);
-	return base64_decode(out, cap, from, (size_t)(to - from));
+	return bytes_decode(out, cap, from, (size_t)(to - from));
 }
 
 bool
@@ -91,7 +56,7 @@ tls_pin_parse(struct tls_pin *pin, const char *text)
 	hex[n] = '\0';
 	if (!*s && hex_parse(pin->hash, TLS_PIN, hex))
 		return true;
-	if (base64_decode(room, sizeof(room), text, strlen(text)) != TLS_PIN)
+	if (bytes_decode(room, sizeof(room), text, strlen(text)) != TLS_PIN)
 		return false;
 	memcpy(pin->hash, room, TLS_PIN);
 	return true;

@@ -2,15 +2,8 @@
 #ifndef STREAM_TLS_PEM_H
 #define STREAM_TLS_PEM_H
 
-#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
-
-/*
- * Decodes base64 (RFC 4648, 4; white space is passed over, padding may be missing) into
- * `out`, which may be where the text is. The length; -1: it is none, or above `cap`.
- */
-long base64_decode(uint8_t *out, size_t cap, const char *text, size_t len);
 
 /*
  * Takes the next certificate (RFC 7468) out of a PEM text, and decodes it into `out`,

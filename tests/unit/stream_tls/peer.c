@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "unit/stream_tls/peer.h"
 
-#include "stream/tls_pem.h"
+#include "base/base64.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +31,7 @@ load_key(struct identity *id, const char *name)
 {
 	char file[64], *text, *from, *to;
 	uint8_t der[4096];
-	long n;
+	size_t n;
 
 	snprintf(file, sizeof(file), "%s.key", name);
 	text = certificates_text(file);
@@ -40,10 +40,11 @@ load_key(struct identity *id, const char *name)
 	if (!to)
 		abort();
 	from += strlen("KEY-----");
-	n = base64_decode(der, sizeof(der), from, (size_t)(to - from));
+	if (base64_parse(der, sizeof(der), &n, from, (size_t)(to - from), BASE64_LENIENT))
+		abort();
 	br_skey_decoder_init(&id->key);
-	br_skey_decoder_push(&id->key, der, (size_t)n);
-	if (n <= 0 || br_skey_decoder_last_error(&id->key))
+	br_skey_decoder_push(&id->key, der, n);
+	if (br_skey_decoder_last_error(&id->key))
 		abort();
 	free(text);
 }

@@ -268,23 +268,6 @@ test_read(void **state)
 	assert_false(c.for_servers);
 }
 
-static void
-test_base64(void **state)
-{
-	uint8_t out[8];
-
-	(void)state;
-	assert_int_equal(base64_decode(out, 8, "aGVsbG8=", 8), 5);
-	assert_memory_equal(out, "hello", 5);
-	assert_int_equal(base64_decode(out, 8, "aGV\nsbG8", 8), 5);
-	assert_int_equal(base64_decode(out, 4, "aGVsbG8=", 8), -1);
-	assert_int_equal(base64_decode(out, 8, "aGVs*", 5), -1);
-	assert_int_equal(base64_decode(out, 8, "aGVsb", 5), -1);
-	assert_int_equal(base64_decode(out, 8, "aG=sbG8=", 8), -1);
-	assert_int_equal(base64_decode(out, 8, "aA===", 5), -1);
-	assert_int_equal(base64_decode(out, 8, "", 0), 0);
-}
-
 /* Two texts after one another, found by name; what cannot be read is left out. */
 static void
 test_roots(void **state)
@@ -332,7 +315,6 @@ main(void)
 		cmocka_unit_test(test_listing),
 		cmocka_unit_test(test_dates),
 		cmocka_unit_test(test_read),
-		cmocka_unit_test(test_base64),
 		cmocka_unit_test(test_roots),
 	};
 
