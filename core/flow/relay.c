@@ -34,14 +34,19 @@ from_failed(struct relay *r, struct stream *to, int error)
 	return COPIED_FROM_FAILED;
 }
 
+/* Bytes that are worth a system call of their own; fewer are gathered. */
+enum { STRAIGHT_LEAST = 16 * 1024 };
+
 /* Puts what fits of the len bytes at p into `to`; *n is how many. */
 static int
 window_fill(struct stream *to, const uint8_t *p, size_t len, size_t *n)
 {
-	struct window out;
+	struct window out = { (uint8_t *)(uintptr_t)p, len };
 	int err;
 
 	*n = 0;
+	if (to->ops->writev && len >= STRAIGHT_LEAST)
+		return stream_writev(to, &out, 1, n);
 	err = stream_send_buf(to, &out);
 	if (err != STREAM_OK)
 		return err;
@@ -63,6 +68,34 @@ dry(struct relay *r, struct stream *to, bool ended)
 	return ended ? COPIED_ALL : COPIED_WAITS;
 }
 
+/* From a socket straight into the window of `to`. */
+static enum copied
+copy_straight(struct relay *r, struct stream *from, struct stream *to, uint64_t *count)
+{
+	size_t budget = RELAY_BUDGET, n;
+	struct window out;
+	int err;
+
+	while (budget > 0) {
+		err = stream_send_buf(to, &out);
+		if (err < 0)
+			return to_failed(r, err);
+		if (err != STREAM_OK)
+			return COPIED_WAITS;
+		err = stream_read(from, out.p, smaller(out.len, budget), &n);
+		if (err < 0)
+			return from_failed(r, to, err);
+		if (err != STREAM_OK)
+			return dry(r, to, err == STREAM_END);
+		err = stream_send_ack(to, n);
+		if (err < 0)
+			return to_failed(r, err);
+		*count += n;
+		budget -= n;
+	}
+	return COPIED_MORE;
+}
+
 static enum copied
 copy(struct relay *r, struct stream *from, struct stream *to, uint64_t *count)
 {
@@ -70,6 +103,8 @@ copy(struct relay *r, struct stream *from, struct stream *to, uint64_t *count)
 	struct window in;
 	int err;
 
+	if (from->ops->read)
+		return copy_straight(r, from, to, count);
 	while (budget > 0) {
 		err = stream_recv_buf(from, &in);
 		if (err < 0)

@@ -14,6 +14,7 @@
 
 static struct stack *owner;
 static const struct tcp_pcb *sending; /* whose segment lwIP is sending */
+static bool holding;                  /* acknowledgements wait */
 
 void
 output_begin(struct stack *s)
@@ -56,6 +57,24 @@ is_reset(const struct pbuf *p, size_t header)
 {
 	return p->len >= header + TCP_HEADER &&
 		((const uint8_t *)p->payload)[header + 13] & SEGMENT_RST;
+}
+
+void
+output_hold(bool holds)
+{
+	holding = holds;
+}
+
+/* lwIP acknowledges every second segment and every credit at once.  One acknowledgement a
+ * turn says the same, and each costs the application a wake-up. */
+static bool
+is_held(const struct pbuf *p, size_t header)
+{
+	const uint8_t *tcp = (const uint8_t *)p->payload + header;
+
+	return holding && sending && sending->callback_arg &&
+		!(tcp[13] & (SEGMENT_SYN | SEGMENT_FIN | SEGMENT_RST)) &&
+		p->tot_len == header + (tcp[12] >> 4) * 4u;
 }
 
 enum { PIECES = 16 };
@@ -115,6 +134,10 @@ send_out(const struct pbuf *p, size_t header)
 
 	if (n < 0 || p->len < header + TCP_HEADER)
 		return ERR_IF;
+	if (is_held(p, header)) {
+		stack_work(sending->callback_arg);
+		return ERR_MEM;
+	}
 	if (owner->config.offload)
 		leave_to_device(p, header, &o);
 	if (is_reset(p, header)) {

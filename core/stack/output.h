@@ -10,6 +10,8 @@
 void output_begin(struct stack *s);
 /* lwIP has returned: it sends for nobody. */
 void output_rest(void);
+/* From now on segments that only acknowledge wait for the end of the turn; and no longer. */
+void output_hold(bool holds);
 /* What lwIP sends by. ERR_MEM makes it keep a segment; port_resume sends it. */
 err_t output_ip4(struct netif *n, struct pbuf *p, const ip4_addr_t *to);
 err_t output_ip6(struct netif *n, struct pbuf *p, const ip6_addr_t *to);

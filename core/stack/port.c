@@ -335,7 +335,9 @@ port_input(struct conn *c, const struct segment *g, const struct syn_options *o)
 	ip_data.current_netif = ip_data.current_input_netif = &device;
 	address_set(&ip_data.current_iphdr_src, &g->app.ip);
 	address_set(&ip_data.current_iphdr_dest, &g->target.ip);
+	output_hold(true);
 	tcp_input(p, &device);
+	output_hold(false);
 	persist_mend(c);
 	window_opened(c);
 	ip_data.current_netif = ip_data.current_input_netif = NULL;
@@ -441,10 +443,12 @@ credit_push(struct conn *c, struct tcp_pcb *pcb)
 {
 	size_t n;
 
+	output_hold(true);
 	for (; c->credit; c->credit -= n) {
 		n = c->credit < 0xffff ? c->credit : 0xffff;
 		tcp_recved(pcb, (u16_t)n);
 	}
+	output_hold(false);
 }
 
 /* How many of n bytes lwIP should have now.  No more than the peer takes, since a segment

@@ -40,7 +40,7 @@ call_next(struct blocks *b)
 void *
 blocks_get(struct blocks *b, struct block_wait *w)
 {
-	void *block = pool_get(&b->pool);
+	void *block = pool_take(&b->pool);
 
 	if (w->blocks == b)
 		w->called = false; /* used now */
