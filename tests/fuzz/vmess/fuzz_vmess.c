@@ -9,6 +9,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "outbound/vmess.h"
+#include "outbound/vmess_kdf.h"
 #include "unit/outbound/server.h"
 #include "unit/stream/memory.h"
 
@@ -145,6 +146,9 @@ connection(struct vmess *v, struct server *server, struct task *owner, struct re
 	memory_fini(&m);
 }
 
+/* Beside the security, in the first byte. */
+enum { KIND_SEALED = 0x20, KIND_OLD = 0x40, KIND_ZERO = 0x80 };
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
@@ -162,10 +166,17 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	struct reader r;
 	struct task owner;
 	struct err e;
+	uint8_t kind, alter[16];
 
 	log_open(2, LOG_NONE, NULL);
 	reader_init(&r, p, len);
-	user.security = security[reader_u8(&r) % 3];
+	kind = reader_u8(&r);
+	user.security = security[kind % 3];
+	if (kind & KIND_ZERO)
+		user.security = VMESS_ZERO;
+	user.authenticated_length = kind & KIND_SEALED &&
+		user.security <= VMESS_CHACHA20_POLY1305;
+	user.alter_ids = kind & KIND_OLD ? 1 : 0;
 	env.loop = loop_new();
 	env.memory = tcp_memory_new();
 	o = env.loop && env.memory ? outbound_new(&spec, &env, &e) : NULL;
@@ -173,6 +184,10 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 		abort();
 	task_init(&owner, idle);
 	server_init(&server, user.id);
+	if (user.alter_ids) {
+		vmess_alter_id(alter, user.id);
+		server_init_old(&server, alter, fixed_time());
+	}
 	connection(container_of(o, struct vmess, o), &server, &owner, &r);
 	outbound_drop(o);
 	if (tcp_memory_blocks(env.memory)->pool.out ||

@@ -8,7 +8,9 @@
 
 #include <cmocka.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 static struct config *
 read_text(const char *text)
@@ -314,6 +316,58 @@ tls_is_read(void **state)
 	config_free(c);
 }
 
+/* The file that is asked for, whatever its name. */
+struct one_file {
+	struct rules_files files;
+	const char *path;
+	const char *asked;
+};
+
+static int
+one_file_open(struct rules_files *files, const char *name, char *path, size_t cap,
+	struct err *e)
+{
+	struct one_file *f = (struct one_file *)files;
+
+	f->asked = name;
+	if (!f->path)
+		return err_set(e, "%s: not here", name);
+	snprintf(path, cap, "%s", f->path);
+	return 0;
+}
+
+static void
+certificates_come_from_files(void **state)
+{
+	char path[] = "/tmp/sluice-certificate-XXXXXX";
+	struct one_file f = { { one_file_open }, NULL, NULL };
+	struct config *c = read_text(VMESS(
+		"\"security\":\"tls\",\"tlsSettings\":{"
+		"\"certificates\":[{\"usage\":\"verify\",\"certificateFile\":\"ca.pem\"}]}"));
+	const struct tls_spec *t = &c->outbound[0].u.vmess.carrier.tls;
+	int fd = mkstemp(path);
+	struct rules *rules;
+	struct err e;
+
+	(void)state;
+	assert_true(fd >= 0);
+	assert_int_equal(write(fd, "text", 4), 4);
+	close(fd);
+	assert_int_equal(config_rules(c, &f.files, &rules, &e), -1);
+	assert_null(rules);
+	assert_string_equal(e.text,
+		"c.json: outbounds[0].streamSettings.tlsSettings.certificates[0]."
+		"certificateFile: ca.pem: not here");
+	f.path = path;
+	assert_int_equal(config_rules(c, &f.files, &rules, &e), 0);
+	assert_string_equal(f.asked, "ca.pem");
+	assert_int_equal(t->trusted.n, 1);
+	assert_string_equal(t->trusted.text[0], "text");
+	unlink(path);
+	rules_free(rules);
+	config_free(c);
+}
+
 static void
 unreached_outbounds_are_left_out(void **state)
 {
@@ -409,6 +463,7 @@ main(void)
 		cmocka_unit_test(servers_have_users),
 		cmocka_unit_test(transports_in_all_spellings),
 		cmocka_unit_test(tls_is_read),
+		cmocka_unit_test(certificates_come_from_files),
 		cmocka_unit_test(unreached_outbounds_are_left_out),
 		cmocka_unit_test(the_level_of_the_tun_counts),
 		cmocka_unit_test(an_interface_holds_for_all),
