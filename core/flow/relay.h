@@ -11,7 +11,8 @@
 /*
  * Two streams joined: the application's (near) and the one that leads out
  * (far).  Bytes are copied once, from a window of the one into a window of the
- * other, or not at all where a socket is the other, with a budget a turn so that one flow cannot hold the loop.
+ * other, or not at all where a socket is the other; with a budget a turn, so
+ * that one flow cannot hold the loop.
  *
  * Order of an end: all bytes are flushed before the other side is shut, and a
  * side that failed is told to the other by freeing that without a shut, which

@@ -13,8 +13,7 @@
 
 struct tcp_pcb;
 
-/* A prime, so that lwIP's timers, which count their calls in a byte to see what they have
- * done already, never find the same count at the same list. */
+/* A prime. */
 enum { SHARDS = 4093 };
 
 /* Which shard a connection with this hash of its endpoints is in. */
