@@ -2,6 +2,7 @@
 #include "unit/stream_tls/peer.h"
 
 #include "base/base64.h"
+#include "stream/tls_pem.h"
 
 #include <stdio.h>
 #include <stdlib.h>
