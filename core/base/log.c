@@ -193,6 +193,18 @@ log_info(const char *fmt, ...)
 }
 
 void
+log_news(const char *fmt, ...)
+{
+	va_list ap;
+
+	if (!log_wants(LOG_ERROR))
+		return;
+	va_start(ap, fmt);
+	log_line(LOG_INFO, fmt, ap, 0);
+	va_end(ap);
+}
+
+void
 log_debug(const char *fmt, ...)
 {
 	va_list ap;

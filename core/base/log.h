@@ -25,6 +25,8 @@ void log_error(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+/* What whoever started the program waits for ("ready"): said at every level but none. */
+void log_news(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /*
  * For what a stranger can repeat: at most one message in `every` milliseconds;

@@ -228,7 +228,7 @@ engine_run(int keeper, void *options)
 		"engine");
 	built = engine_build(&g, o, &e) == 0;
 	if (built) {
-		log_info("ready: device %s, %zu outbounds, %zu rules", g.device,
+		log_news("ready: device %s, outbounds: %zu, rules: %zu", g.device,
 			g.setup->noutbound, g.config->nrule);
 		loop_run(g.loop);
 	} else {

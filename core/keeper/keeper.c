@@ -402,12 +402,16 @@ start(struct keeper *k, struct err *e)
 static void
 finish(struct keeper *k)
 {
+	int undone = 0;
+
 	if (k->phase != PHASE_CHILD) {
 		engine_kill(k);
 		if (k->lock >= 0)
-			(void)journal_undo(&k->journal, 0);
+			undone = journal_undo(&k->journal, 0);
 		if (k->lock >= 0 && journal_has_session(&k->journal))
 			k->status = 1;
+		else if (undone > 0)
+			log_news("ended; %d changes of the system are put back", undone);
 		serve_fini(&k->serve);
 	}
 	signals_set(SIG_DFL, SIG_DFL);
