@@ -359,6 +359,63 @@ test_family_is_remembered(void **state)
 	bench_end();
 }
 
+static const struct {
+	const char *label, *address, *said, *tls_name;
+	bool secured;
+	const char *want;
+} asked[] = {
+	{ "what is said", "a.example", "h.example:81", NULL, false, "h.example:81" },
+	{ "the server's name", "a.example", NULL, NULL, false, "a.example" },
+	{ "the server's address", "192.0.2.1", "", NULL, false, "192.0.2.1" },
+	{ "an IPv6 address", "2001:db8::1", NULL, NULL, false, "[2001:db8::1]" },
+	{ "the name that TLS has", "a.example", NULL, "s.example", true, "s.example" },
+	{ "TLS without a name", "a.example", NULL, NULL, true, "a.example" },
+};
+
+/* Whom the request asks for. */
+static void
+test_hosts(void **state)
+{
+	struct err e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(asked) / sizeof(*asked); i++) {
+		struct outbound_env env = { .loop = loop_new(),
+			.unix_time = sys_unix_time,
+			.tls = tls_stock_new("/dev/null", 1) };
+		const struct vmess_server_spec servers[] = {
+			{ asked[i].address, 1, users, 1 },
+			{ asked[i].address, 2, users, 1 },
+		};
+		const struct outbound_spec spec = { .kind = OUTBOUND_VMESS,
+			.u.vmess = { servers, 2,
+				{ .kind = CARRIER_WEBSOCKET,
+					.request = { .host = asked[i].said,
+						.path = "/",
+						.early_name = "" },
+					.secured = asked[i].secured,
+					.tls = { .name = asked[i].tls_name,
+						.allow_insecure = true,
+						.disable_system_root = true } } } };
+		struct outbound *o = outbound_new(&spec, &env, &e);
+		struct vmess *v;
+
+		if (!o)
+			fail_msg("%s: %s", asked[i].label, e.text);
+		v = container_of(o, struct vmess, o);
+		if (strcmp(v->server[1].carrier.request.host, asked[i].want) != 0)
+			fail_msg("%s: %s", asked[i].label,
+				v->server[1].carrier.request.host);
+		/* One setup for all where nothing in it is the server's own. */
+		assert_int_equal(v->server[0].carrier.tls == v->server[1].carrier.tls,
+			!asked[i].secured || asked[i].tls_name);
+		outbound_drop(o);
+		tls_stock_drop(env.tls);
+		loop_free(env.loop);
+	}
+}
+
 int
 main(void)
 {
@@ -372,6 +429,7 @@ main(void)
 		cmocka_unit_test(test_silence_is_passed),
 		cmocka_unit_test(test_many_addresses),
 		cmocka_unit_test(test_family_is_remembered),
+		cmocka_unit_test(test_hosts),
 	};
 
 	log_open(2, LOG_NONE, NULL);
