@@ -16,8 +16,8 @@ static const char help[] =
 	"\n"
 	"Says where a connection would go: which rule and outbound, which country, and for\n"
 	"each earlier rule why it did not match.  The same code decides in `sluice run`.\n"
-	"Nothing is asked of the network for an address; the addresses of a name are looked\n"
-	"up only if a rule needs them.\n"
+	"Nothing is asked of the network for an address.  A name is looked up if a rule asks\n"
+	"for addresses, and then decided as a connection to its first one would be.\n"
 	"\n"
 	"  -c, --config FILE    the configuration; - for standard input\n"
 	"  -u, --udp            a datagram, in place of a TCP connection\n"
@@ -117,7 +117,7 @@ protocol_parse(struct explain *x, const char *s)
 			return 0;
 		}
 	}
-	return usage(" is not a protocol", s);
+	return usage(" is not a protocol (http, tls, bittorrent)", s);
 }
 
 /* 0, 1 when help was asked for, -1 after usage. */
@@ -181,28 +181,48 @@ name_resolve(struct explain *x, struct err *e)
 	return n;
 }
 
-static void
-addresses_get(struct explain *x)
+/* Whether a rule that could still be reached asks for an address: by the name alone the
+ * verdict would be another one than for a connection, which always has an address. */
+static bool
+address_matters(const struct explain *x)
 {
+	const struct config *c = x->setup.config;
+	struct facts f = x->facts;
+	struct verdict v;
+	size_t i, last;
+
+	f.known = FACT_NAME | FACT_ADDRESSES | FACT_BYTES;
+	rules_decide(x->setup.rules, &f, &v);
+	last = v.rule < 0 ? c->nrule : (size_t)v.rule + 1;
+	for (i = 0; i < last; i++)
+		if (c->rule[i].ip && !c->rule[i].never)
+			return true;
+	return false;
+}
+
+static void
+address_take(struct explain *x)
+{
+	char text[IP_TEXT];
 	struct err e;
 	int n;
 
-	x->facts.known |= FACT_ADDRESSES;
 	if (!x->resolve) {
-		remark(x,
-			"a rule asks for the addresses of the name, which were not "
-			"looked up (--no-resolve)",
-			"");
+		remark(x, "by the name alone, as nothing is looked up (--no-resolve)",
+			"; a connection has an address as well, which ip rules see");
 		return;
 	}
 	n = name_resolve(x, &e);
 	if (n < 0) {
-		remark(x, "the addresses of the name could not be found: ", e.text);
+		remark(x, "by the name alone, as its addresses could not be found: ",
+			e.text);
 		return;
 	}
 	x->facts.addrs = x->addrs;
 	x->facts.naddrs = (size_t)n;
-	remark(x, "the addresses of the name were looked up on this machine", "");
+	x->facts.ip = x->addrs[0];
+	remark(x, "as a connection to its first address, looked up on this machine: ",
+		ip_format(&x->facts.ip, text));
 }
 
 /* Gets one fact, as a flow would, or says what is taken in its place. */
@@ -215,8 +235,6 @@ fact_get(struct explain *x, unsigned missing)
 			"a rule asks for the name of the address; none is taken "
 			"(--name gives one)",
 			"");
-	} else if (missing & FACT_ADDRESSES) {
-		addresses_get(x);
 	} else {
 		x->facts.known |= FACT_BYTES;
 		remark(x,
@@ -233,8 +251,9 @@ decide(struct explain *x)
 							   : NULL;
 	if (x->facts.name)
 		x->facts.known |= FACT_NAME;
-	if (x->facts.ip.family)
-		x->facts.known |= FACT_ADDRESSES;
+	if (!x->facts.ip.family && address_matters(x))
+		address_take(x);
+	x->facts.known |= FACT_ADDRESSES;
 	for (;;) {
 		rules_decide(x->setup.rules, &x->facts, &x->verdict);
 		if (!(x->verdict.missing & ~x->facts.known))

@@ -200,10 +200,11 @@ explain_finds_addresses(void **state)
 	(void)state;
 	s = call(command_explain, STDOUT_FILENO, "explain -c GOOD near.example:80");
 	assert_non_null(strstr(s.text, "-> rules[1]: "));
+	assert_non_null(strstr(s.text, "as a connection to its first address"));
 	s = call(command_explain, STDOUT_FILENO,
 		"explain -c GOOD --no-resolve near.example:80");
 	assert_non_null(strstr(s.text, "no rule matches: the first outbound"));
-	assert_non_null(strstr(s.text, "were not looked up (--no-resolve)"));
+	assert_non_null(strstr(s.text, "nothing is looked up (--no-resolve)"));
 }
 
 static void
@@ -225,6 +226,8 @@ words_that_make_no_sense(void **state)
 	static const char *const lines[] = { "explain", "explain -c GOOD",
 		"explain -c GOOD x", "explain -c GOOD a.example:0",
 		"explain -c GOOD a.example:65536", "explain -c GOOD :80",
+		"explain -c GOOD 2001:db8::1:80", "explain -c GOOD 256.1.1.1:80",
+		"explain -c GOOD 192.0.2.1:0", "explain -c GOOD http://a.example:80",
 		"explain -c GOOD -s x 192.0.2.1:80", "explain -c GOOD --protocol x a:1",
 		"explain -c GOOD a:1 b:2" };
 	size_t i;
