@@ -43,9 +43,7 @@ conn_new(struct stack *s, const struct segment *g, void *cookie)
 static void
 ring_drop(struct conn *c)
 {
-	if (c->ring.mem)
-		ring_fini(&c->ring);
-	memset(&c->ring, 0, sizeof(c->ring));
+	credit_ring_drop(c);
 }
 
 static void
@@ -187,7 +185,7 @@ send_buf(struct stream *s, struct window *w)
 		return -EPIPE;
 	if (c->cramped)
 		ring_rest(c);
-	if (!c->ring.mem && ring_init(&c->ring, c->ring_cap) < 0)
+	if (!c->ring.mem && credit_ring(c) < 0)
 		return c->error = -ENOMEM;
 	w->len = c->cramped ? 0 : ring_room(&c->ring, &w->p);
 	if (w->len)
@@ -249,7 +247,7 @@ recv_ack(struct stream *s, size_t n)
 		return;
 	assert(p && c->in_used + n <= port_pbuf_window(p).len);
 	c->in_used += n;
-	c->credit += n;
+	credit_take(c, n);
 	if (c->in_used == port_pbuf_window(p).len) {
 		c->in = port_pbuf_next(p);
 		c->in_used = 0;

@@ -51,6 +51,7 @@ on_destroy(uint8_t id, void *arg)
 	if (!c)
 		return;
 	c->pcb = NULL;
+	credit_end(c);
 	table_remove(&c->stack->conns, &c->node);
 	list_remove(&c->stuck);
 	conn_age_end(c);
@@ -182,8 +183,8 @@ events_begin(struct conn *c, struct tcp_pcb *pcb, uint8_t id, uint16_t mss_max)
 	tcp_ext_arg_set_callbacks(pcb, id, &callbacks);
 	tcp_ext_arg_set(pcb, id, c);
 	tcp_nagle_disable(pcb);
-	if (pcb->rcv_wnd > c->stack->config.window)
-		pcb->rcv_wnd = pcb->rcv_ann_wnd = c->stack->config.window;
+	credit_begin(c);
+	pcb->rcv_wnd = pcb->rcv_ann_wnd = c->offered;
 	pcb->snd_wnd_max = TCP_SND_BUF;
 	if (pcb->mss > mss_max)
 		pcb->mss = mss_max;

@@ -66,7 +66,9 @@ struct conn {
 	struct endpoint app, target;
 	size_t in_used; /* bytes of `in` that were read */
 	size_t in_room; /* bytes that still fit into in_last, where it gathers small pieces */
-	size_t credit; /* bytes that were read and lwIP does not know of yet */
+	size_t drained;   /* bytes that were read since the window grew last */
+	uint32_t offered; /* the window that is promised, bytes; 0: none */
+	size_t credit;    /* bytes that were read and lwIP does not know of yet */
 	size_t ring_cap;
 	uint16_t shard; /* which of lwIP's lists it is in */
 	uint16_t mss;   /* bytes that a segment may have on the link */
@@ -111,6 +113,7 @@ struct stack {
 	struct turn_end end;
 	struct rng rng;
 	uint32_t fragment_id;
+	size_t promised, rings; /* bytes: the sum of all windows, of all rings */
 	bool slow; /* lwIP's slow timers were in the last tick: they are in every second */
 	bool full; /* the device takes nothing until stack_resume */
 };
@@ -174,6 +177,15 @@ void reply_reset(struct stack *s, const struct segment *g);
 void
 reply_refuse(struct stack *s, const struct endpoint *app, const struct endpoint *target,
 	uint8_t proto, const uint8_t *head, size_t len, enum stack_answer why);
+
+/* credit.c */
+void credit_begin(struct conn *c); /* sets c->offered */
+void credit_end(struct conn *c);
+/* The user has taken n bytes: what of it, and beyond it, may be offered again is added to
+ * c->credit. */
+void credit_take(struct conn *c, size_t n);
+int credit_ring(struct conn *c); /* a ring of at most ring_cap bytes; 0 or -ENOMEM */
+void credit_ring_drop(struct conn *c);
 
 /* lent.c */
 bool lent_begin(struct stack *s); /* false without memory */

@@ -12,6 +12,7 @@ enum {
 	HELD_DEFAULT = 1024,
 	RING_DEFAULT = 256 * 1024,
 	WINDOW_DEFAULT = 256 * 1024,
+	MEMORY_DEFAULT = 256 << 20,
 	CONNS_KEEP = 256,
 	HELD_KEEP = 64,
 	DATAGRAMS_MAX = 128, /* in one super-packet: Linux' UDP_MAX_SEGMENTS */
@@ -127,6 +128,8 @@ config_fill(struct stack_config *c)
 	if (!c->held_max)
 		c->held_max = HELD_DEFAULT;
 	c->ring = within(c->ring ? c->ring : RING_DEFAULT, 1024, RING_MAX);
+	if (!c->memory)
+		c->memory = MEMORY_DEFAULT;
 	c->window = (uint32_t)within(
 		c->window ? c->window : WINDOW_DEFAULT, WINDOW_MIN, WINDOW_MAX);
 }

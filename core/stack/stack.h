@@ -66,6 +66,9 @@ struct stack_config {
 	size_t held_max;  /* held SYNs; 0: 1,024 */
 	size_t ring; /* bytes towards the application per connection while in flight; 0:
 			256 KiB */
+	/* Bytes that windows and rings may add up to, half each; 0: 256 MiB. At the bound
+	 * each connection has to do with the least. */
+	size_t memory;
 	/* The device takes segments that are to be cut and summed by it. */
 	bool offload;
 	uint32_t window; /* receive window, bytes, 16 KiB to 4 MiB; 0: 256 KiB */

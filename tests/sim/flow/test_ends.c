@@ -45,11 +45,15 @@ bytes_pass_both_ways(void **state)
 	struct flow_counters n;
 	struct far *f;
 	struct app *a = connected(direct, &f);
+	size_t i;
 
 	(void)state;
 	far_says(f, bytes, sizeof(bytes));
-	app_says(a, bytes + 7, 40000);
-	sim_settle();
+	/* No more than the first window at once: this application looks at none. */
+	for (i = 0; i < 40000; i += 10000) {
+		app_says(a, bytes + 7 + i, 10000);
+		sim_settle();
+	}
 	sim_pass(1000);
 	assert_int_equal(a->got_len, sizeof(bytes));
 	assert_memory_equal(a->got, bytes, sizeof(bytes));

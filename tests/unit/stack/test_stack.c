@@ -122,26 +122,26 @@ test_window_in(void **state)
 	size_t n = 0;
 
 	(void)state;
-	host.config.window = 32 << 10;
+	host.config.window = 16 << 10;
 	host_restart();
 	peer_init(&p, pairs[0].me, pairs[0].to);
 	c = peer_open(&p);
 	peer_send(&p, b, 1);
 	peer_pump(&p);
-	assert_true(p.their_window <= 32 << 10 && p.their_window >= 31 << 10);
-	peer_send(&p, b + 1, (32 << 10) - 1);
+	assert_true(p.their_window <= 16 << 10 && p.their_window >= 15 << 10);
+	peer_send(&p, b + 1, (16 << 10) - 1);
 	peer_pump(&p);
 	assert_true(p.their_window < 128);
 	host_pass(5000);
 	host_quiet();
 	assert_int_equal(conn_read(c, got, 128 << 10, &n), STREAM_AGAIN);
-	assert_int_equal(n, 32 << 10);
+	assert_int_equal(n, 16 << 10);
 	assert_memory_equal(got, b, n);
 	peer_pump(&p);
-	assert_true(p.their_window >= 31 << 10);
+	assert_true(p.their_window >= 15 << 10);
 	peer_send(&p, b, 1000);
 	assert_int_equal(conn_read(c, got, 128 << 10, &n), STREAM_AGAIN);
-	assert_int_equal(n, (32 << 10) + 1000);
+	assert_int_equal(n, (16 << 10) + 1000);
 	free(b);
 	free(got);
 }
@@ -357,7 +357,7 @@ test_probe(void **state)
 static void
 test_crumbs(void **state)
 {
-	enum { N = 20000 };
+	enum { N = 16000 };
 	uint8_t *b = pattern(N), *got = malloc(N + 1);
 	struct stream *c;
 	size_t n = 0, i;

@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: MIT */
+#include "host.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Windows and rings as promises: what they add up to is bounded. */
+
+enum { K = 1024, SOME = 40, EACH = 400 * K };
+
+static struct peer peers[SOME];
+static struct stream *conns[SOME];
+
+static void
+open_some(size_t memory)
+{
+	char me[32];
+	int i;
+
+	host.config.memory = memory;
+	host.config.window = 256 * K;
+	host_restart();
+	for (i = 0; i < SOME; i++) {
+		snprintf(me, sizeof(me), "198.18.0.2:%d", 40000 + i);
+		peer_init(&peers[i], me, "203.0.113.7:443");
+		conns[i] = peer_open(&peers[i]);
+		peer_send(&peers[i], "x", 1); /* the SYN-ACK's window has no scale */
+		peer_pump(&peers[i]);
+	}
+}
+
+static void
+close_all(void)
+{
+	int i;
+
+	for (i = 0; i < SOME; i++)
+		peer_fini(&peers[i]);
+}
+
+/* The application sends what it may, and all of it is read. */
+static void
+pass(int i, const uint8_t *b, uint8_t *mem)
+{
+	struct peer *p = &peers[i];
+	size_t sent, k, n;
+
+	for (sent = 0; sent < EACH; sent += k) {
+		k = p->their_window - (p->snd - p->acked);
+		assert_true(k > 0);
+		peer_send(p, b, k);
+		n = 0;
+		conn_read(conns[i], mem, EACH, &n);
+		peer_pump(p);
+	}
+}
+
+static size_t
+windows(void)
+{
+	size_t sum = 0;
+	int i;
+
+	for (i = 0; i < SOME; i++)
+		sum += peers[i].their_window;
+	return sum;
+}
+
+/* It begins small and grows to what was configured as its bytes are taken. */
+static void
+test_grows(void **state)
+{
+	uint8_t *b = pattern(EACH), *mem = malloc(EACH);
+
+	(void)state;
+	open_some(256 << 20);
+	assert_true(windows() <= SOME * 16 * K);
+	pass(0, b, mem);
+	pass(0, b, mem);
+	assert_true(peers[0].their_window > 250 * K);
+	assert_true(peers[0].their_window <= 256 * K);
+	assert_true(peers[1].their_window <= 16 * K);
+	close_all();
+	free(b);
+	free(mem);
+}
+
+/* Where memory is short all together have no more than half of it, and all go on. */
+static void
+test_bounded(void **state)
+{
+	uint8_t *b = pattern(EACH), *mem = malloc(EACH);
+	int i, round;
+
+	(void)state;
+	open_some(4 << 20);
+	for (round = 0; round < 3; round++)
+		for (i = 0; i < SOME; i++) {
+			pass(i, b, mem);
+			assert_true(windows() <= 2 << 20);
+		}
+	assert_true(windows() > 1 << 20);
+	close_all();
+	free(b);
+	free(mem);
+}
+
+/* Applications that do not read hold no more than half of it, each a little; and when
+ * they read, they get everything. */
+static void
+test_stalled(void **state)
+{
+	uint8_t *b = pattern(EACH);
+	size_t held = 0, n[SOME];
+	int i;
+
+	(void)state;
+	host.config.ring = 256 * K;
+	open_some(2 << 20);
+	for (i = 0; i < SOME; i++) {
+		peers[i].window = 0;
+		peer_shrink(&peers[i]);
+		n[i] = conn_write(conns[i], b, EACH);
+		peer_pump(&peers[i]);
+		assert_true(n[i] >= 16 * K);
+		held += n[i];
+	}
+	assert_true(held <= 1 << 20);
+	for (i = 0; i < SOME; i++) {
+		peers[i].window = 64 * K;
+		peer_ack(&peers[i]);
+		peer_pump(&peers[i]);
+		while (n[i] < EACH) {
+			n[i] += conn_write(conns[i], b + n[i], EACH - n[i]);
+			peer_pump(&peers[i]);
+		}
+		assert_int_equal(peers[i].ngot, EACH);
+		assert_memory_equal(peers[i].got, b, EACH);
+	}
+	close_all();
+	free(b);
+}
+
+int
+main(void)
+{
+#define TEST(name) cmocka_unit_test_setup_teardown(name, host_setup, host_teardown)
+	const struct CMUnitTest tests[] = {
+		TEST(test_grows),
+		TEST(test_bounded),
+		TEST(test_stalled),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
