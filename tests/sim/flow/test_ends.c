@@ -88,13 +88,13 @@ slow_far_side(void **state)
 
 	(void)state;
 	f->room = 1000;
-	app_says(a, bytes, 30000);
+	app_says(a, bytes, 15000);
 	sim_settle();
 	assert_int_equal(f->out_len, 1000);
 	far_opens(f, STREAM_OK);
 	f->room = SIM_BYTES;
 	sim_settle();
-	assert_int_equal(f->out_len, 30000);
+	assert_int_equal(f->out_len, 15000);
 	sim_end();
 }
 
