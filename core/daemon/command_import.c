@@ -25,7 +25,7 @@ static const char help[] =
 	"      --direct CC    addresses of a country (two letters) go directly, too; may be\n"
 	"                     given more than once, or with several, by commas\n"
 	"      --all          what is said above of no --direct\n"
-	"  -o, --output FILE  write there, in place of standard output\n";
+	"  -o, --output FILE  write a new file, in place of standard output\n";
 
 enum { OPTION_DIRECT = 256, OPTION_ALL };
 

@@ -11,8 +11,8 @@
 char *import_file_new(const char *path, const char *name, size_t *len, struct err *e);
 void import_file_free(char *text, size_t len); /* wipes it; NULL is fine */
 
-/* Text with ids into a file that only its owner may read (unless it was there), or to
- * standard output for NULL. 0, or -1 and why. */
+/* Text with ids into a new file that only its owner may read, or to standard output for
+ * NULL and "-". 0, or -1 and why: a file that is there already stays as it is. */
 int import_file_write(const char *path, const char *text, struct err *e);
 
 #endif
