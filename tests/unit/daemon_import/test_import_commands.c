@@ -225,8 +225,8 @@ usage(void **state)
 		STATUS_USAGE);
 	assert_int_equal(say_with(command_import, "import -o", "/nowhere/x", a_link),
 		STATUS_WRONG);
-	assert_int_equal(say_with(command_import, "import -o", "/dev/null", a_link),
-		STATUS_WRONG);
+	assert_int_equal(
+		say_with(command_import, "import -o", "/dev/null", a_link), STATUS_WRONG);
 	assert_non_null(strstr(err, "/dev/null is there already"));
 	assert_int_equal(say(command_export, "export"), STATUS_USAGE);
 	assert_int_equal(say(command_export, "export -c x y z"), STATUS_USAGE);
