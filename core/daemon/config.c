@@ -16,7 +16,6 @@ enum {
 	/* What v2ray's and Xray's code takes, whatever their pages say. */
 	HANDSHAKE_SECONDS = 60,
 	IDLE_SECONDS = 300,
-	SECONDS_MAX = 365 * 24 * 3600,
 	CERTIFICATE_TEXT_MAX = 256 * 1024, /* bytes of one file */
 };
 

@@ -13,7 +13,10 @@
 struct json_object;
 struct outbound_row;
 
-enum { WARNINGS_MAX = 200 };
+enum {
+	WARNINGS_MAX = 200,
+	SECONDS_MAX = 365 * 24 * 3600, /* of a policy */
+};
 
 /*
  * What the reading of one configuration shares.  The first error is kept, since

@@ -257,8 +257,7 @@ seconds_read(const struct node *level, const char *key, unsigned *out)
 	struct node n = node_get(level, key);
 	uint64_t v = 0;
 
-	/* The limit is that of config.c, which has read all levels before. */
-	if (node_number(&n, "a number of seconds", 0, UINT32_MAX, &v) == -1)
+	if (node_number(&n, "a number of seconds", 0, SECONDS_MAX, &v) == -1)
 		return -1;
 	*out = (unsigned)v;
 	return 0;

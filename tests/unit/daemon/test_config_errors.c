@@ -93,6 +93,10 @@ static const struct {
 		VMESS(SERVER "," ID ",\"experiments\":\"|AuthenticatedLenght\""),
 		"c.json: outbounds[0].settings.experiments: AuthenticatedLenght is not an "
 		"experiment that sluice knows; did you mean AuthenticatedLength?" },
+	{ "seconds of a user's level",
+		"{\"policy\":{\"levels\":{\"7\":{\"connIdle\":99999999}}},\"outbounds\":[{"
+		"\"protocol\":\"vmess\",\"settings\":{" SERVER "," ID ",\"level\":7}}]}",
+		"c.json: policy.levels.7.connIdle: 99999999 is not a number of seconds" },
 	{ "level", VMESS(SERVER "," ID ",\"level\":-1"),
 		"c.json: outbounds[0].settings.level: -1 is not a level (0-4294967295)" },
 
