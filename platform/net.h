@@ -22,8 +22,10 @@ int net_address_del(const char *dev, const struct cidr *c, struct err *e);
  * The policy routes of design 7: our own table with the default route through
  * `dev`, exceptions for what belongs to the link, and the rules that lead there.
  * A family that the device does not carry is unreachable there, and so are both
- * when the device is gone: closed, not open.  Adding leaves nothing behind when
- * it fails.
+ * when the device is gone: closed, not open.  Where it carries none, applications
+ * are left alone.  In every case marked packets and the engine's sockets never
+ * take a route of the main table into the device.  Adding leaves nothing behind
+ * when it fails.
  */
 struct net_routes {
 	char dev[TUN_NAME];

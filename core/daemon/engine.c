@@ -153,11 +153,10 @@ outside_build(struct engine *g, struct err *e)
 	g->tun = request_tun(g->keeper, &c->tun, g->device, e);
 	if (g->tun < 0 || flows_build(g, e) < 0)
 		return -1;
-	if (c->auto_routes &&
-		(request_routes(g->keeper, c->route_v4, c->route_v6, e) < 0 ||
-			resolver_take(g, e) < 0))
+	/* Users route by hand, too, and the engine must not meet itself there. */
+	if (request_routes(g->keeper, c->route_v4, c->route_v6, e) < 0)
 		return -1;
-	return 0;
+	return c->auto_routes ? resolver_take(g, e) : 0;
 }
 
 static void

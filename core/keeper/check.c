@@ -66,8 +66,8 @@ check_tun(const struct tun_config *c, struct err *e)
 int
 check_routes(const struct request_routes *r, struct err *e)
 {
-	if (r->v4 > 1 || r->v6 > 1 || r->v4 + r->v6 == 0)
-		return err_set(e, "routes: no family that the device could carry");
+	if (r->v4 > 1 || r->v6 > 1)
+		return err_set(e, "routes: a family is carried or not");
 	return 0;
 }
 

@@ -22,7 +22,8 @@
 /* The device, with addresses and MTU, up. `name` gets its name. */
 int request_tun(int keeper, const struct tun_config *c, char name[static TUN_NAME],
 	struct err *e);
-/* The firewall table, then the routes into the device. */
+/* The firewall table and the engine's own way out, then the routes of these families into
+ * the device; of none, what applications send goes where it went. */
 int request_routes(int keeper, bool v4, bool v6, struct err *e);
 /* Applications ask `server` from now on. */
 int request_resolver(int keeper, const struct ip *server, int n, struct err *e);

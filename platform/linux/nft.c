@@ -138,7 +138,9 @@ add_sets(struct script *s)
 /*
  * What leaves: the engine's packets and all that belongs to a connection that
  * was marked, by way of a mark that makes the kernel look for the route again.
- * DHCP clients renew with the server itself, wherever it is.
+ * DHCP clients renew with the server itself, wherever it is.  Should a rule of
+ * somebody else's lead any of this into the device after all, it ends there: it
+ * would only come round again.
  */
 static void
 add_output(struct script *s, const struct net_firewall *f)
@@ -155,9 +157,13 @@ add_output(struct script *s, const struct net_firewall *f)
 		"udp sport 546 udp dport 547 meta mark set %u\n"
 		"meta mark %u ct mark set %u\n"
 		"ct mark %u meta mark set %u\n"
+		"}\n"
+		"chain postrouting {\n"
+		"type filter hook postrouting priority mangle; policy accept;\n"
+		"oifname \"%s\" meta mark %u drop\n"
 		"}\n",
 		(unsigned)f->uid, f->mark, f->mark, f->mark, f->mark, f->mark, f->mark,
-		f->mark, f->mark, f->mark);
+		f->mark, f->mark, f->mark, f->dev, f->mark);
 }
 
 /*

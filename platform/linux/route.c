@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "platform/net.h"
 
+#include "base/log.h"
 #include "platform/linux/netlink.h"
 
 #include <errno.h>
 #include <linux/fib_rules.h>
+#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
@@ -24,6 +26,12 @@
  * meets the machine's own rules, as without us: were it only sent to the main
  * table first, then without a default route there it would come to ours after
  * all, and an engine's connection would go round in the device for ever.
+ *
+ * A user may lead networks into the device by hand, in the main table.  So just
+ * before that table comes, those two are asked for again (enum way): the device
+ * is in a group of its own, and a route into that group is none for them.  They
+ * take the machine's default route instead, of which a table of ours has a copy,
+ * since a lookup that was refused does not go on to the next best route.
  */
 enum rule {
 	RULE_MARKED,   /* marked packets: to RULE_PAST */
@@ -39,7 +47,21 @@ enum rule {
 static const enum rule rule_order[RULES] = { RULE_PAST, RULE_MARKED, RULE_ENGINE,
 	RULE_SPECIFIC, RULE_OURS };
 
-enum { METRIC_LAST = 0x7fffffff };
+/* For marked packets and the engine's sockets, in this order, all at WAY_PREF. */
+enum way {
+	WAY_MAIN,    /* the main table, but for what leads into the device */
+	WAY_DEFAULT, /* the copy of its default routes */
+	WAY_NOWHERE, /* unreachable: better than round in the device */
+	WAYS
+};
+
+enum whose { WHOSE_MARKED, WHOSE_ENGINE, WHOSES };
+
+enum {
+	METRIC_LAST = 0x7fffffff,
+	WAY_PREF = 32765, /* the main table's rule is the next; equals stand behind */
+	DEFAULTS_MAX = 16 /* default routes of a family; the others are not copied */
+};
 
 static const struct cidr lan_noise[] = {
 	{ { 4, { 224 } }, 4 },                 /* multicast */
@@ -87,11 +109,214 @@ route_change(uint16_t type, uint16_t flags, const struct route *t)
 	return netlink_ask(NETLINK_ROUTE, &m, NULL, NULL);
 }
 
+static void
+whose_put(struct netlink_message *m, enum whose whose, const struct net_routes *c)
+{
+	struct fib_rule_uid_range engine = { c->uid, c->uid };
+
+	switch (whose) {
+	case WHOSE_MARKED:
+		mnl_attr_put_u32(m->head, FRA_FWMARK, c->mark);
+		mnl_attr_put_u32(m->head, FRA_FWMASK, 0xffffffff);
+		break;
+	case WHOSE_ENGINE:
+	case WHOSES:
+		mnl_attr_put(m->head, FRA_UID_RANGE, sizeof engine, &engine);
+		break;
+	}
+}
+
+static unsigned
+defaults_table(const struct net_routes *c)
+{
+	return c->table + 1;
+}
+
+/* The device's group has the number of our table. */
+static int
+way_change(uint16_t type, uint16_t flags, int family, enum way way, enum whose whose,
+	const struct net_routes *c)
+{
+	struct netlink_message m;
+	struct fib_rule_hdr *h;
+
+	h = netlink_begin(&m, type, (uint16_t)(flags | NLM_F_ACK), sizeof *h);
+	h->family = (uint8_t)domain_of(family);
+	mnl_attr_put_u32(m.head, FRA_PRIORITY, WAY_PREF);
+	whose_put(&m, whose, c);
+	switch (way) {
+	case WAY_MAIN:
+		h->action = FR_ACT_TO_TBL;
+		mnl_attr_put_u32(m.head, FRA_TABLE, RT_TABLE_MAIN);
+		mnl_attr_put_u32(m.head, FRA_SUPPRESS_IFGROUP, c->table);
+		break;
+	case WAY_DEFAULT:
+		h->action = FR_ACT_TO_TBL;
+		mnl_attr_put_u32(m.head, FRA_TABLE, defaults_table(c));
+		break;
+	case WAY_NOWHERE:
+	case WAYS:
+		h->action = FR_ACT_UNREACHABLE;
+		break;
+	}
+	return netlink_ask(NETLINK_ROUTE, &m, NULL, NULL);
+}
+
+static int
+group_set(const struct net_routes *c)
+{
+	struct netlink_message m;
+	struct ifinfomsg *i;
+
+	i = netlink_begin(&m, RTM_NEWLINK, NLM_F_ACK, sizeof *i);
+	i->ifi_index = (int)if_nametoindex(c->dev);
+	mnl_attr_put_u32(m.head, IFLA_GROUP, c->table);
+	return i->ifi_index == 0 ? -ENODEV : netlink_ask(NETLINK_ROUTE, &m, NULL, NULL);
+}
+
+/* Default routes of one table, as messages that change the same ones in another. */
+struct defaults {
+	unsigned from, to;
+	unsigned but; /* index of the device whose routes are left out */
+	uint16_t type, flags;
+	struct netlink_message route[DEFAULTS_MAX];
+	int n;
+};
+
+static const struct nlattr *
+route_attribute(const struct nlmsghdr *h, uint16_t type)
+{
+	const struct nlattr *a;
+
+	mnl_attr_for_each(a, h, sizeof(struct rtmsg))
+	{
+		if (mnl_attr_get_type(a) == type)
+			return a;
+	}
+	return NULL;
+}
+
+static bool
+is_one_of(const struct nlmsghdr *h, const struct defaults *d)
+{
+	const struct rtmsg *r = mnl_nlmsg_get_payload(h);
+	const struct nlattr *table = route_attribute(h, RTA_TABLE);
+	const struct nlattr *out = route_attribute(h, RTA_OIF);
+
+	return h->nlmsg_type == RTM_NEWROUTE && r->rtm_dst_len == 0 &&
+		r->rtm_type == RTN_UNICAST && table &&
+		mnl_attr_get_u32(table) == d->from &&
+		!(out && mnl_attr_get_u32(out) == d->but);
+}
+
+/* All of the kernel's own words, but for the table and what only ages. */
+static int
+default_copy(const struct nlmsghdr *h, void *arg)
+{
+	struct defaults *d = arg;
+	struct netlink_message *m = &d->route[d->n];
+	const struct nlattr *a;
+	struct rtmsg *r;
+
+	if (d->n == DEFAULTS_MAX || h->nlmsg_len > sizeof m->room - 64 ||
+		!is_one_of(h, d))
+		return MNL_CB_OK;
+	r = netlink_begin(m, d->type, (uint16_t)(d->flags | NLM_F_ACK), sizeof *r);
+	*r = *(const struct rtmsg *)mnl_nlmsg_get_payload(h);
+	r->rtm_table = RT_TABLE_UNSPEC;
+	r->rtm_flags &= RTNH_F_ONLINK;
+	mnl_attr_for_each(a, h, sizeof *r)
+	{
+		if (mnl_attr_get_type(a) != RTA_TABLE &&
+			mnl_attr_get_type(a) != RTA_CACHEINFO)
+			mnl_attr_put(m->head, a->nla_type, mnl_attr_get_payload_len(a),
+				mnl_attr_get_payload(a));
+	}
+	mnl_attr_put_u32(m->head, RTA_TABLE, d->to);
+	d->n++;
+	return MNL_CB_OK;
+}
+
+/* First read as a whole, then changed: a dump does not outlast a change. */
+static int
+defaults_change(int family, struct defaults *d, int fine)
+{
+	struct netlink_message m;
+	struct rtmsg *r;
+	int i, error, worst;
+
+	r = netlink_begin(&m, RTM_GETROUTE, NLM_F_DUMP, sizeof *r);
+	r->rtm_family = (unsigned char)domain_of(family);
+	worst = netlink_ask(NETLINK_ROUTE, &m, default_copy, d);
+	for (i = 0; i < d->n; i++) {
+		error = netlink_ask(NETLINK_ROUTE, &d->route[i], NULL, NULL);
+		if (error < 0 && error != fine)
+			worst = error;
+	}
+	return worst;
+}
+
+static int
+defaults_del(int family, const struct net_routes *c)
+{
+	struct defaults d = {
+		.from = defaults_table(c), .to = defaults_table(c), .type = RTM_DELROUTE
+	};
+
+	return defaults_change(family, &d, -ESRCH);
+}
+
+/* Without it the engine does not reach what the user led into the device, and nothing
+ * else is lost. */
+static void
+defaults_add(int family, const struct net_routes *c)
+{
+	struct defaults d = { .from = RT_TABLE_MAIN,
+		.to = defaults_table(c),
+		.but = if_nametoindex(c->dev),
+		.type = RTM_NEWROUTE,
+		.flags = NLM_F_CREATE | NLM_F_APPEND };
+	int r = defaults_change(family, &d, -EEXIST);
+
+	if (r < 0)
+		log_warn("the IPv%d default route cannot be copied: %s", family,
+			strerror(-r));
+}
+
+static int
+ways_add(int family, const struct net_routes *c)
+{
+	int way, whose, r = 0;
+
+	for (way = 0; r == 0 && way < WAYS; way++) {
+		for (whose = 0; r == 0 && whose < WHOSES; whose++)
+			r = way_change(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, family,
+				(enum way)way, (enum whose)whose, c);
+	}
+	return r;
+}
+
+static int
+ways_del(int family, const struct net_routes *c)
+{
+	int way, whose, r, worst = 0;
+
+	for (way = WAYS - 1; way >= 0; way--) {
+		for (whose = 0; whose < WHOSES; whose++) {
+			r = way_change(RTM_DELRULE, 0, family, (enum way)way,
+				(enum whose)whose, c);
+			if (r < 0 && r != -ENOENT && r != -EAFNOSUPPORT)
+				worst = r;
+		}
+	}
+	r = defaults_del(family, c);
+	return r < 0 && r != -EAFNOSUPPORT ? r : worst;
+}
+
 static int
 rule_change(uint16_t type, uint16_t flags, int family, enum rule which,
 	const struct net_routes *c)
 {
-	struct fib_rule_uid_range engine = { c->uid, c->uid };
 	struct netlink_message m;
 	struct fib_rule_hdr *h;
 
@@ -102,13 +327,12 @@ rule_change(uint16_t type, uint16_t flags, int family, enum rule which,
 	case RULE_MARKED:
 		h->action = FR_ACT_GOTO;
 		mnl_attr_put_u32(m.head, FRA_GOTO, c->pref + RULE_PAST);
-		mnl_attr_put_u32(m.head, FRA_FWMARK, c->mark);
-		mnl_attr_put_u32(m.head, FRA_FWMASK, 0xffffffff);
+		whose_put(&m, WHOSE_MARKED, c);
 		break;
 	case RULE_ENGINE:
 		h->action = FR_ACT_GOTO;
 		mnl_attr_put_u32(m.head, FRA_GOTO, c->pref + RULE_PAST);
-		mnl_attr_put(m.head, FRA_UID_RANGE, sizeof engine, &engine);
+		whose_put(&m, WHOSE_ENGINE, c);
 		break;
 	case RULE_SPECIFIC:
 		h->action = FR_ACT_TO_TBL;
@@ -160,6 +384,13 @@ routes_change(
 	return r < 0 && r != fine ? r : 0;
 }
 
+/* Where nothing is led into the device, only the engine's own way out is ours. */
+static bool
+is_wanted(enum rule which, const struct net_routes *c)
+{
+	return c->v4 || c->v6 || (which != RULE_SPECIFIC && which != RULE_OURS);
+}
+
 static int
 family_add(int family, const struct net_routes *c, struct err *e)
 {
@@ -172,7 +403,14 @@ family_add(int family, const struct net_routes *c, struct err *e)
 	if (r < 0)
 		return err_set(e, "%s: the IPv%d routes cannot be set: %s", c->dev,
 			family, strerror(-r));
+	defaults_add(family, c);
+	r = ways_add(family, c);
+	if (r < 0)
+		return err_set(e, "the IPv%d rules for the engine cannot be set: %s",
+			family, strerror(-r));
 	for (i = 0; i < RULES; i++) {
+		if (!is_wanted(rule_order[i], c))
+			continue;
 		r = rule_change(
 			RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, family, rule_order[i], c);
 		if (r < 0)
@@ -192,6 +430,9 @@ family_del(int family, const struct net_routes *c)
 		if (r < 0 && r != -ENOENT && r != -EAFNOSUPPORT)
 			worst = r;
 	}
+	r = ways_del(family, c);
+	if (r < 0)
+		worst = r;
 	r = routes_change(RTM_DELROUTE, 0, family, c, -ESRCH);
 	return r < 0 && r != -EAFNOSUPPORT ? r : worst;
 }
@@ -222,9 +463,14 @@ net_routes_add(const struct net_routes *c, struct err *e)
 {
 	struct err unused;
 
+	int r;
+
 	if (table_claim(c, e) < 0)
 		return -1;
-	if (family_add(4, c, e) == 0 && family_add(6, c, e) == 0)
+	r = group_set(c);
+	if (r < 0)
+		(void)err_set(e, "%s: its group cannot be set: %s", c->dev, strerror(-r));
+	else if (family_add(4, c, e) == 0 && family_add(6, c, e) == 0)
 		return 0;
 	(void)net_routes_del(c, &unused);
 	return -1;

@@ -13,7 +13,8 @@ def test_start_and_stop(l):
     before = w.box.system()
     p = w.start()
     rules = w.box.run("ip -4 rule") + w.box.run("ip -6 rule")
-    for part in ("7370:\tfrom all fwmark 0x1cca goto 7374", "uidrange", "lookup main suppress_prefixlength 0",
+    for part in ("7370:\tfrom all fwmark 0x1cca goto 7374", "7371:\tfrom all uidrange", "lookup main suppress_prefixlength 0",
+                 "fwmark 0x1cca lookup main suppress_ifgroup 7370", "fwmark 0x1cca lookup 7371", "fwmark 0x1cca unreachable",
                  "7373:\tfrom all lookup 7370", "7374:\tfrom all nop"):
         assert rules.count(part) == 2, f"{part} in\n{rules}"
     routes = w.box.run("ip -4 route show table 7370")
@@ -25,6 +26,8 @@ def test_start_and_stop(l):
         assert part in routes, routes
     assert "tun7" not in w.box.run("ip -6 route show table local type multicast")
     assert "table inet sluice" in w.box.run("nft list ruleset")
+    assert w.box.run("ip -4 route show table 7371").strip() == "default via 192.0.2.1 dev eth0"
+    assert "default via 2001:db8:1::1 dev eth0" in w.box.run("ip -6 route show table 7371")
     link = w.box.run("ip addr show tun7")
     for part in ("mtu 1400", "198.18.0.1/15", "2001:db8:7::1/64", "UP"):
         assert part in link, link

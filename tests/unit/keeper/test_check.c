@@ -112,7 +112,7 @@ routes(void **state)
 	static const struct {
 		uint8_t v4, v6;
 		int want;
-	} cases[] = { { 1, 1, 0 }, { 1, 0, 0 }, { 0, 1, 0 }, { 0, 0, -1 }, { 2, 0, -1 },
+	} cases[] = { { 1, 1, 0 }, { 1, 0, 0 }, { 0, 1, 0 }, { 0, 0, 0 }, { 2, 0, -1 },
 		{ 1, 255, -1 } };
 	struct request_routes r;
 	struct err e;
