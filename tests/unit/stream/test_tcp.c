@@ -213,6 +213,31 @@ drain_far(struct bench *b, size_t from)
 }
 
 static void
+test_reads_what_was_looked_at(void **state)
+{
+	struct bench b;
+	struct window w;
+	uint8_t got[8];
+	size_t n;
+
+	(void)state;
+	bench_pair(&b);
+	assert_int_equal(write(b.far, "answer", 6), 6);
+	assert_int_equal(stream_recv_buf(b.s, &w), STREAM_OK);
+	assert_int_equal(w.len, 6);
+	assert_int_equal(stream_read(b.s, got, 4, &n), STREAM_OK);
+	assert_int_equal(n, 4);
+	assert_memory_equal(got, "answ", 4);
+	assert_int_equal(stream_recv_buf(b.s, &w), STREAM_OK);
+	assert_int_equal(w.len, 2);
+	assert_int_equal(stream_read(b.s, got, 4, &n), STREAM_OK);
+	assert_int_equal(n, 2);
+	assert_memory_equal(got, "er", 2);
+	assert_int_equal(stream_read(b.s, got, 4, &n), STREAM_AGAIN);
+	bench_end(&b);
+}
+
+static void
 test_keeps_what_the_kernel_does_not_take(void **state)
 {
 	size_t sent = 0, got = 0;
@@ -442,6 +467,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_gathers_until_flush),
 		cmocka_unit_test(test_receives_and_ends),
+		cmocka_unit_test(test_reads_what_was_looked_at),
 		cmocka_unit_test(test_keeps_what_the_kernel_does_not_take),
 		cmocka_unit_test(test_abort_and_close),
 		cmocka_unit_test(test_errors_are_final),
