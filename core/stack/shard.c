@@ -8,25 +8,43 @@ static struct {
 } shards[SHARDS];
 
 static uint16_t chosen;
+static uint64_t used[SHARDS / 64 + 1]; /* a bit for each that is not empty */
+
+/* Puts what lwIP has of the chosen shard where the next look finds it. */
+static void
+settle(void)
+{
+	uint64_t bit = (uint64_t)1 << chosen % 64;
+
+	shards[chosen].active = tcp_active_pcbs;
+	shards[chosen].waiting = tcp_tw_pcbs;
+	if (tcp_active_pcbs || tcp_tw_pcbs)
+		used[chosen / 64] |= bit;
+	else
+		used[chosen / 64] &= ~bit;
+}
+
+/* The first that is not empty, from `from` on; SHARDS: none. */
+static uint16_t
+next_used(uint16_t from)
+{
+	size_t i = from / 64;
+	uint64_t word = used[i] >> from % 64 << from % 64;
+
+	while (!word && ++i < sizeof(used) / sizeof(*used))
+		word = used[i];
+	return word ? (uint16_t)(i * 64 + (size_t)__builtin_ctzll(word)) : SHARDS;
+}
 
 void
 shard_choose(uint16_t shard)
 {
 	if (shard == chosen)
 		return;
-	shards[chosen].active = tcp_active_pcbs;
-	shards[chosen].waiting = tcp_tw_pcbs;
+	settle();
 	chosen = shard;
 	tcp_active_pcbs = shards[chosen].active;
 	tcp_tw_pcbs = shards[chosen].waiting;
-}
-
-/* With lwIP's own pointers put back where the next look finds them. */
-static void
-settle(void)
-{
-	shards[chosen].active = tcp_active_pcbs;
-	shards[chosen].waiting = tcp_tw_pcbs;
 }
 
 bool
@@ -36,7 +54,7 @@ shard_any(bool (*look)(const struct tcp_pcb *pcb))
 	uint16_t i;
 
 	settle();
-	for (i = 0; i < SHARDS; i++) {
+	for (i = next_used(0); i < SHARDS; i = next_used(i + 1)) {
 		if (shards[i].waiting)
 			return true;
 		for (pcb = shards[i].active; pcb; pcb = pcb->next)
@@ -84,9 +102,7 @@ shard_tick(bool slow, void (*around)(bool before))
 	uint16_t i;
 
 	settle();
-	for (i = 0; i < SHARDS; i++) {
-		if (!shards[i].active && !shards[i].waiting)
-			continue;
+	for (i = next_used(0); i < SHARDS; i = next_used(i + 1)) {
 		tcp_ticks = ticks;
 		calls += tick_one(i, slow, around);
 	}
@@ -101,9 +117,7 @@ shard_abort(void)
 	uint16_t i;
 
 	settle();
-	for (i = 0; i < SHARDS; i++) {
-		if (!shards[i].active && !shards[i].waiting)
-			continue;
+	for (i = next_used(0); i < SHARDS; i = next_used(i + 1)) {
 		shard_choose(i);
 		while (tcp_active_pcbs)
 			tcp_abort(tcp_active_pcbs);
