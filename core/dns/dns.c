@@ -5,6 +5,7 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/table.h"
+#include "dns/questions.h"
 #include "dns/seen.h"
 #include "names/hosts.h"
 #include "names/message.h"
@@ -40,6 +41,7 @@ struct dns {
 	struct loop *loop;
 	struct hosts *hosts;
 	struct seen *seen; /* NULL: switched off */
+	struct questions *questions;
 	struct table table;
 	struct list ages; /* of all places, the oldest or unused first */
 	struct endpoint server[NAMES_SERVERS];
@@ -90,7 +92,8 @@ dns_new(struct loop *l, const struct dns_config *c)
 	d->loop = l;
 	d->hosts = hosts_new(c->host, c->nhost, NULL);
 	d->seen = c->seen_off ? NULL : seen_new(c->seen_max);
-	if (!d->hosts || (!c->seen_off && !d->seen) ||
+	d->questions = questions_new();
+	if (!d->hosts || (!c->seen_off && !d->seen) || !d->questions ||
 		table_init(&d->table, ASKED_MAX) < 0) {
 		dns_free(d);
 		return NULL;
@@ -110,6 +113,7 @@ dns_free(struct dns *d)
 		return;
 	hosts_free(d->hosts);
 	seen_free(d->seen);
+	questions_free(d->questions);
 	if (d->table.bucket)
 		table_fini(&d->table);
 	free(d);
@@ -343,27 +347,44 @@ is_destination(const struct ip *ip)
 	return !ip_is_unspecified(ip) && !ip_is_loopback(ip) && !ip_is_multicast(ip);
 }
 
+static void
+note_address(struct dns *d, const struct dns_message *m, struct ip address, uint32_t ttl)
+{
+	struct ip ip = ip_unmapped(address);
+
+	if (d->seen && is_destination(&ip))
+		seen_note(d->seen, loop_now(d->loop), &ip, m->question.name, ttl);
+}
+
 void
-dns_note(struct dns *d, const uint8_t *p, size_t len)
+dns_asked(struct dns *d, const struct endpoint *who, const struct endpoint *server,
+	const uint8_t *p, size_t len)
 {
 	struct dns_message m;
-	struct ip ip;
+
+	if (dns_read(&m, p, len) == 0 && !m.response && m.opcode == 0)
+		questions_asked(d->questions, loop_now(d->loop), who, server, &m);
+}
+
+void
+dns_note(struct dns *d, const struct endpoint *who, const struct endpoint *server,
+	const uint8_t *p, size_t len)
+{
+	struct dns_message m;
 	int i;
 
-	if (dns_read(&m, p, len) < 0 || !m.response || m.opcode != 0)
+	if (dns_read(&m, p, len) < 0 || !m.response || m.opcode != 0 ||
+		!questions_has(d->questions, loop_now(d->loop), who, server, &m))
 		return;
 	/* A server that cannot help has not answered: the repetition shall go on. */
-	if (m.rcode == DNS_NOERROR || m.rcode == DNS_NXDOMAIN)
-		note_answered(d, &m);
-	if (!d->seen || m.rcode != DNS_NOERROR || !m.question.name[0] ||
-		m.question.class != CLASS_IN)
+	if (m.rcode != DNS_NOERROR && m.rcode != DNS_NXDOMAIN)
 		return;
-	for (i = 0; i < m.nanswer; i++) {
-		ip = ip_unmapped(m.answer[i].ip);
-		if (is_destination(&ip))
-			seen_note(d->seen, loop_now(d->loop), &ip, m.question.name,
-				m.answer[i].ttl);
-	}
+	note_answered(d, &m);
+	questions_end(d->questions, who, server, &m);
+	if (m.rcode != DNS_NOERROR || !m.question.name[0] || m.question.class != CLASS_IN)
+		return;
+	for (i = 0; i < m.nanswer; i++)
+		note_address(d, &m, m.answer[i].ip, m.answer[i].ttl);
 }
 
 const char *

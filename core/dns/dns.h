@@ -52,8 +52,17 @@ int dns_query(struct dns *d, const struct endpoint *source, const uint8_t *p, si
 int dns_stream_server(struct dns *d, struct endpoint *server);
 /* Whether this server, which one of the two above gave, is a local one. */
 bool dns_is_local(const struct dns *d, const struct endpoint *server);
-/* An answer that passed by, from any resolver: its addresses are remembered. */
-void dns_note(struct dns *d, const uint8_t *p, size_t len);
+/*
+ * A query that goes on from `who`, an application, to `server`, which is any
+ * resolver. What is no query is passed over. An answer is waited for ten seconds;
+ * of more than 1,024 questions the oldest is forgotten.
+ */
+void dns_asked(struct dns *d, const struct endpoint *who, const struct endpoint *server,
+	const uint8_t *p, size_t len);
+/* An answer of `server` that passes by on its way to `who`: where it is the first to a
+ * question of dns_asked, its addresses are remembered. Anything else teaches nothing. */
+void dns_note(struct dns *d, const struct endpoint *who, const struct endpoint *server,
+	const uint8_t *p, size_t len);
 /* The name by which an application last came to know this address, or NULL. Borrowed
  * until the next call of dns_note. */
 const char *dns_name_of(struct dns *d, const struct ip *ip);

@@ -380,6 +380,8 @@ assoc_datagram(struct flows *fs, const struct endpoint *source,
 		fs->count.dropped++;
 		return;
 	}
+	if (fs->dns != NULL && target->port == 53)
+		dns_asked(fs->dns, source, &r->key.target, p, len);
 	assoc_route_used(r);
 	leg_send(r, p, len);
 }

@@ -269,6 +269,13 @@ leg_send(struct assoc_route *r, const uint8_t *p, size_t len)
 
 /* Receiving. */
 
+/* Queries to us go to servers on any port, those to others to 53. */
+static bool
+may_answer(const struct leg *g, const struct endpoint *source)
+{
+	return source->port == 53 || (g->only != NULL && g->only->key.as.ip.family != 0);
+}
+
 /* One datagram for the application. */
 static void
 deliver(struct leg *g, const struct endpoint *from, const uint8_t *p, size_t len)
@@ -280,8 +287,8 @@ deliver(struct leg *g, const struct endpoint *from, const uint8_t *p, size_t len
 	if (g->only != NULL && !g->outbound->ops->per_target &&
 		!endpoint_equal(from, source))
 		return;
-	if (source->port == 53 && fs->dns != NULL)
-		dns_note(fs->dns, p, len);
+	if (fs->dns != NULL && may_answer(g, source))
+		dns_note(fs->dns, &g->assoc->source, source, p, len);
 	if (g->only != NULL)
 		assoc_route_answered(g->only, len);
 	else

@@ -75,21 +75,35 @@ flow_linger_step(struct flow *f)
 		flow_end(f, STACK_RESET, "ended by the far side");
 }
 
+/* The first message, without its length, where it is there as a whole. */
+static bool
+message_look(struct stream *s, struct window *w)
+{
+	if (stream_recv_buf(s, w) != STREAM_OK || w->len < 2 ||
+		w->len - 2 < be16_get(w->p))
+		return false;
+	w->len = be16_get(w->p);
+	w->p += 2;
+	return true;
+}
+
 /*
- * Answers to queries over TCP are looked at where the first one came whole in
- * one piece, which is how they come (RFC 7766, 8); others teach no name.
+ * Queries over TCP and their answers are looked at where the first one came
+ * whole in one piece, which is how they come (RFC 7766, 8); others teach no
+ * name.
  */
 static void
-answer_note(struct flow *f)
+query_note(struct flow *f)
 {
 	struct dns *dns = f->flows->dns;
 	struct window w;
 
-	if (dns == NULL || f->to.port != 53 || f->relay.down != 0 ||
-		stream_recv_buf(f->relay.far, &w) != STREAM_OK || w.len < 2)
+	if (dns == NULL || f->asked.port != 53)
 		return;
-	if (w.len - 2 >= be16_get(w.p))
-		dns_note(dns, w.p + 2, be16_get(w.p));
+	if (f->relay.up == 0 && message_look(f->relay.near, &w))
+		dns_asked(dns, &f->source, &f->asked, w.p, w.len);
+	if (f->relay.down == 0 && message_look(f->relay.far, &w))
+		dns_note(dns, &f->source, &f->asked, w.p, w.len);
 }
 
 static const char *
@@ -180,7 +194,7 @@ flow_open_step(struct flow *f)
 	uint64_t up = f->relay.up, down = f->relay.down;
 	enum relay_news news;
 
-	answer_note(f);
+	query_note(f);
 	news = relay_run(&f->relay);
 	bytes_count(f, up, down);
 	switch (news) {

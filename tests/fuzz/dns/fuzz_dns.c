@@ -66,6 +66,20 @@ round_trip(const struct dns_message *m)
 	must(strcmp(again.question.name, m->question.name) == 0);
 }
 
+/* The question to which it is an answer. */
+static void
+ask(const struct endpoint *who, const uint8_t *p, size_t len)
+{
+	uint8_t *query = malloc(len + 1);
+
+	must(query != NULL);
+	memcpy(query, p, len);
+	if (len > 2)
+		query[2] &= 0x7f;
+	dns_asked(dns, who, who, query, len);
+	free(query);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
@@ -83,7 +97,8 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	n = dns_query(dns, &source, p, len, reply, sizeof(reply), &server);
 	must(n <= (int)sizeof(reply));
 	must(n <= 0 || (reply[2] & 0x80));
-	dns_note(dns, p, len);
+	ask(&source, p, len);
+	dns_note(dns, &source, &source, p, len);
 	for (i = 0; i < m.nanswer; i++) {
 		name = dns_name_of(dns, &m.answer[i].ip);
 		must(!name || name[0]);

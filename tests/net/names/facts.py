@@ -3,10 +3,11 @@
 import contextlib
 import socket
 import ssl
+import struct
 import threading
 
 from names import (A, AAAA, FAR, FAR6, NEAR, NEAR6, SERVER, SERVER6, APP, APP6, Resolver, World, addresses, ask, lab,
-                   running)
+                   query, running)
 
 ZONE = {"direct.example.test": [NEAR, NEAR6], "deep.below.direct.example.test": [FAR, FAR6],
         "other.example.test": ["192.0.2.81", "2001:db8:a::81"], "shared.example.test": ["192.0.2.81"]}
@@ -83,6 +84,40 @@ def test_names_seen_over_tcp(l):
         assert who_asks(w, NEAR) == APP
         assert ask(w.app, "direct.example.test", AAAA, at=NEAR).addresses == [NEAR6]
         assert who_asks(w, NEAR6) == APP6
+
+
+def forged(number, name, address):
+    """An answer that says so."""
+    q = query(name, A, number)
+    return (q[:2] + struct.pack("!5H", 0x8180, 1, 1, 0, 0) + q[12:] + b"\xc0\x0c"
+            + struct.pack("!2HIH", A, 1, 300, 4) + socket.inet_aton(address))
+
+
+def test_strangers_teach_nothing(l):
+    """Who is spoken to by an application learns where an answer would come in; it is let in, and not believed."""
+    w = world(l)
+    Site(l, w.far, FAR, 4000)
+    heard = []
+    l.server(w.near, "192.0.2.81", 9000, lambda data, peer: heard.append(peer), socket.SOCK_DGRAM)
+    stranger = w.near.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    stranger.bind(("192.0.2.81", 53))
+    rules = [{"domain": ["full:direct.example.test"], "outboundTag": "direct"},
+             {"network": "udp", "outboundTag": "direct"}]
+    with running(w, rules=rules, dns={"servers": [NEAR]}), w.app.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.settimeout(10)
+        s.sendto(b"here I am", ("192.0.2.81", 9000))
+        lab.until(lambda: heard, "the datagram to arrive")
+        stranger.sendto(forged(7, "direct.example.test", FAR), heard[0])
+        assert s.recvfrom(2000)[1] == ("192.0.2.81", 53)
+        assert who_asks(w, FAR) == SERVER, "an answer that nobody asked for was believed"
+        # The one who was asked, about something else.
+        s.sendto(query("other.example.test", A, 7), ("192.0.2.81", 53))
+        stranger.settimeout(10)
+        peer = stranger.recvfrom(2000)[1]
+        stranger.sendto(forged(7, "direct.example.test", FAR), peer)
+        assert s.recvfrom(2000)[1] == ("192.0.2.81", 53)
+        assert who_asks(w, FAR) == SERVER, "the answer to another question was believed"
+    stranger.close()
 
 
 def test_last_name_wins(l):
@@ -191,5 +226,6 @@ def test_direct_keeps_the_address(l):
     assert not w.resolver.asked, "a name was asked for that nobody needs"
 
 
-lab.main(test_names_seen, test_names_seen_over_tcp, test_last_name_wins, test_sniffing_for_rules, test_override,
+lab.main(test_names_seen, test_names_seen_over_tcp, test_strangers_teach_nothing,
+         test_last_name_wins, test_sniffing_for_rules, test_override,
          test_direct_keeps_the_address)

@@ -417,6 +417,55 @@ query_to_another(void **state)
 	sim_end();
 }
 
+/* Which way an application takes to the address that the forged answer tells of. */
+static const char *
+way_to_forged(const char *source)
+{
+	struct app *t = app_new(source, "192.0.2.66:80");
+
+	app_syn(t);
+	sim_settle();
+	return far_at(far_count() - 1)->o->tag;
+}
+
+/* It is let in, as from everybody, and teaches nothing: neither where nobody was asked, nor
+ * where somebody else was, nor where another question was. */
+static void
+strangers_teach_nothing(void **state)
+{
+	uint8_t mem[200];
+	struct app *a, *b;
+	size_t len;
+
+	(void)state;
+	begin();
+	len = message(mem, sizeof(mem), true);
+	a = app_new("198.18.0.1:4000", "192.0.2.7:100");
+	send_to(a, "192.0.2.7:100", "one", 3);
+	far_datagram(far_at(0), "192.0.2.99:53", mem, len);
+	sim_settle();
+	assert_int_equal(a->datagrams, 1);
+	assert_string_equal(way_to_forged("198.18.0.1:5000"), "direct");
+	b = app_new("198.18.0.1:4001", "192.0.2.53:53");
+	len = message(mem, sizeof(mem), false);
+	send_to(b, "192.0.2.53:53", mem, len);
+	len = message(mem, sizeof(mem), true);
+	far_datagram(far_at(2), "192.0.2.99:53", mem, len);
+	sim_settle();
+	assert_int_equal(b->datagrams, 1);
+	assert_string_equal(way_to_forged("198.18.0.1:5001"), "direct");
+	mem[1] ^= 1;
+	far_datagram(far_at(2), "192.0.2.53:53", mem, len);
+	sim_settle();
+	assert_int_equal(b->datagrams, 2);
+	assert_string_equal(way_to_forged("198.18.0.1:5002"), "direct");
+	mem[1] ^= 1;
+	far_datagram(far_at(2), "192.0.2.53:53", mem, len);
+	sim_settle();
+	assert_string_equal(way_to_forged("198.18.0.1:5003"), "block");
+	sim_end();
+}
+
 static void
 query_without_an_answer(void **state)
 {
@@ -583,6 +632,7 @@ main(void)
 		cmocka_unit_test(multicast_is_dropped),
 		cmocka_unit_test(query_to_us),
 		cmocka_unit_test(query_to_another),
+		cmocka_unit_test(strangers_teach_nothing),
 		cmocka_unit_test(query_without_an_answer),
 		cmocka_unit_test(query_without_a_resolver),
 		cmocka_unit_test(ping_is_truthful),

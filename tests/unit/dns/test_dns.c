@@ -96,9 +96,10 @@ goes_to(struct stage *s, uint16_t id, const char *name)
 	return s->server.ip.b[3] - 50;
 }
 
+/* Which nobody may have asked for. */
 static void
-answer(struct stage *s, uint16_t id, const char *name, int rcode, const char *address,
-	uint32_t ttl)
+answer_from(struct stage *s, const struct endpoint *server, uint16_t id, const char *name,
+	int rcode, const char *address, uint32_t ttl)
 {
 	struct dns_message q = { .id = id, .question = { .class = 1 } };
 	uint8_t p[512];
@@ -110,7 +111,26 @@ answer(struct stage *s, uint16_t id, const char *name, int rcode, const char *ad
 	snprintf(q.question.name, sizeof(q.question.name), "%s", name);
 	n = dns_write_answer(p, sizeof(p), &q, rcode, &ip, 1, ttl);
 	assert_true(n > 0);
-	dns_note(s->dns, p, (size_t)n);
+	dns_note(s->dns, &s->source, server, p, (size_t)n);
+}
+
+static void
+asked(struct stage *s, uint16_t id, const char *name, uint16_t type)
+{
+	uint8_t p[512];
+	int n = dns_write_query(p, sizeof(p), id, name, type);
+
+	assert_true(n > 0);
+	dns_asked(s->dns, &s->source, &s->c.server[0], p, (size_t)n);
+}
+
+/* One that was asked for. */
+static void
+answer(struct stage *s, uint16_t id, const char *name, int rcode, const char *address,
+	uint32_t ttl)
+{
+	asked(s, id, name, strchr(address, ':') ? DNS_AAAA : DNS_A);
+	answer_from(s, &s->c.server[0], id, name, rcode, address, ttl);
 }
 
 static const char *
@@ -306,7 +326,77 @@ names_are_noted(void **state)
 	assert_string_equal(name_of(&s, "192.0.2.8"), "-");
 	pass(&s, 600000);
 	assert_string_equal(name_of(&s, "192.0.2.1"), "-");
-	dns_note(s.dns, (const uint8_t *)"rubbish", 7);
+	dns_note(s.dns, &s.source, &s.c.server[0], (const uint8_t *)"rubbish", 7);
+	dns_asked(s.dns, &s.source, &s.c.server[0], (const uint8_t *)"rubbish", 7);
+	stage_close(&s);
+}
+
+/* What answers no question of this application to this server teaches nothing. */
+static void
+strangers_teach_nothing(void **state)
+{
+	struct endpoint *server, other;
+	struct stage s;
+
+	(void)state;
+	stage_open(&s, 3);
+	server = &s.c.server[0];
+	answer_from(&s, server, 1, "a.example", DNS_NOERROR, "192.0.2.1", 60);
+	asked(&s, 1, "a.example", DNS_A);
+	other = *server;
+	other.ip.b[3]++;
+	answer_from(&s, &other, 1, "a.example", DNS_NOERROR, "192.0.2.1", 60);
+	other = *server;
+	other.port = 5353;
+	answer_from(&s, &other, 1, "a.example", DNS_NOERROR, "192.0.2.1", 60);
+	answer_from(&s, server, 2, "a.example", DNS_NOERROR, "192.0.2.1", 60);
+	answer_from(&s, server, 1, "b.example", DNS_NOERROR, "192.0.2.1", 60);
+	answer_from(&s, server, 1, "a.example", DNS_NOERROR, "2001:db8::1", 60);
+	s.source.port++;
+	answer_from(&s, server, 1, "a.example", DNS_NOERROR, "192.0.2.1", 60);
+	s.source.port--;
+	assert_string_equal(name_of(&s, "192.0.2.1"), "-");
+	assert_string_equal(name_of(&s, "2001:db8::1"), "-");
+	/* The first answer counts; a server that cannot help has not answered. */
+	answer_from(&s, server, 1, "a.example", DNS_SERVFAIL, "192.0.2.1", 60);
+	answer_from(&s, server, 1, "A.example", DNS_NOERROR, "192.0.2.1", 60);
+	answer_from(&s, server, 1, "a.example", DNS_NOERROR, "192.0.2.2", 60);
+	assert_string_equal(name_of(&s, "192.0.2.1"), "a.example");
+	assert_string_equal(name_of(&s, "192.0.2.2"), "-");
+	/* Ten seconds are long enough. */
+	asked(&s, 1, "a.example", DNS_A);
+	pass(&s, 10000);
+	answer_from(&s, server, 1, "a.example", DNS_NOERROR, "192.0.2.2", 60);
+	assert_string_equal(name_of(&s, "192.0.2.2"), "-");
+	/* Nor can a stranger say which server is the one that answers. */
+	assert_int_equal(goes_to(&s, 7, "c.example"), 0);
+	assert_int_equal(goes_to(&s, 7, "c.example"), 1);
+	answer_from(&s, &other, 7, "c.example", DNS_NOERROR, "192.0.2.3", 60);
+	assert_int_equal(goes_to(&s, 8, "d.example"), 0);
+	stage_close(&s);
+}
+
+static void
+open_questions_have_a_bound(void **state)
+{
+	struct stage s;
+	int i;
+
+	(void)state;
+	stage_open(&s, 1);
+	for (i = 0; i < 1025; i++)
+		asked(&s, (uint16_t)i, "a.example", DNS_A);
+	asked(&s, 1, "a.example", DNS_A); /* asked again, it is the youngest */
+	answer_from(&s, &s.c.server[0], 0, "a.example", DNS_NOERROR, "192.0.2.1", 60);
+	assert_string_equal(name_of(&s, "192.0.2.1"), "-");
+	asked(&s, 2000, "a.example", DNS_A);
+	answer_from(&s, &s.c.server[0], 2, "a.example", DNS_NOERROR, "192.0.2.1", 60);
+	assert_string_equal(name_of(&s, "192.0.2.1"), "-");
+	for (i = 3; i < 1025; i++)
+		answer_from(&s, &s.c.server[0], (uint16_t)i, "a.example", DNS_NXDOMAIN,
+			"192.0.2.1", 60);
+	answer_from(&s, &s.c.server[0], 1, "a.example", DNS_NOERROR, "192.0.2.1", 60);
+	assert_string_equal(name_of(&s, "192.0.2.1"), "a.example");
 	stage_close(&s);
 }
 
@@ -321,7 +411,8 @@ the_question_is_the_name(void **state)
 
 	(void)state;
 	stage_open(&s, 1);
-	dns_note(s.dns, (const uint8_t *)p, sizeof(p) - 1);
+	asked(&s, 1, "w.example", DNS_A);
+	dns_note(s.dns, &s.source, &s.c.server[0], (const uint8_t *)p, sizeof(p) - 1);
 	assert_string_equal(name_of(&s, "192.0.2.7"), "w.example");
 	stage_close(&s);
 }
@@ -399,6 +490,8 @@ main(void)
 		cmocka_unit_test(silent_servers_are_left),
 		cmocka_unit_test(the_table_has_a_bound),
 		cmocka_unit_test(names_are_noted),
+		cmocka_unit_test(strangers_teach_nothing),
+		cmocka_unit_test(open_questions_have_a_bound),
 		cmocka_unit_test(the_question_is_the_name),
 		cmocka_unit_test(without_memory_of_names),
 		cmocka_unit_test(ours_is_recognised),
