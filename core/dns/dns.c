@@ -257,6 +257,22 @@ reply_write(const struct dns_message *m, int rcode, const struct ip *ip, int n,
 	return r;
 }
 
+/* 0.0.0.0 and :: are how filters say no; many names have them. */
+static bool
+is_destination(const struct ip *ip)
+{
+	return !ip_is_unspecified(ip) && !ip_is_loopback(ip) && !ip_is_multicast(ip);
+}
+
+static void
+note_address(struct dns *d, const struct dns_message *m, struct ip address, uint32_t ttl)
+{
+	struct ip ip = ip_unmapped(address);
+
+	if (d->seen && is_destination(&ip))
+		seen_note(d->seen, loop_now(d->loop), &ip, m->question.name, ttl);
+}
+
 /* 0: our hosts know nothing of it. */
 static int
 reply_hosts(struct dns *d, const struct dns_message *m, const uint8_t *p, size_t len,
@@ -267,7 +283,7 @@ reply_hosts(struct dns *d, const struct dns_message *m, const uint8_t *p, size_t
 						      : 0;
 	const char *name = m->question.name;
 	struct ip ip[NAMES_ADDRS];
-	int n;
+	int i, n;
 
 	if (m->question.class != CLASS_IN)
 		return 0;
@@ -278,6 +294,8 @@ reply_hosts(struct dns *d, const struct dns_message *m, const uint8_t *p, size_t
 		n = 0;
 	else if (n == 0)
 		return 0;
+	for (i = 0; i < n; i++)
+		note_address(d, m, ip[i], HOST_TTL);
 	return reply_write(m, DNS_NOERROR, ip, n, p, len, reply, cap);
 }
 
@@ -338,22 +356,6 @@ note_answered(struct dns *d, const struct dns_message *m)
 	d->current = a->server;
 	d->silent = 0;
 	asked_forget(d, a);
-}
-
-/* 0.0.0.0 and :: are how filters say no; many names have them. */
-static bool
-is_destination(const struct ip *ip)
-{
-	return !ip_is_unspecified(ip) && !ip_is_loopback(ip) && !ip_is_multicast(ip);
-}
-
-static void
-note_address(struct dns *d, const struct dns_message *m, struct ip address, uint32_t ttl)
-{
-	struct ip ip = ip_unmapped(address);
-
-	if (d->seen && is_destination(&ip))
-		seen_note(d->seen, loop_now(d->loop), &ip, m->question.name, ttl);
 }
 
 void

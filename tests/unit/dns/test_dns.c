@@ -176,7 +176,11 @@ hosts_are_answered(void **state)
 	n = ask(&s, 84, "literal.example", DNS_A);
 	assert_int_equal(dns_read(&m, s.reply, (size_t)n), 0);
 	assert_int_equal(m.nanswer, 1);
+	/* The flows that follow have these names. */
+	assert_string_equal(name_of(&s, "203.0.113.1"), "literal.example");
+	assert_string_equal(name_of(&s, "2001:db8::1"), "alias.example");
 	assert_true(ask(&s, 81, "localhost", DNS_A) > 0);
+	assert_string_equal(name_of(&s, "127.0.0.1"), "-");
 	assert_int_equal(ask(&s, 82, "out.example", DNS_A), 0);
 	assert_int_equal(ask(&s, 83, "else.example", DNS_A), 0);
 	assert_true(endpoint_equal(&s.server, &s.c.server[0]));
