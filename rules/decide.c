@@ -64,20 +64,34 @@ network_word(enum network n)
 	return "?";
 }
 
+/* An echo has no word of its own in Xray's rules; who names both others means everything,
+ * and is not to find pings beside it. */
+static bool
+takes_icmp(const struct rule *rule)
+{
+	const unsigned both = 1u << NETWORK_TCP | 1u << NETWORK_UDP;
+
+	return (rule->networks & both) == both;
+}
+
 static int
 ask_network(const struct rule *rule, struct look *l, struct why *w)
 {
+	enum network n = l->f->network;
+
 	if (!rule->networks)
 		return YES;
-	if (rule->networks >> l->f->network & 1) {
-		why_say(w, "network: it is %s", network_word(l->f->network));
+	if (n == NETWORK_ICMP && takes_icmp(rule)) {
+		why_say(w, "network: it is icmp, which goes with tcp,udp");
 		return YES;
 	}
-	why_say(w, "network: it is %s", network_word(l->f->network));
+	why_say(w, "network: it is %s", network_word(n));
+	if (rule->networks >> n & 1)
+		return YES;
 	if (rule->networks == 1u << NETWORK_TCP)
-		why_say(w, "network: it is %s, not tcp", network_word(l->f->network));
+		why_say(w, "network: it is %s, not tcp", network_word(n));
 	if (rule->networks == 1u << NETWORK_UDP)
-		why_say(w, "network: it is %s, not udp", network_word(l->f->network));
+		why_say(w, "network: it is %s, not udp", network_word(n));
 	return NO;
 }
 

@@ -68,7 +68,7 @@ struct rule_spec {
 	const char *const *domain,
 		*const *ip, *const *source, *const *protocol, *const *inbound_tag;
 	const char *port, *source_port; /* "53,443,1000-2000", or NULL */
-	unsigned networks;              /* 1 << NETWORK_TCP | ...; 0: any */
+	unsigned networks; /* 1 << NETWORK_TCP | ...; 0: any; tcp and udp: echoes too */
 	const char *outbound, *rule_tag;
 	bool never; /* can never match (its inbound cannot exist): kept for its index only
 		     */
