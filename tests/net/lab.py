@@ -176,6 +176,7 @@ class Space:
         self.etc = f"/etc/netns/{self.name}"
         self.dir = os.path.join(lab.dir, name)
         self.state = os.path.join(self.dir, "state")    # for programs that want a state folder
+        lab.spaces[name] = self     # first of all: what is half made when a signal comes is taken away, too
         os.makedirs(self.dir)
         os.chmod(self.dir, 0o755)
         os.makedirs(self.etc)
@@ -283,7 +284,14 @@ class Lab:
             signal.signal(number, how)
 
     def close(self):
+        # A second Ctrl-C, to us or to the programs that are run here, must not leave half of it.
+        before = {n: signal.signal(n, signal.SIG_IGN) for n in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+        self._close()
         atexit.unregister(self.close)
+        for number, how in before.items():
+            signal.signal(number, how)
+
+    def _close(self):
         for close in reversed(self.closers):
             with contextlib.suppress(Exception):
                 close()
@@ -303,7 +311,7 @@ class Lab:
         self.spaces, self.processes, self.closers = {}, [], []
 
     def space(self, name, forward=False):
-        s = self.spaces[name] = Space(self, name)
+        s = Space(self, name)
         if forward:
             s.sysctl("net.ipv4.ip_forward", 1)
             s.sysctl("net.ipv6.conf.all.forwarding", 1)
