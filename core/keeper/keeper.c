@@ -36,15 +36,16 @@ struct keeper {
 	struct journal journal;
 	struct serve serve;
 	enum phase phase;
-	int lock;       /* the engine inherits it: see state_lock */
-	int wake[2];    /* the signal handler's pipe */
-	int sock;       /* to the engine; -1: closed */
-	pid_t engine;   /* 0: none */
-	uint64_t born;  /* ms, when the engine was forked */
-	uint64_t due;   /* ms, see enum phase */
-	uint64_t delay; /* ms, before the next fork */
-	bool was_ready; /* any engine so far */
-	int status;     /* of the program */
+	int lock;        /* the engine inherits it: see state_lock */
+	int wake[2];     /* the signal handler's pipe */
+	int sock;        /* to the engine; -1: closed */
+	pid_t engine;    /* 0: none */
+	uint64_t born;   /* ms, when the engine was forked */
+	uint64_t due;    /* ms, see enum phase */
+	uint64_t delay;  /* ms, before the next fork */
+	bool was_ready;  /* any engine so far */
+	bool is_hurried; /* asked to end more than once: the engine has been killed */
+	int status;      /* of the program */
 };
 
 /* The signal handler's way to the loop; signals are a process's own. */
@@ -224,7 +225,8 @@ engine_ended(struct keeper *k, int status)
 	sock_end(k);
 	k->phase = PHASE_OVER;
 	if (ending) {
-		if (ended_ill(k, status))
+		/* One that had to be killed has not looked after itself at its end. */
+		if (WIFSIGNALED(status) || ended_ill(k, status))
 			k->status = code;
 		return;
 	}
@@ -271,8 +273,11 @@ stop(struct keeper *k, int times)
 		k->phase = PHASE_ENDING;
 		k->due = sys_monotonic() + GOODBYE_WAIT;
 	}
-	if (k->phase == PHASE_ENDING && times > 1)
+	if (k->phase == PHASE_ENDING && times > 1 && !k->is_hurried) {
+		k->is_hurried = true;
+		log_warn("asked to end twice: the engine is killed");
 		engine_kill(k);
+	}
 }
 
 static void

@@ -127,8 +127,22 @@ def test_engine_stopped(l):
         os.kill(engine_of(p), signal.SIGSTOP)
         probe.go_on(100)
         assert not s.seen(Probe.mine, since)
-        assert p.stop() == 0, p.text
+        assert p.stop() == 1 and "did not end by itself" in p.text, p.text
     lab.equal(w.app.system(), before, "after the end")
+
+
+def test_asked_twice(l):
+    """The second signal hurries an engine that hangs: all is undone, and the status says that it was killed."""
+    w = World(l)
+    sites(w)
+    before = w.app.system()
+    p = w.start(w.config(first="direct"))
+    os.kill(engine_of(p), signal.SIGSTOP)
+    p.send(signal.SIGTERM)
+    p.send(signal.SIGINT)
+    assert p.wait(2.5) == 1 and "asked to end twice" in p.text, p.text
+    lab.equal(w.app.system(), before, "after the end")
+    works(w)
 
 
 def killed(l, kill, again):
@@ -236,5 +250,5 @@ def test_killed_under_load(l):
     assert p.stop() == 0, p.text
 
 
-lab.main(test_ended_in_order, test_engine_killed, test_engine_stopped, test_keeper_killed_recover, test_keeper_killed_start,
+lab.main(test_ended_in_order, test_engine_killed, test_engine_stopped, test_asked_twice, test_keeper_killed_recover, test_keeper_killed_start,
          test_both_killed_recover, test_both_killed_start, test_killed_at_any_moment, test_killed_under_load)
