@@ -16,6 +16,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { OWN_DESCRIPTORS = 64 }; /* for what is no flow: devices, files, lookups */
+
 struct engine {
 	struct config *config;
 	struct loop *loop;
@@ -26,6 +28,7 @@ struct engine {
 	struct flows *flows;
 
 	int keeper, tun, ping4, ping6;
+	unsigned long descriptors; /* the limit */
 	char device[TUN_NAME];
 	struct net_resolvers machine;
 	struct watch keeper_watch; /* readable only when the keeper has gone */
@@ -88,7 +91,7 @@ setup_load(struct engine *g, struct err *e)
 static int
 inside_build(struct engine *g, struct err *e)
 {
-	sys_raise_descriptors();
+	g->descriptors = sys_raise_descriptors();
 	if (request_resolvers(g->keeper, &g->machine, e) < 0)
 		return -1;
 	g->loop = loop_new();
@@ -116,12 +119,31 @@ ping_open(struct engine *g, int family)
 	return fd;
 }
 
+/*
+ * A connection takes one descriptor, an association mostly one: where they are few,
+ * there are fewer of both, so that one more waits instead of meeting an error.
+ */
+static void
+flows_limit(const struct engine *g, struct flows_config *c)
+{
+	size_t n = g->descriptors > 2 * OWN_DESCRIPTORS ? g->descriptors - OWN_DESCRIPTORS
+							: OWN_DESCRIPTORS;
+
+	c->flows_max = n / 4 * 3 < FLOWS_MAX ? n / 4 * 3 : FLOWS_MAX;
+	c->assocs_max = n / 4 < ASSOCS_MAX ? n / 4 : ASSOCS_MAX;
+	if (c->flows_max < FLOWS_MAX || c->assocs_max < ASSOCS_MAX)
+		log_warn("the limit of %lu descriptors allows %zu connections and %zu "
+			 "UDP associations at a time",
+			g->descriptors, c->flows_max, c->assocs_max);
+}
+
 static int
 flows_build(struct engine *g, struct err *e)
 {
 	struct flows_config c = { .stack.mtu = g->config->tun.mtu,
 		.plain = g->config->tun_plain };
 
+	flows_limit(g, &c);
 	g->ping4 = ping_open(g, 4);
 	g->ping6 = ping_open(g, 6);
 	c.ping4 = g->ping4;
@@ -195,8 +217,10 @@ engine_fini(struct engine *g)
 
 	if (g->keeper_watch.loop)
 		watch_fini(&g->keeper_watch);
-	if (g->flows)
+	if (g->flows) {
+		flows_log_counters(g->flows);
 		lost += flows_free(g->flows);
+	}
 	if (g->setup)
 		setup_drop(g->setup);
 	dns_free(g->dns);

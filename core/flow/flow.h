@@ -65,9 +65,11 @@ void setup_drop(struct setup *s); /* NULL is fine; frees sniffing.excluded too *
 struct outbound *
 setup_outbound(const struct setup *s, const char *tag); /* NULL tag: the first */
 
+enum { FLOWS_MAX = 8192, ASSOCS_MAX = 4096 };
+
 struct flows_config {
-	size_t flows_max;  /* TCP connections; 0: 8,192 */
-	size_t assocs_max; /* UDP associations; 0: 4,096 */
+	size_t flows_max;  /* TCP connections; 0: FLOWS_MAX */
+	size_t assocs_max; /* UDP associations; 0: ASSOCS_MAX */
 	unsigned udp_idle; /* seconds; 0: 60 (5 for a DNS exchange that was answered) */
 	int ping4, ping6;  /* sockets of sock_ping_open, borrowed; -1: none */
 	/* The device's own addresses, copied. What is behind them leads back into the
@@ -97,5 +99,7 @@ struct flow_counters {
 	uint64_t refused, dropped;
 };
 void flows_count(const struct flows *f, struct flow_counters *c);
+/* One line for people: packets and what became of them, the stack's and the flows'. */
+void flows_log_counters(const struct flows *f);
 
 #endif

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "flow/flows.h"
 
+#include "base/log.h"
+
+#include <errno.h>
 #include <stdlib.h>
 
-enum { FLOWS_MAX = 8192, ASSOCS_MAX = 4096, UDP_IDLE = 60 };
+enum { UDP_IDLE = 60 };
 
 static struct flows *
 flows_of(struct stack_user *u)
@@ -50,6 +53,13 @@ static int
 on_output(struct stack_user *u, const struct iovec *v, int n, const struct offload *o)
 {
 	return tun_port_write(&flows_of(u)->tun, v, n, o);
+}
+
+bool
+flows_are_short(int error)
+{
+	return error == -EMFILE || error == -ENFILE || error == -ENOMEM ||
+		error == -ENOBUFS;
 }
 
 bool
@@ -176,6 +186,21 @@ flows_free(struct flows *fs)
 	setup_drop(fs->setup);
 	free(fs);
 	return lost;
+}
+
+void
+flows_log_counters(const struct flows *fs)
+{
+	const struct stack_counters *s = stack_counters(fs->stack);
+	struct flow_counters c;
+
+	flows_count(fs, &c);
+	log_info("counted: packets in %llu, out %llu, malformed %llu, unknown %llu, "
+		 "over the limit %llu, retransmitted %llu, refused %llu, dropped %llu",
+		(unsigned long long)s->in, (unsigned long long)s->out,
+		(unsigned long long)s->malformed, (unsigned long long)s->unknown,
+		(unsigned long long)s->over_limit, (unsigned long long)s->retransmitted,
+		(unsigned long long)c.refused, (unsigned long long)c.dropped);
 }
 
 void

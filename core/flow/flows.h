@@ -39,6 +39,9 @@ struct flows {
 	struct pings pings;
 };
 
+/* Whether a way out failed for want of descriptors or memory of this machine, which
+ * says nothing about the target. */
+bool flows_are_short(int error);
 /* No flow goes to such an address: nobody, everybody, or the engine itself. */
 bool flows_refuse(const struct ip *target);
 /* Our resolver's address, whatever the port: it is nobody else's. */

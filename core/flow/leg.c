@@ -166,7 +166,7 @@ leg_fail(struct leg *g, int error)
 			continue;
 		r->leg = NULL;
 		r->retry = loop_now(fs->loop) + LEG_RETRY_MS;
-		if (g->outbound->ops->truthful)
+		if (g->outbound->ops->truthful && !flows_are_short(error))
 			stack_udp_refuse(
 				fs->stack, &a->source, seen_as(r), answer_for(error));
 	}

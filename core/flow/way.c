@@ -12,14 +12,17 @@ enum { DIAL_MAX_MS = 30000 }; /* for the way to a server of ours */
 /*
  * The way out did not open.  One that speaks for the target is quoted to the
  * application: refused, unreachable, or the silence that it met.  One that
- * cannot is simply not there.
+ * cannot is simply not there.  Where it is we who have no more of something,
+ * silence makes the application's kernel try again.
  */
 static void
 dial_failed(struct flow *f, int error, const char *reason)
 {
 	enum stack_answer a = STACK_RESET;
 
-	if (f->outbound != NULL && f->outbound->ops->truthful) {
+	if (flows_are_short(error)) {
+		a = STACK_IGNORE;
+	} else if (f->outbound != NULL && f->outbound->ops->truthful) {
 		if (error == -EHOSTUNREACH)
 			a = STACK_NO_HOST;
 		else if (error == -ENETUNREACH)

@@ -4,11 +4,12 @@ import hashlib
 import json
 import os
 import resource
+import select
 import socket
 import threading
 
-from direct import (NEAR, NEAR6, TUN, Injector, World, at_once, count_exactly, datagram, engine_of, ip4, lab, noise, private,
-                    read_all, read_exactly, reset, running, sites, tcp, tun_address, udp, works)
+from direct import (NEAR, NEAR6, SLUICE, TUN, Injector, World, at_once, count_exactly, datagram, engine_of, ip4, lab,
+                    noise, private, read_all, read_exactly, reset, running, sites, tcp, tun_address, udp, works)
 
 BOTH = (NEAR, NEAR6)
 MB = 1 << 20
@@ -162,6 +163,54 @@ def test_2000_open(l):
             s.close()
 
 
+def test_few_descriptors(l):
+    """With a low limit of descriptors connections beyond it are not refused: they wait until others end, and
+    those that are open live on."""
+    w = World(l)
+    sites(w)
+    l.server(w.near, NEAR, 7, lab.echo)
+    p = w.app.start(["prlimit", "--nofile=128:128", SLUICE, "run", "-c", w.config(first="direct"),
+                     "--state", w.app.state])
+    p.wait_line(r"\bready\b")
+    ones = [tcp(w.app, NEAR, 7) for _ in range(48)]
+    more = []
+    for _ in range(90):
+        s = w.app.socket(socket.AF_INET, socket.SOCK_STREAM)
+        s.setblocking(False)
+        s.connect_ex((NEAR, 7))
+        more.append(s)
+
+    def live():
+        for s in ones:
+            s.sendall(b"live")
+        for s in ones:
+            assert read_exactly(s, 4) == b"live"
+
+    def connected():
+        """Those of the others that are; none may have failed."""
+        done = select.select([], more, [], 0)[1]
+        errors = [s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) for s in done]
+        assert not any(errors), errors
+        return done
+
+    live()
+    assert not connected(), "more connections than the limit allows"
+    for s in ones[:12]:
+        s.close()
+    del ones[:12]
+
+    def twelve():
+        live()
+        return len(connected()) >= 12
+
+    lab.until(twelve, "connections that waited to be made", seconds=30)
+    assert engine_of(p)
+    for s in ones + more:
+        s.close()
+    w.stop(p)
+    assert "connections and" in p.text, p.text
+
+
 def raise_limit():
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 10000)), hard))
@@ -255,5 +304,5 @@ def test_narrow_path(l):
 
 
 count_exactly()
-lab.main(test_slow_reader, test_slow_server, test_short_connections, test_2000_open, test_6000_datagram_sockets, test_mtus,
-         test_narrow_path)
+lab.main(test_slow_reader, test_slow_server, test_short_connections, test_2000_open, test_few_descriptors,
+         test_6000_datagram_sockets, test_mtus, test_narrow_path)

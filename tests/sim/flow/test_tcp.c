@@ -47,7 +47,11 @@ direct_is_truthful(void **state)
 		{ "no host", -EHOSTUNREACH, false, false, 1 },
 		{ "no net", -ENETUNREACH, false, false, 0 },
 		{ "silent", -ETIMEDOUT, false, false, -1 },
-		{ "anything else", -EMFILE, false, true, -1 },
+		{ "no descriptors", -EMFILE, false, false, -1 },
+		{ "none in the system", -ENFILE, false, false, -1 },
+		{ "no memory", -ENOMEM, false, false, -1 },
+		{ "no buffers", -ENOBUFS, false, false, -1 },
+		{ "anything else", -EIO, false, true, -1 },
 	};
 
 	(void)state;
@@ -72,6 +76,30 @@ direct_is_truthful(void **state)
 		assert_int_equal(n.tcp, cases[i].connected ? 1 : 0);
 		sim_end();
 	}
+}
+
+/* What this machine lacks says nothing about a server either: the SYN comes again. */
+static void
+shortage_is_waited_for(void **state)
+{
+	struct app *a;
+
+	(void)state;
+	begin_with(&by_server, 1, 0);
+	a = app_new("198.18.0.1:4000", "203.0.113.7:80");
+	app_syn(a);
+	sim_settle();
+	far_opens(far_at(0), -EMFILE);
+	sim_settle();
+	assert_false(a->connected || a->rst);
+	assert_int_equal(a->icmp, -1);
+	app_syn(a);
+	sim_settle();
+	assert_int_equal(far_count(), 2);
+	far_opens(far_at(1), STREAM_OK);
+	sim_settle();
+	assert_true(a->connected);
+	sim_end();
 }
 
 static void
@@ -554,6 +582,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(direct_is_truthful),
+		cmocka_unit_test(shortage_is_waited_for),
 		cmocka_unit_test(server_up_admits),
 		cmocka_unit_test(server_down_resets),
 		cmocka_unit_test(server_silent_resets),

@@ -223,6 +223,13 @@ direct_leg_that_fails_is_told(void **state)
 	sim_settle();
 	assert_int_equal(a->icmp, 0);
 	assert_true(far_at(0)->freed);
+	/* What this machine lacks says nothing about the target. */
+	a = app_new("198.18.0.1:4001", "192.0.2.7:100");
+	send_to(a, "192.0.2.7:100", "x", 1);
+	far_fails(far_at(1), -EMFILE);
+	sim_settle();
+	assert_int_equal(a->icmp, -1);
+	assert_true(far_at(1)->freed);
 	sim_end();
 }
 
