@@ -53,6 +53,30 @@ a_block_comes_zeroed(void **state)
 	assert_int_equal(pool_fini(&p), 0);
 }
 
+/* What is only written over counts like any other. */
+static void
+a_block_as_it_is(void **state)
+{
+	struct pool p;
+	char *a, *b;
+
+	(void)state;
+	pool_init(&p, "pieces", 64, 2, 2);
+	a = pool_take(&p);
+	b = pool_take(&p);
+	assert_non_null(a);
+	assert_non_null(b);
+	memset(a, 0xff, 64);
+	assert_null(pool_take(&p));
+	assert_int_equal(p.out, 2);
+	pool_put(&p, a);
+	a = pool_get(&p); /* and does not make the next one unclean */
+	assert_int_equal(a[63], 0);
+	pool_put(&p, a);
+	pool_put(&p, b);
+	assert_int_equal(pool_fini(&p), 0);
+}
+
 /* A block may be smaller than what links the spare ones. */
 static void
 a_small_block(void **state)
@@ -102,6 +126,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_pool_has_an_end),
 		cmocka_unit_test(a_block_comes_zeroed),
+		cmocka_unit_test(a_block_as_it_is),
 		cmocka_unit_test(a_small_block),
 		cmocka_unit_test(what_is_missing_is_named),
 	};
