@@ -4,7 +4,8 @@ import hashlib
 import json
 import threading
 
-from direct import NEAR, NEAR6, SITES, World, at_once, fetch, lab, noise, read_all, read_exactly, running, sites, tcp
+from direct import (NEAR, NEAR6, SITES, World, at_once, fetch, lab, noise, read_all, read_exactly, running, sites, tcp,
+                    works)
 
 BOTH = (NEAR, NEAR6)
 SIZE = 50 << 20
@@ -105,4 +106,19 @@ def test_iperf(l):
                     assert server.wait() == 0, server.text
 
 
-lab.main(test_curl, test_checksums, test_both_ways_at_once, test_200_at_once, test_iperf)
+def test_counted(l):
+    """The end tells what became of packets. Between two ends in one machine nothing is lost or spoilt."""
+    w = World(l)
+    sites(w)
+    with running(w) as p:
+        for address in BOTH:
+            works(w, address)
+        assert "counted:" not in p.text
+    m = p.wait_line(r"counted: packets in (\d+), out (\d+), malformed (\d+), unknown (\d+), over the limit (\d+), "
+                    r"retransmitted (\d+), refused (\d+), dropped (\d+)", again=True)
+    came, went, malformed, _, over, again, refused, dropped = map(int, m.groups())
+    assert came >= 8 and went >= 8, m[0]
+    assert (malformed, over, again, refused, dropped) == (0, 0, 0, 0, 0), m[0]
+
+
+lab.main(test_curl, test_checksums, test_both_ways_at_once, test_200_at_once, test_iperf, test_counted)
