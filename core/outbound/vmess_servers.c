@@ -99,10 +99,10 @@ vmess_server_failed(struct vmess *v, struct vmess_server *s, const char *why)
 	uint64_t now = loop_now(v->o.env.loop), wait = BACKOFF_MS;
 	char server[400];
 
-	if (v->nserver > 1)
-		log_limited(&s->away, now, LOG_WARNING,
-			"the VMess server (%s) cannot be reached, others are used: %s",
-			known_as(v, s, server, sizeof(server)), why);
+	log_limited(&s->away, now, LOG_WARNING,
+		"the VMess server (%s) cannot be reached%s: %s",
+		known_as(v, s, server, sizeof(server)),
+		v->nserver > 1 ? ", others are used" : "", why);
 	if (now < s->resume)
 		return;
 	wait = s->failures < 5 ? wait << s->failures : BACKOFF_MAX_MS;
