@@ -210,6 +210,9 @@ def test_refused(l):
         other.close()
         flow_line(p, "tcp", (NEAR, 80), "closed", "not opened: connect to 203.0.113.10:9: connection refused",
                   rule="rule 0")
+        warned = [x for x in p.lines if "cannot be reached" in x]
+        if len(warned) != 1 or "warning" not in warned[0] or "203.0.113.10:9" not in warned[0]:
+            raise lab.Failed(f"one warning for three connections was expected: {warned}")
 
 
 lab.main(test_wrong_id, test_bad_servers, test_refused)
