@@ -208,6 +208,10 @@ def test_ping_is_not_faked(l):
             check(ping(w, NEAR), "1 received")
             check(ping(w, NEAR6), "1 received")
             assert not s.seen(lambda p: p.dst in (FAR, FAR6) or p.src in (FAR, FAR6))
+    # A rule for all networks is one for pings; the first outbound would answer.
+    with running(w, [{"network": "tcp,udp", "ip": [FAR], "outboundTag": "block"}]):
+        assert ping(w, FAR)[0] == 1
+        check(ping(w, NEAR), "1 received")
 
 
 def test_ping_ends_with_the_host(l):
