@@ -20,7 +20,10 @@
 enum {
 	NFT_WAIT = 10000,                /* ms for one run */
 	ELEMENT_TEXT = 2 * IP_TEXT + 32, /* one connection in a set */
-	SCRIPT_MAX = 4096 + 2 * DIAG_PEERS * ELEMENT_TEXT,
+	SCRIPT_MAX = 8192 + 2 * DIAG_PEERS * ELEMENT_TEXT,
+	ASKED_MAX = 65536,   /* datagram clients from outside, of each family */
+	ASKED_SECONDS = 180, /* without a datagram of theirs; conntrack's own limit */
+	EPHEMERAL = 32768,   /* the first port that the kernel chooses by itself */
 };
 
 struct script {
@@ -135,6 +138,66 @@ add_sets(struct script *s)
 	}
 }
 
+static unsigned
+ephemeral_first(void)
+{
+	char text[64];
+	struct err e;
+	long n;
+
+	if (net_sysctl_get("net.ipv4.ip_local_port_range", text, sizeof text, &e) < 0)
+		return EPHEMERAL;
+	n = strtol(text, NULL, 10);
+	return n > 0 && n <= UINT16_MAX ? (unsigned)n : EPHEMERAL;
+}
+
+/*
+ * A datagram server on all addresses names no source for its answer, so the
+ * kernel takes the device's, and conntrack does not know the answer for one.
+ * Hence it is noted who asked which port at which address, and the answer gets
+ * that address before conntrack sees it.  Only for ports that the kernel gives
+ * to nobody who asks by himself: else whoever can forge a datagram from a name
+ * server could open a way beside the device for the questions to it.
+ */
+static void
+add_asked(struct script *s, const struct net_firewall *f)
+{
+	static const char *const ip[] = { "ip", "ip6" };
+	size_t i;
+
+	/* Not one map: the nft program fails at IPv6 keys of several parts there. */
+	for (i = 0; i < 2; i++)
+		add(s,
+			"set asked_%s { typeof %s saddr . udp sport . udp dport; "
+			"flags dynamic, timeout; size %d; timeout %ds; }\n"
+			"map address_%s { typeof %s saddr : %s daddr; "
+			"flags dynamic, timeout; size %d; timeout %ds; }\n",
+			ip[i], ip[i], ASKED_MAX, ASKED_SECONDS, ip[i], ip[i], ip[i],
+			ASKED_MAX, ASKED_SECONDS);
+	add(s,
+		"chain asked {\n"
+		"meta l4proto != udp return\n"
+		"ct direction reply return\n"
+		"fib daddr type != local return\n"
+		"udp dport >= %u return\n",
+		ephemeral_first());
+	for (i = 0; i < 2; i++)
+		add(s,
+			"update @asked_%s { %s saddr . udp sport . udp dport }\n"
+			"update @address_%s { %s saddr : %s daddr }\n",
+			ip[i], ip[i], ip[i], ip[i], ip[i]);
+	add(s,
+		"}\n"
+		"chain answer {\n"
+		"type filter hook output priority raw; policy accept;\n");
+	for (i = 0; i < 2; i++)
+		add(s,
+			"oifname \"%s\" %s daddr . udp dport . udp sport @asked_%s %s "
+			"saddr set %s daddr map @address_%s\n",
+			f->dev, ip[i], ip[i], ip[i], ip[i], ip[i]);
+	add(s, "}\n");
+}
+
 /*
  * What leaves: the engine's packets and all that belongs to a connection that
  * was marked, by way of a mark that makes the kernel look for the route again.
@@ -198,9 +261,10 @@ add_prerouting(struct script *s, const struct net_firewall *f)
 	add_addresses(s, f);
 	add(s,
 		"iifname != { \"%s\", \"lo\" } jump began_outside\n"
+		"iifname != { \"%s\", \"lo\" } ct mark %u jump asked\n"
 		"ct mark %u meta mark set %u\n"
 		"}\n",
-		f->dev, f->mark, f->mark);
+		f->dev, f->dev, f->mark, f->mark, f->mark);
 }
 
 static void
@@ -280,6 +344,7 @@ net_firewall_add(const struct net_firewall *f, struct err *e)
 	add(s, "create table inet sluice\ntable inet sluice {\n");
 	add_sets(s);
 	add_output(s, f);
+	add_asked(s, f);
 	add_prerouting(s, f);
 	add(s, "}\n");
 	r = script_run(s, e);

@@ -5,7 +5,8 @@ import signal
 import socket
 import threading
 
-from direct import APP, APP6, FAR, NEAR, SLUICE, World, engine_of, lab, noise, read_exactly, sites, tcp, tcp_error, udp, works
+from direct import (APP, APP6, FAR, NEAR, SLUICE, TUN, World, engine_of, lab, noise, read_exactly, running, sites, tcp,
+                    tcp_error, udp, works)
 
 
 class Session:
@@ -115,4 +116,57 @@ def test_after_a_kill(l):
     young(w)
 
 
-lab.main(test_rp_filter_0, test_rp_filter_1, test_rp_filter_2, test_to_vmess_by_default, test_after_a_kill)
+def test_wildcard_datagrams(l):
+    """A server on all addresses, which names no source for its answers, is heard by a client far away: from the
+    address that was asked, and not by way of the device.  Clients of before the start, too."""
+    w = World(l)
+    sites(w)
+    for address in ("0.0.0.0", "::"):
+        l.server(w.app, address, 9 if ":" in address else 7, lab.echo_datagram, socket.SOCK_DGRAM)
+    ports = {APP: 7, APP6: 9}
+    for name in ("all", "default", "eth0"):
+        w.app.sysctl(f"net.ipv4.conf.{name}.rp_filter", 1)
+
+    def ask(u, address, word):
+        u.sendto(word, (address, ports[address]))
+        data, peer = u.recvfrom(100)
+        assert data == word and peer[:2] == (address, ports[address]), (data, peer)
+
+    old = {a: udp(w.far, a) for a in ports}
+    for address, u in old.items():
+        ask(u, address, b"before")
+    before = w.app.system()
+    with running(w):
+        for turn in range(3):
+            for address, u in old.items():
+                ask(u, address, b"old %d" % turn)
+                with udp(w.far, address) as young:
+                    ask(young, address, b"young")
+                    ask(young, address, b"again")
+        works(w, NEAR)
+    for address, u in old.items():
+        ask(u, address, b"after")
+        u.close()
+    lab.equal(w.app.system(), before, "after the end")
+
+
+def test_no_way_opened_from_outside(l):
+    """Who forges a datagram from a server that is asked through the device does not make the questions leave beside it."""
+    w = World(l)
+    with udp(w.far, FAR, bind=(FAR, 3478)) as server, udp(w.app, FAR, bind=("0.0.0.0", 40000)) as u, \
+            lab.Sniffer(w.router, "app") as s:
+        p = w.start(w.config(first="block"))
+        server.sendto(b"forged", (APP, 40000))
+        assert u.recv(100) == b"forged"
+        with lab.Sniffer(w.app, TUN) as inside:
+            for _ in range(3):
+                u.sendto(b"a question", (FAR, 3478))
+            lab.until(lambda: inside.seen(lambda q: b"a question" in q.data) or
+                      s.seen(lambda q: b"a question" in q.data), "the questions")
+        w.far.run(f"ping -n -c 1 -W 5 {APP}")
+        left = s.seen(lambda q: b"a question" in q.data)
+        assert not left, left
+        w.stop(p)
+
+
+lab.main(test_wildcard_datagrams, test_no_way_opened_from_outside, test_rp_filter_0, test_rp_filter_1, test_rp_filter_2, test_to_vmess_by_default, test_after_a_kill)
