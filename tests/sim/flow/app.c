@@ -385,3 +385,20 @@ sides_end(void)
 	napps = 0;
 	fars_end();
 }
+
+void
+app_sends_to(struct app *a, const char *target, const void *p, size_t len)
+{
+	assert_true(endpoint_parse(&a->target, target));
+	app_sends(a, p, len);
+	sim_settle();
+}
+
+bool
+endpoint_is(const struct endpoint *e, const char *text)
+{
+	struct endpoint want;
+
+	assert_true(endpoint_parse(&want, text));
+	return endpoint_equal(e, &want);
+}

@@ -42,6 +42,9 @@ void app_ends(struct app *a);
 void app_resets(struct app *a);
 /* A datagram to the target that it has at the moment. */
 void app_sends(struct app *a, const void *p, size_t len);
+/* To this target from now on, and until all is done that follows. */
+void app_sends_to(struct app *a, const char *target, const void *p, size_t len);
+bool endpoint_is(const struct endpoint *e, const char *text);
 void app_pings(struct app *a, uint16_t id, uint16_t seq);
 
 /* What an outbound was asked for: a stream or a packets. */

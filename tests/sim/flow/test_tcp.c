@@ -438,44 +438,6 @@ setup_that_cannot_be_read(void **state)
 	sim_end();
 }
 
-static void
-queries_by_tcp(void **state)
-{
-	static const char query[] = "\x00\x03"
-				    "abc";
-	struct app *a;
-
-	(void)state;
-	begin_with(&by_bytes, 1, SNIFF_TLS);
-	a = app_new("198.18.0.1:4000", "198.18.0.2:53");
-	app_syn(a);
-	sim_settle();
-	assert_int_equal(far_at(0)->to.port, 53);
-	assert_int_equal(far_at(0)->to.ip.b[3], 53);
-	assert_false(a->connected);
-	far_opens(far_at(0), STREAM_OK);
-	sim_settle();
-	app_says(a, query, sizeof(query) - 1);
-	sim_settle();
-	assert_int_equal(far_at(0)->out_len, sizeof(query) - 1);
-	sim_end();
-}
-
-static void
-queries_without_a_resolver(void **state)
-{
-	struct sim_config c = { .no_server = true };
-	struct app *a;
-
-	(void)state;
-	sim_begin(&c);
-	a = app_new("198.18.0.1:4000", "198.18.0.2:53");
-	app_syn(a);
-	sim_settle();
-	assert_int_equal(a->icmp, 0);
-	sim_end();
-}
-
 /* What would come back by the device is not sent; our own address has one port. */
 static void
 no_way_back(void **state)
@@ -596,8 +558,6 @@ main(void)
 		cmocka_unit_test(table_is_full),
 		cmocka_unit_test(setups_are_swapped),
 		cmocka_unit_test(setup_that_cannot_be_read),
-		cmocka_unit_test(queries_by_tcp),
-		cmocka_unit_test(queries_without_a_resolver),
 		cmocka_unit_test(no_way_back),
 		cmocka_unit_test(half_a_handshake),
 		cmocka_unit_test(end_in_every_state),
