@@ -34,6 +34,7 @@ struct transport {
 	int error;       /* -errno: of the last failure; final once DEAD */
 	const char *why; /* static text; NULL: lower or the lookup knows */
 	uint16_t port;
+	struct endpoint peer; /* once UP */
 	struct ip otherwise;
 	struct ip ip[NAMES_ADDRS]; /* in the order of trying */
 	size_t nip, at;            /* ip[at] is the next */
@@ -168,6 +169,7 @@ static int
 won(struct transport *t, size_t i)
 {
 	remember(t, t->raced[i].family);
+	t->peer = (struct endpoint){ .ip = t->raced[i], .port = t->port };
 	timer_stop(&t->stagger);
 	stream_free(t->s.lower);
 	t->s.lower = t->race[i];
@@ -411,4 +413,10 @@ transport_new(struct outbound *o, const struct way *way, struct task *owner)
 	timer_init(&t->stagger, o->env.loop, stagger_over);
 	begin(t, way);
 	return &t->s;
+}
+
+const struct endpoint *
+transport_peer(const struct stream *s)
+{
+	return &container_of(s, const struct transport, s)->peer;
 }

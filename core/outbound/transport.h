@@ -28,5 +28,7 @@ struct way {
 /* Holds the outbound. NULL only without memory. */
 struct stream *
 transport_new(struct outbound *o, const struct way *way, struct task *owner);
+/* Where a stream of transport_new that is open leads: the address that won. */
+const struct endpoint *transport_peer(const struct stream *s);
 
 #endif

@@ -188,3 +188,10 @@ vmess_stream_new(struct vmess *v, struct stream *lower, const struct target *to,
 	}
 	return &m->s;
 }
+
+bool
+vmess_stream_answered(const struct stream *s)
+{
+	return container_of(s, const struct vmess_stream, s)->session.reading >=
+		VMESS_READ_LENGTH;
+}
