@@ -18,6 +18,7 @@ int command_recover(int argc, char **argv);
 int command_connect(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_explain(int argc, char **argv);
+int command_test(int argc, char **argv);
 int command_geo(int argc, char **argv);
 int command_import(int argc, char **argv);
 int command_export(int argc, char **argv);

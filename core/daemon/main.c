@@ -16,6 +16,8 @@ static const struct command {
 	{ "explain", "say where a connection would go, and why", command_explain },
 	{ "connect", "join standard input and output to a connection, like netcat",
 		command_connect },
+	{ "test", "go through an outbound step by step, and say what fails",
+		command_test },
 	{ "geo", "say which country an address is in", command_geo },
 	{ "import", "make a configuration of a vmess:// link or what else you were given",
 		command_import },

@@ -1,0 +1,444 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/test_steps.h"
+
+#include "base/text.h"
+#include "outbound/transport.h"
+#include "outbound/vmess.h"
+#include "stream/httpupgrade.h"
+#include "stream/tls_certificate.h"
+#include "stream/ws.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+/*
+ * No layer is asked to tell what it does.  A stream that was dialled holds its layers
+ * already, and open may be called on each of them: so they are opened here one after
+ * the other, from the bottom, and what one has come to is asked before the next.
+ */
+enum {
+	LAYERS_MAX = 8,
+	REQUEST_MAX = 2 * TEST_URL_MAX + 128,
+	LINE_MAX_TEXT = 80, /* of the target's answer are shown */
+};
+
+struct attempt {
+	const struct test_way *way;
+	struct outbound *outbound;        /* held */
+	struct stream *stream;            /* owned; NULL: not dialled yet */
+	struct stream *layer[LAYERS_MAX]; /* of stream, from the bottom */
+	size_t nlayer;
+	struct task task;
+	uint64_t began; /* this step */
+	struct test_failure failure;
+	char request[REQUEST_MAX];
+	size_t len, sent;
+	char line[LINE_MAX_TEXT + 1]; /* the first one that the target answered */
+};
+
+/* The attempt has nothing to do by itself: whoever waits asks again every turn. */
+static void
+woken(struct task *t)
+{
+	(void)t;
+}
+
+static uint64_t
+step_ms(const struct attempt *a)
+{
+	return loop_now(a->way->env->loop) - a->began;
+}
+
+/* A line of the report. Its words may come from a server. */
+static void __attribute__((format(printf, 3, 4)))
+passed(struct attempt *a, const char *step, const char *fmt, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
+	text_clean(text);
+	printf("  %-11s %5llu ms  %s\n", step, (unsigned long long)step_ms(a), text);
+	fflush(stdout);
+	a->began = loop_now(a->way->env->loop);
+}
+
+static const char *
+upgrade_name(enum carrier_kind kind)
+{
+	switch (kind) {
+	case CARRIER_RAW:
+		return "";
+	case CARRIER_HTTP_HEAD:
+		return "HTTP head";
+	case CARRIER_WEBSOCKET:
+		return "WebSocket";
+	case CARRIER_HTTPUPGRADE:
+		return "HTTPUpgrade";
+	}
+	return "";
+}
+
+static const char *
+step_name(const struct attempt *a, enum test_step step)
+{
+	switch (step) {
+	case TEST_NAME:
+		return "name";
+	case TEST_TCP:
+		return "TCP";
+	case TEST_TLS:
+		return "TLS";
+	case TEST_UPGRADE:
+		return upgrade_name(a->way->spec->u.vmess.carrier.kind);
+	case TEST_VMESS:
+		return "VMess";
+	case TEST_PROBE:
+	case TEST_DONE:
+		return "first byte";
+	}
+	return "";
+}
+
+/* Prints the failure and what to do. Answers the step. */
+static int
+failed(struct attempt *a, enum test_step step, int error, const char *why)
+{
+	struct test_failure *f = &a->failure;
+	char text[1024], advice[1024];
+
+	f->step = step;
+	f->error = error;
+	snprintf(text, sizeof(text), "%s",
+		f->late               ? "no answer in time"
+			: why && *why ? why
+				      : stream_error_text(error));
+	text_clean(text);
+	printf("  %-11s %5llu ms  FAILED: %s\n", step_name(a, step),
+		(unsigned long long)step_ms(a), text);
+	test_advice(f, a->way, advice, sizeof(advice));
+	text_clean(advice);
+	printf("  what to do: %s\n", advice);
+	return step;
+}
+
+/* A turn of the loop, within the time of this step. False: that is over. */
+static bool
+turn(struct attempt *a)
+{
+	uint64_t spent = step_ms(a);
+
+	if (spent >= a->way->timeout_ms) {
+		a->failure.late = true;
+		return false;
+	}
+	loop_turn(a->way->env->loop, (int)(a->way->timeout_ms - spent));
+	return true;
+}
+
+/* The name that is looked up on this machine, or NULL. */
+static const char *
+name_of(const struct test_way *w, unsigned *families)
+{
+	const struct freedom_spec *f = &w->spec->u.freedom;
+	const char *name;
+	struct ip ip;
+
+	*families = LOOKUP_V4 | LOOKUP_V6;
+	if (w->spec->kind == OUTBOUND_VMESS) {
+		name = w->spec->u.vmess.server[0].address;
+	} else {
+		if (f->strategy == DOMAIN_USE_IP4)
+			*families = LOOKUP_V4;
+		if (f->strategy == DOMAIN_USE_IP6)
+			*families = LOOKUP_V6;
+		name = f->redirect_address && *f->redirect_address ? f->redirect_address
+								   : w->probe->to.name;
+	}
+	return name && !ip_parse(&ip, name) ? name : NULL;
+}
+
+static void
+addresses_text(const struct ip *ip, int n, char *text, size_t cap)
+{
+	char one[IP_TEXT];
+	size_t len = 0;
+	int i;
+
+	text[0] = '\0';
+	for (i = 0; i < n && len + IP_TEXT + 2 < cap; i++)
+		len += (size_t)snprintf(text + len, cap - len, "%s%s", i ? ", " : "",
+			ip_format(&ip[i], one));
+}
+
+static int
+step_name_run(struct attempt *a)
+{
+	unsigned families;
+	const char *name = name_of(a->way, &families);
+	char text[NAMES_ADDRS * (IP_TEXT + 2)];
+	const struct ip *ip = NULL;
+	struct lookup *k;
+	int n, r = TEST_DONE;
+
+	if (!name)
+		return TEST_DONE;
+	k = names_lookup(a->way->env->names, name, families, &a->task);
+	if (!k)
+		return failed(a, TEST_NAME, -ENOMEM, NULL);
+	while ((n = lookup_answer(k, &ip)) == -EAGAIN && turn(a))
+		;
+	if (n > 0) {
+		addresses_text(ip, n, text, sizeof(text));
+		passed(a, "name", "%s is %s", name, text);
+	} else {
+		r = failed(a, TEST_NAME, n ? n : -ENOENT, lookup_reason(k));
+	}
+	lookup_free(k);
+	return r;
+}
+
+/* What an upgrade has told; NULL: this layer is none. */
+static const struct http_facts *
+layer_facts(const struct stream *s)
+{
+	if (strcmp(s->ops->name, "ws") == 0)
+		return ws_facts(s);
+	if (strcmp(s->ops->name, "httpupgrade") == 0)
+		return httpupgrade_facts(s);
+	return NULL;
+}
+
+static void
+facts_keep(struct attempt *a, const struct http_facts *h)
+{
+	a->failure.status = h->status;
+	a->failure.clock_told = h->date != 0;
+	a->failure.ahead = h->date_at - h->date;
+}
+
+static enum test_step
+layer_step(const struct stream *s)
+{
+	if (strcmp(s->ops->name, "transport") == 0)
+		return TEST_TCP;
+	if (strcmp(s->ops->name, "tls") == 0)
+		return TEST_TLS;
+	if (strcmp(s->ops->name, "vmess") == 0 || strcmp(s->ops->name, "reach") == 0)
+		return TEST_VMESS;
+	return TEST_UPGRADE;
+}
+
+static void
+passed_tls(struct attempt *a, const struct stream *s)
+{
+	struct tls_facts f;
+	char until[UNIX_TIME_TEXT];
+
+	tls_facts_get(s, &f);
+	if (f.not_after == 0)
+		passed(a, "TLS", "%s, %s%s%s", f.version, f.cipher, *f.alpn ? ", " : "",
+			f.alpn);
+	else
+		passed(a, "TLS", "%s, %s%s%s; certificate for %s, until %s", f.version,
+			f.cipher, *f.alpn ? ", " : "", f.alpn,
+			*f.names ? f.names : "no name",
+			unix_time_text(f.not_after, until));
+}
+
+static void
+passed_upgrade(struct attempt *a, const struct http_facts *h)
+{
+	facts_keep(a, h);
+	if (h->status == 0)
+		passed(a, step_name(a, TEST_UPGRADE),
+			"asked together with the first bytes (early data)");
+	else if (!h->date)
+		passed(a, step_name(a, TEST_UPGRADE), "answered %d", h->status);
+	else
+		passed(a, step_name(a, TEST_UPGRADE),
+			"answered %d; this clock less the server's: %lld s", h->status,
+			(long long)a->failure.ahead);
+}
+
+static void
+passed_layer(struct attempt *a, const struct stream *s)
+{
+	const struct http_facts *h = layer_facts(s);
+	char at[ENDPOINT_TEXT];
+
+	if (layer_step(s) == TEST_TCP)
+		passed(a, "TCP", "%s", endpoint_format(transport_peer(s), at));
+	else if (layer_step(s) == TEST_TLS)
+		passed_tls(a, s);
+	else if (h)
+		passed_upgrade(a, h);
+}
+
+static int
+step_layer(struct attempt *a, struct stream *s)
+{
+	const struct http_facts *h = layer_facts(s);
+	int r;
+
+	while ((r = stream_open(s)) == STREAM_AGAIN && turn(a))
+		;
+	if (r == STREAM_OK) {
+		passed_layer(a, s);
+		return TEST_DONE;
+	}
+	if (h)
+		facts_keep(a, h);
+	return failed(a, layer_step(s), r < 0 ? r : -ETIMEDOUT, stream_reason(s));
+}
+
+/* From the bottom. False: there are more than an outbound has. */
+static bool
+layers_find(struct attempt *a)
+{
+	struct stream *s;
+	size_t i;
+
+	for (s = a->stream; s; s = s->lower)
+		a->nlayer++;
+	if (a->nlayer > LAYERS_MAX)
+		return false;
+	for (i = a->nlayer, s = a->stream; s; s = s->lower)
+		a->layer[--i] = s;
+	return true;
+}
+
+static int
+steps_open(struct attempt *a)
+{
+	size_t i;
+	int r;
+
+	a->began = loop_now(a->way->env->loop);
+	a->stream = outbound_dial(a->outbound, &a->way->probe->to, &a->task);
+	if (!a->stream || !layers_find(a))
+		return failed(a, TEST_TCP, -ENOMEM, NULL);
+	for (i = 0; i < a->nlayer; i++) {
+		r = step_layer(a, a->layer[i]);
+		if (r != TEST_DONE)
+			return r;
+	}
+	return TEST_DONE;
+}
+
+static void
+line_keep(struct attempt *a, const struct window *w)
+{
+	size_t n = 0;
+
+	while (n < w->len && n < LINE_MAX_TEXT && w->p[n] != '\r' && w->p[n] != '\n')
+		n++;
+	memcpy(a->line, w->p, n);
+	a->line[n] = '\0';
+}
+
+/* OK once the first bytes have come. */
+static int
+probe_once(struct attempt *a)
+{
+	struct window w;
+	size_t n;
+	int r;
+
+	while (a->sent < a->len) {
+		w = (struct window){ (uint8_t *)a->request + a->sent, a->len - a->sent };
+		n = 0;
+		r = stream_writev(a->stream, &w, 1, &n);
+		if (r != STREAM_OK)
+			return r;
+		a->sent += n;
+	}
+	r = stream_flush(a->stream);
+	if (r < 0)
+		return r;
+	r = stream_recv_buf(a->stream, &w);
+	if (r == STREAM_OK)
+		line_keep(a, &w);
+	return r;
+}
+
+static bool
+vmess_answered_yet(const struct attempt *a)
+{
+	return a->way->spec->kind != OUTBOUND_VMESS || vmess_stream_answered(a->stream);
+}
+
+/* With early data, an upgrade may have been refused only now. */
+static bool
+upgrade_refused(struct attempt *a)
+{
+	const struct http_facts *h;
+	size_t i;
+
+	for (i = 0; i < a->nlayer; i++) {
+		h = layer_facts(a->layer[i]);
+		if (!h)
+			continue;
+		facts_keep(a, h);
+		return h->status != 101;
+	}
+	return false;
+}
+
+static int
+step_probe(struct attempt *a)
+{
+	const struct test_probe *p = a->way->probe;
+	bool told = a->way->spec->kind != OUTBOUND_VMESS;
+	const char *why;
+	int r;
+
+	a->len = (size_t)snprintf(a->request, sizeof(a->request),
+		"GET %s HTTP/1.1\r\nHost: %s\r\nUser-Agent: sluice\r\nAccept: */*\r\n"
+		"Connection: close\r\n\r\n",
+		*p->path ? p->path : "/", p->host);
+	do {
+		r = probe_once(a);
+		if (!told && vmess_answered_yet(a)) {
+			told = true;
+			passed(a, "VMess", "the server knows the id");
+		}
+	} while (r == STREAM_AGAIN && turn(a));
+	if (r == STREAM_OK) {
+		passed(a, "first byte", "%s: %s", p->text, a->line);
+		return TEST_DONE;
+	}
+	why = r == STREAM_END ? "the target ended without a byte"
+		: r < 0       ? stream_reason(a->stream)
+			      : NULL;
+	r = r < 0 ? r : r == STREAM_END ? -ECONNRESET : -ETIMEDOUT;
+	if (upgrade_refused(a))
+		return failed(a, TEST_UPGRADE, r, why);
+	return failed(a, told ? TEST_PROBE : TEST_VMESS, r, why);
+}
+
+int
+test_steps_run(const struct test_way *w, struct err *e)
+{
+	struct attempt a = { .way = w };
+	int r;
+
+	a.outbound = outbound_new(w->spec, w->env, e);
+	if (!a.outbound)
+		return -1;
+	task_init(&a.task, woken);
+	a.began = loop_now(w->env->loop);
+	r = step_name_run(&a);
+	if (r == TEST_DONE)
+		r = steps_open(&a);
+	if (r == TEST_DONE)
+		r = step_probe(&a);
+	stream_free(a.stream);
+	task_fini(&a.task);
+	outbound_drop(a.outbound);
+	return r;
+}
