@@ -77,8 +77,10 @@ tag_make(const struct import *im, const char *name, char tag[static TAG_SIZE])
 	char base[TAG_NUMBERED_SIZE];
 	unsigned i;
 
-	name_cut(tag, TAG_SIZE, name[0] ? name : "proxy");
-	name_cut(base, sizeof(base), tag);
+	if (!name[0])
+		name = "proxy";
+	name_cut(tag, TAG_SIZE, name);
+	name_cut(base, sizeof(base), name);
 	for (i = 2; json_object_object_get_ex(im->tags, tag, NULL); i++)
 		snprintf(tag, TAG_SIZE, "%s %u", base, i);
 }

@@ -9,7 +9,7 @@
  */
 #define NO_SYS               1
 #define SYS_LIGHTWEIGHT_PROT 0
-#define LWIP_TIMERS          0 /* tcp_tmr is called by tick.c */
+#define LWIP_TIMERS          0 /* tcp_tmr is called by port.c */
 #define LWIP_NETCONN         0
 #define LWIP_SOCKET          0
 #define LWIP_STATS           0

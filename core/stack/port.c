@@ -462,6 +462,7 @@ sendable(const struct conn *c, const struct tcp_pcb *pcb, size_t n)
 	uint32_t window = LWIP_MIN(pcb->snd_wnd, pcb->cwnd);
 	size_t room = window > flying ? window - flying : 0;
 
+	assert(c->mss > 0);
 	if (n > pcb->snd_buf)
 		n = pcb->snd_buf;
 	if (n > room && room < c->mss)

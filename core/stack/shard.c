@@ -25,15 +25,15 @@ settle(void)
 }
 
 /* The first that is not empty, from `from` on; SHARDS: none. */
-static uint16_t
-next_used(uint16_t from)
+static unsigned
+next_used(unsigned from)
 {
 	size_t i = from / 64;
 	uint64_t word = used[i] >> from % 64 << from % 64;
 
 	while (!word && ++i < sizeof(used) / sizeof(*used))
 		word = used[i];
-	return word ? (uint16_t)(i * 64 + (size_t)__builtin_ctzll(word)) : SHARDS;
+	return word ? (unsigned)(i * 64) + (unsigned)__builtin_ctzll(word) : SHARDS;
 }
 
 void
@@ -51,7 +51,7 @@ bool
 shard_any(bool (*look)(const struct tcp_pcb *pcb))
 {
 	const struct tcp_pcb *pcb;
-	uint16_t i;
+	unsigned i;
 
 	settle();
 	for (i = next_used(0); i < SHARDS; i = next_used(i + 1)) {
@@ -99,12 +99,12 @@ shard_tick(bool slow, void (*around)(bool before))
 {
 	uint32_t ticks = tcp_ticks;
 	unsigned calls = 0;
-	uint16_t i;
+	unsigned i;
 
 	settle();
 	for (i = next_used(0); i < SHARDS; i = next_used(i + 1)) {
 		tcp_ticks = ticks;
-		calls += tick_one(i, slow, around);
+		calls += tick_one((uint16_t)i, slow, around);
 	}
 	tcp_ticks = slow ? ticks + 1 : ticks;
 	if (calls % 256 == 0)
@@ -114,11 +114,11 @@ shard_tick(bool slow, void (*around)(bool before))
 void
 shard_abort(void)
 {
-	uint16_t i;
+	unsigned i;
 
 	settle();
 	for (i = next_used(0); i < SHARDS; i = next_used(i + 1)) {
-		shard_choose(i);
+		shard_choose((uint16_t)i);
 		while (tcp_active_pcbs)
 			tcp_abort(tcp_active_pcbs);
 		while (tcp_tw_pcbs)
