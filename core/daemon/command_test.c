@@ -186,7 +186,26 @@ carrier_text(const struct carrier_spec *c)
 	return "";
 }
 
-/* Which step of this attempt failed, as test_steps_run. Its head is printed before. */
+/* The first line of an attempt. Its words may come from a stranger's link. */
+static void
+head_print(const struct outbound_spec *spec)
+{
+	const struct vmess_server_spec *s = spec->u.vmess.server;
+	char text[512], old[64] = "";
+
+	if (spec->kind == OUTBOUND_VMESS && s->user->alter_ids)
+		snprintf(old, sizeof(old), " with the old header (alterId %u)",
+			s->user->alter_ids);
+	if (spec->kind == OUTBOUND_VMESS)
+		snprintf(text, sizeof(text), "VMess%s to %s, port %u%s", old, s->address,
+			s->port, carrier_text(&spec->u.vmess.carrier));
+	else
+		snprintf(text, sizeof(text), "freedom");
+	text_clean(text);
+	puts(text);
+}
+
+/* Which step of this attempt failed, as test_steps_run. */
 static int
 attempt(struct test *t, const struct outbound_spec *spec, struct err *e)
 {
@@ -194,18 +213,8 @@ attempt(struct test *t, const struct outbound_spec *spec, struct err *e)
 		.env = &t->env,
 		.probe = &t->words->probe,
 		.timeout_ms = (unsigned)t->words->timeout * 1000 };
-	const struct vmess_server_spec *s = spec->u.vmess.server;
 
-	printf("%s%s", spec->tag ? spec->tag : "", spec->tag && *spec->tag ? ": " : "");
-	if (spec->kind != OUTBOUND_VMESS)
-		printf("freedom\n");
-	else if (s->user->alter_ids)
-		printf("VMess with the old header (alterId %u) to %s, port %u%s\n",
-			s->user->alter_ids, s->address, s->port,
-			carrier_text(&spec->u.vmess.carrier));
-	else
-		printf("VMess to %s, port %u%s\n", s->address, s->port,
-			carrier_text(&spec->u.vmess.carrier));
+	head_print(spec);
 	return test_steps_run(&way, e);
 }
 

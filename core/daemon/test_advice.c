@@ -90,24 +90,24 @@ advice_vmess(
 		return "another service answers there: check port, network and security (TLS)";
 	if (f->clock_told && (f->ahead > CLOCK_MAX_S || f->ahead < -CLOCK_MAX_S))
 		return clock_advice(f, text, cap);
-	/* Servers say nothing to whom they do not know, and read on for a while. */
 	snprintf(text, cap, "check the id%s%s%s",
 		f->clock_told
 			? " (this clock agrees with the server's)"
 			: " and this machine's clock, which may be 2 min off at most",
 		user->alter_ids ? ", and that the server takes an alterId above 0" : "",
-		f->late ? "; or it is only the target that does not answer: try another "
-			  "--probe"
-			: "");
+		f->drained ? ": the server cut this off like a stranger" : "");
 	return text;
 }
 
 static const char *
-advice_probe(const struct test_way *w)
+advice_probe(const struct test_failure *f, const struct test_way *w)
 {
 	if (w->spec->kind != OUTBOUND_VMESS)
 		return "the connection is there, but its other side says nothing: try "
 		       "another --probe";
+	if (f->late)
+		return "the VMess server takes what is sent, so the id is right, but no answer "
+		       "comes from this target: try another --probe, or a longer --timeout";
 	return "the VMess server works, but does not reach this target: try another --probe; "
 	       "where all fail, the server itself has no network";
 }
@@ -135,7 +135,7 @@ test_advice(
 		s = advice_vmess(f, w, text, cap);
 		break;
 	case TEST_PROBE:
-		s = advice_probe(w);
+		s = advice_probe(f, w);
 		break;
 	case TEST_DONE:
 		break;

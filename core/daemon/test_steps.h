@@ -40,9 +40,10 @@ struct test_way {
 /* What went wrong, for the advice. */
 struct test_failure {
 	enum test_step step;
-	int error;  /* -errno */
-	bool late;  /* it was given up for its time */
-	int status; /* of an HTTP answer to an upgrade; 0: none came */
+	int error;    /* -errno */
+	bool late;    /* it was given up for its time */
+	bool drained; /* the VMess server took no more than it takes from strangers */
+	int status;   /* of an HTTP answer to an upgrade; 0: none came */
 	/* This clock less the server's, in seconds, where an answer told (clock_told). */
 	int64_t ahead;
 	bool clock_told;

@@ -82,10 +82,12 @@ struct vmess_pick vmess_reached(struct vmess *v, const struct stream *s);
  * memory. */
 struct stream *vmess_stream_new(struct vmess *v, struct stream *lower,
 	const struct target *to, struct task *owner);
-/* The server of this stream has shown that it knows the id: its response header came. */
-bool vmess_stream_answered(const struct stream *s);
 struct packets *vmess_packets_new(struct vmess *v, struct stream *lower,
 	const struct target *to, struct task *owner);
+
+/* The server of this stream, of vmess_stream_new, has shown that it knows the id: its
+ * response header has come. */
+bool vmess_stream_answered(const struct stream *s);
 
 /* What a session reports of its server, so that people are told what is wrong. */
 void vmess_answered(struct vmess_server *s);

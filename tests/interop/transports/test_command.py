@@ -28,8 +28,8 @@ USER = {"id": ID, "security": "aes-128-gcm"}
 OLD = {"id": OLD_ID, "alterId": 4, "security": "aes-128-gcm"}
 STRANGER = {"id": "11111111-2222-4333-8444-555555555555", "security": "aes-128-gcm"}
 TCP = r"  TCP +\d+ ms  127\.0\.0\.1:\d+\n"
-TLS = (r"  TLS +\d+ ms  TLS 1\.[23], \w+, http/1\.1; certificate for server\.test and 127\.0\.0\.1, "
-       r"until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n")
+TLS = (r"  TLS +\d+ ms  TLS 1\.[23], \w+, http/1\.1; "
+       r"certificate for server\.test and 127\.0\.0\.1, until \d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC\n")
 WS = r"  WebSocket +\d+ ms  answered 101.*\n"
 WORKS = r"  VMess +\d+ ms  .*knows the id\n  first byte +\d+ ms  http://\S+: HTTP/1\.1 204 None\n"
 
@@ -46,6 +46,20 @@ def silent(c):
     """A target that takes the request, and ends without a byte."""
     with c:
         head_read(c)
+
+
+def mute(c):
+    """A target that reads, and says nothing."""
+    with c, contextlib.suppress(OSError):
+        while c.recv(1 << 16):
+            pass
+
+
+def steering(c):
+    """A target whose answer would steer a terminal."""
+    with c:
+        head_read(c)
+        c.sendall(b"\x1b[2J\x07 not HTTP\r\n")
 
 
 def other_service(c):
@@ -122,7 +136,7 @@ def works(b, libraries):
     # The other user of this server has no alternative ids.
     b.says("an alterId that the server has not",
            b.config([b.port("raw", False)], {**USER, "alterId": 4}, stream("raw")),
-           old + TCP + failed("VMess", "no answer in time", "alterId above 0") +
+           old + TCP + failed("VMess", "(without an answer|reset)", "alterId above 0.*stranger") +
            head + "\n" + TCP + WORKS +
            "The server takes the header of today alone: set alterId to 0.\n", 1,
            more=["--timeout", "2"])
@@ -133,7 +147,8 @@ def fails(b, libraries):
     b.says("wrong port", b.config([free_port()], USER, stream("raw")),
            head + failed("TCP", "connection refused", "nothing listens on that port"), 1)
     b.says("wrong id", b.config([b.port("raw", False)], STRANGER, stream("raw")),
-           head + TCP + failed("VMess", "no answer in time", "check the id and this machine"),
+           head + TCP + failed("VMess", "(without an answer|reset)",
+                               "check the id and this machine.*stranger"),
            1, more=["--timeout", "2"])
     b.says("another service", b.config([listener(other_service)], USER, stream("raw")),
            head + TCP + failed("VMess", "not VMess with this id", "another service answers"), 1)
@@ -154,11 +169,12 @@ def fails(b, libraries):
         b.says(f"no TLS there, {library}",
                b.config([refusing("400 Bad")], USER, b.tls(), library), head + TCP +
                failed("TLS", "", "that this port speaks TLS"), 1, more=["--timeout", "1"])
-    target = f"127.0.0.1:{listener(silent)}"
-    b.says("a target without a word", b.config([b.port("raw", False)], USER, stream("raw")),
-           head + TCP + r"(  VMess .*knows the id\n)?" +
-           failed("(VMess|first byte)", "", "--probe"), 1, probe=target,
-           more=["--timeout", "2"])
+    raw = b.config([b.port("raw", False)], USER, stream("raw"))
+    b.says("a target without a word", raw, head + TCP + failed(
+        "first byte", "no answer in time", "so the id is right.*another --probe"), 1,
+        probe=f"127.0.0.1:{listener(mute)}", more=["--timeout", "1"])
+    b.says("a target that ends at once", raw, head + TCP + r"(  VMess .*knows the id\n)?" +
+           failed("(VMess|first byte)", "", ""), 1, probe=f"127.0.0.1:{listener(silent)}")
 
 
 def clock(b):
@@ -217,6 +233,9 @@ def freedom(b):
                                     {"tag": "no", "protocol": "blackhole"}]})
     b.says("freedom", config, r"freedom\n" + TCP +
            r"  first byte +\d+ ms  http://\S+: HTTP/1\.1 204 None\n")
+    b.says("freedom, a hostile target", config, r"freedom\n" + TCP +
+           r"  first byte +\d+ ms  http://127\.0\.0\.1:\d+: \?\[2J\? not HTTP\n",
+           probe=f"127.0.0.1:{listener(steering)}")
     b.says("freedom, a silent target", config, r"freedom\n" + TCP +
            failed("first byte", "ended without a byte", "other side says nothing"), 1,
            probe=f"127.0.0.1:{listener(silent)}")
