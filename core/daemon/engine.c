@@ -217,10 +217,8 @@ engine_fini(struct engine *g)
 
 	if (g->keeper_watch.loop)
 		watch_fini(&g->keeper_watch);
-	if (g->flows) {
-		flows_log_counters(g->flows);
+	if (g->flows)
 		lost += flows_free(g->flows);
-	}
 	if (g->setup)
 		setup_drop(g->setup);
 	dns_free(g->dns);
@@ -253,7 +251,9 @@ engine_run(int keeper, void *options)
 	if (built) {
 		log_news("ready: device %s, outbounds: %zu, rules: %zu", g.device,
 			g.setup->noutbound, g.config->nrule);
+		flows_log_device(g.flows);
 		loop_run(g.loop);
+		flows_log_counters(g.flows);
 	} else {
 		log_error("%s", e.text);
 	}

@@ -101,5 +101,7 @@ struct flow_counters {
 void flows_count(const struct flows *f, struct flow_counters *c);
 /* One line for people: packets and what became of them, the stack's and the flows'. */
 void flows_log_counters(const struct flows *f);
+/* One line for people: what the device can do. */
+void flows_log_device(const struct flows *f);
 
 #endif

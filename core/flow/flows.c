@@ -189,6 +189,12 @@ flows_free(struct flows *fs)
 }
 
 void
+flows_log_device(const struct flows *fs)
+{
+	tun_port_log(&fs->tun);
+}
+
+void
 flows_log_counters(const struct flows *fs)
 {
 	const struct stack_counters *s = stack_counters(fs->stack);

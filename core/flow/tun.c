@@ -70,29 +70,14 @@ pause_over(struct timer *timer)
 	watch_want(&t->watch, WATCH_READ);
 }
 
-/* Says which of it there is: much of the speed depends on it. */
-static unsigned
-offload_take(int fd, bool plain)
-{
-	unsigned got = tun_offload(fd, plain ? 0 : TUN_SUMS | TUN_TCP | TUN_UDP);
-
-	if (got == 0)
-		log_info("offload of the TUN device: none%s",
-			plain ? ", by the configuration" : "; it has none");
-	else
-		log_info("offload of the TUN device: checksums%s%s",
-			got & TUN_TCP ? ", TCP segments" : "",
-			got & TUN_UDP ? ", UDP datagrams" : "");
-	return got;
-}
-
 void
 tun_port_init(struct tun_port *t, struct loop *l, int fd, bool plain)
 {
 	memset(t, 0, sizeof(*t));
 	t->loop = l;
 	t->fd = fd;
-	t->offload = offload_take(fd, plain);
+	t->plain = plain;
+	t->offload = tun_offload(fd, plain ? 0 : TUN_SUMS | TUN_TCP | TUN_UDP);
 	t->troubles.every = TROUBLES_EVERY_MS;
 	task_init(&t->task, tun_run);
 	timer_init(&t->pause, l, pause_over);
@@ -135,4 +120,16 @@ tun_port_write(struct tun_port *t, const struct iovec *v, int n, const struct of
 			"the TUN device would not take a packet: %s", strerror(-err));
 	}
 	return 0;
+}
+
+void
+tun_port_log(const struct tun_port *t)
+{
+	if (t->offload == 0)
+		log_info("offload of the TUN device: none%s",
+			t->plain ? ", by the configuration" : "; it has none");
+	else
+		log_info("offload of the TUN device: checksums%s%s",
+			t->offload & TUN_TCP ? ", TCP segments" : "",
+			t->offload & TUN_UDP ? ", UDP datagrams" : "");
 }

@@ -22,6 +22,7 @@ struct tun_port {
 	struct timer pause; /* after an error of the device */
 	struct log_limit troubles;
 	unsigned offload; /* TUN_ bits: what the device has agreed to */
+	bool plain;       /* none was asked for */
 	uint64_t dropped; /* packets that the device would never take, or made no sense */
 };
 
@@ -29,6 +30,8 @@ struct tun_port {
 void tun_port_init(struct tun_port *t, struct loop *l, int fd, bool plain);
 void tun_port_start(struct tun_port *t, struct stack *s);
 void tun_port_fini(struct tun_port *t);
+/* Says which offload there is: much of the speed depends on it. */
+void tun_port_log(const struct tun_port *t);
 /* 0, or -EAGAIN: the device is full, and stack_resume is called when it no longer is. */
 int
 tun_port_write(struct tun_port *t, const struct iovec *v, int n, const struct offload *o);

@@ -415,7 +415,7 @@ finish(struct keeper *k)
 			undone = journal_undo(&k->journal, 0);
 		if (k->lock >= 0 && journal_has_session(&k->journal))
 			k->status = 1;
-		else if (undone > 0)
+		else if (undone > 0 && k->was_ready)
 			log_news("ended; %d changes of the system are put back", undone);
 		serve_fini(&k->serve);
 	}

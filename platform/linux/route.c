@@ -30,8 +30,9 @@
  * A user may lead networks into the device by hand, in the main table.  So just
  * before that table comes, those two are asked for again (enum way): the device
  * is in a group of its own, and a route into that group is none for them.  They
- * take the machine's default route instead, of which a table of ours has a copy,
- * since a lookup that was refused does not go on to the next best route.
+ * take the machine's default route instead, of which a table of ours has a copy
+ * (where nothing but the user leads into the device), since a lookup that was refused
+ * does not go on to the next best route.
  */
 enum rule {
 	RULE_MARKED,   /* marked packets: to RULE_PAST */
@@ -403,7 +404,10 @@ family_add(int family, const struct net_routes *c, struct err *e)
 	if (r < 0)
 		return err_set(e, "%s: the IPv%d routes cannot be set: %s", c->dev,
 			family, strerror(-r));
-	defaults_add(family, c);
+	/* Where the device is led to by our own table, the main table's routes are the
+	 * machine's: without a default route there is no way out, and that is the truth. */
+	if (!c->v4 && !c->v6)
+		defaults_add(family, c);
 	r = ways_add(family, c);
 	if (r < 0)
 		return err_set(e, "the IPv%d rules for the engine cannot be set: %s",
