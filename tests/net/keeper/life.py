@@ -26,8 +26,9 @@ def test_start_and_stop(l):
         assert part in routes, routes
     assert "tun7" not in w.box.run("ip -6 route show table local type multicast")
     assert "table inet sluice" in w.box.run("nft list ruleset")
-    assert w.box.run("ip -4 route show table 7371").strip() == "default via 192.0.2.1 dev eth0"
-    assert "default via 2001:db8:1::1 dev eth0" in w.box.run("ip -6 route show table 7371")
+    # The copy of the machine's default routes is for devices that are led to by hand (direct/byhand.py).
+    for family in (4, 6):
+        assert "table 7371" not in w.box.run(f"ip -{family} route show table all")
     link = w.box.run("ip addr show tun7")
     for part in ("mtu 1400", "198.18.0.1/15", "2001:db8:7::1/64", "UP"):
         assert part in link, link
