@@ -225,10 +225,16 @@ def test_6000_datagram_sockets(l):
     with running(w) as p:
         mine, injector = tun_address(w), Injector(w)
         before = private(p)
-        for i in range(6000):
-            injector.send(ip4(mine, NEAR, 17, datagram(mine, NEAR, 10000 + i, 9000, b"%d" % i)))
-        injector.drain()
-        assert len(heard) >= 4000, f"only {len(heard)} were heard"
+
+        def most_are_heard():
+            # A flood may lose datagrams in any queue on its way: those that were not heard are sent again.
+            for i in range(6000):
+                if b"%d" % i not in heard:
+                    injector.send(ip4(mine, NEAR, 17, datagram(mine, NEAR, 10000 + i, 9000, b"%d" % i)))
+            injector.drain()
+            return len(heard) >= 4000
+
+        lab.until(most_are_heard, "4,000 of 6,000 sockets to be heard")
         grown = private(p) - before
         assert grown < 60 * MB, f"{grown / MB:.0f} MB for 6,000 sockets"
 
