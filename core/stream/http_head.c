@@ -2,6 +2,7 @@
 #include "stream/http_head.h"
 
 #include "base/text.h"
+#include "stream/http_date.h"
 #include "stream/stream.h"
 
 #include <errno.h>
@@ -23,69 +24,6 @@ wrong(const struct http_head *h)
 	return h->err.text[0] ? -EPROTO : 0;
 }
 
-/* The number that exactly n digits at s are, or -1. */
-static int
-digits(const char *s, size_t n)
-{
-	int v = 0;
-
-	for (; n; n--, s++) {
-		if (*s < '0' || *s > '9')
-			return -1;
-		v = v * 10 + (*s - '0');
-	}
-	return v;
-}
-
-static int
-month_of(const char *s)
-{
-	static const char names[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-	int i;
-
-	for (i = 0; i < 12; i++)
-		if (memcmp(names + 3 * i, s, 3) == 0)
-			return i + 1;
-	return -1;
-}
-
-/* Days since 1 January 1970; years begin in March here, so that the day which comes
- * every four years is the last one. */
-static int64_t
-days(int year, int month, int day)
-{
-	int64_t y = year - (month <= 2);
-	int64_t m = month > 2 ? month - 3 : month + 9;
-
-	return y * 365 + y / 4 - y / 100 + y / 400 + (153 * m + 2) / 5 + day - 1 - 719468;
-}
-
-int64_t
-http_date_parse(const char *s)
-{
-	static const char form[] = "___, __ ___ ____ __:__:__ GMT";
-	int day, month, year, hour, minute, second;
-	size_t i;
-
-	if (strlen(s) != sizeof(form) - 1)
-		return 0;
-	for (i = 0; i < sizeof(form) - 1; i++)
-		if (form[i] != '_' && form[i] != s[i])
-			return 0;
-	day = digits(s + 5, 2);
-	month = month_of(s + 8);
-	year = digits(s + 12, 4);
-	hour = digits(s + 17, 2);
-	minute = digits(s + 20, 2);
-	second = digits(s + 23, 2);
-	if (day < 1 || day > 31 || month < 0 || year < 1970 || hour < 0 || hour > 23)
-		return 0;
-	/* 60 is a leap second. */
-	if (minute < 0 || minute > 59 || second < 0 || second > 60)
-		return 0;
-	return ((days(year, month, day) * 24 + hour) * 60 + minute) * 60 + second;
-}
-
 /* The server's own words for people: they cannot end a line or steer a terminal. */
 static void
 quote(char *out, size_t cap, const char *s)
@@ -99,6 +37,15 @@ quote(char *out, size_t cap, const char *s)
 	text_clean(out);
 }
 
+/* Three digits, or -1. */
+static int
+status_parse(const char *s)
+{
+	if (strspn(s, "0123456789") < 3)
+		return -1;
+	return (s[0] - '0') * 100 + (s[1] - '0') * 10 + (s[2] - '0');
+}
+
 static int
 status_line(struct http_head *h)
 {
@@ -108,7 +55,7 @@ status_line(struct http_head *h)
 
 	/* "HTTP/1.1 101" and then a space or nothing (RFC 9112, 4). */
 	if (h->len >= 12 && memcmp(s, "HTTP/", 5) == 0 && s[6] == '.' && s[8] == ' ')
-		status = digits(s + 9, 3);
+		status = status_parse(s + 9);
 	if (status < 100 || (h->len > 12 && s[12] != ' ')) {
 		quote(said, sizeof(said), s);
 		return err_set(

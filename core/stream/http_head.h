@@ -63,8 +63,4 @@ int http_head_cut(struct http_head *h);
 /* 0: the server has agreed to speak WebSocket from here on. -EPROTO, and h->err. */
 int http_head_upgraded(struct http_head *h);
 
-/* "Sun, 06 Nov 1994 08:49:37 GMT" (RFC 9110, 5.6.7) as Unix time. The two older forms,
- * which no server may send, are not read. 0: it is none. */
-int64_t http_date_parse(const char *s);
-
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "unit/stream/check.h"
 
+#include "stream/http_date.h"
 #include "stream/http_head.h"
 #include "stream/stream.h"
 
@@ -47,8 +48,16 @@ test_dates(void **state)
 		{ "Fri, 01 Mar 2024 00:00:00 GMT", 1709251200 },
 		{ "Tue, 19 Jan 2038 03:14:08 GMT", 2147483648 },
 		{ "Fri, 31 Dec 9999 23:59:60 GMT", 253402300800 },
-		{ "Sunday, 06-Nov-94 08:49:37 GMT", 0 },
-		{ "Sun Nov  6 08:49:37 1994", 0 },
+		{ "Sunday, 06-Nov-94 08:49:37 GMT", 784111777 },
+		{ "Tuesday, 19-Jan-38 03:14:08 GMT", 2147483648 },
+		{ "Sun Nov  6 08:49:37 1994", 784111777 },
+		{ "Thu Feb 29 23:59:59 2024", 1709251199 },
+		{ "Sun Nov  6 08:49:37 1994 GMT", 0 },
+		{ "Sun Nov  6 08:49:37 94", 0 },
+		{ "Sunday, 06-Nov-1994 08:49:37 GMT", 0 },
+		{ "Sun, 06-Nov-94 08:49:37 UTC", 0 },
+		{ "Su, 06 Nov 1994 08:49:37 GMT", 0 },
+		{ "Wednesdays, 06 Nov 1994 08:49:37 GMT", 0 },
 		{ "Sun, 06 Nov 1994 08:49:37 UTC", 0 },
 		{ "Sun, 06 Now 1994 08:49:37 GMT", 0 },
 		{ "Sun, 32 Nov 1994 08:49:37 GMT", 0 },
