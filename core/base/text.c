@@ -69,6 +69,27 @@ size_format(uint64_t bytes, char buf[static 16])
 	return buf;
 }
 
+const char *
+span_format(uint64_t seconds, char buf[static 32])
+{
+	static const struct {
+		uint64_t len;
+		const char *name;
+	} units[] = { { 86400, "d" }, { 3600, "h" }, { 60, "min" }, { 1, "s" } };
+	size_t i = 0;
+
+	while (units[i].len > 1 && seconds < units[i].len)
+		i++;
+	if (units[i].len == 1)
+		snprintf(buf, 32, "%u s", (unsigned)seconds);
+	else
+		snprintf(buf, 32, "%llu %s %u %s",
+			(unsigned long long)(seconds / units[i].len), units[i].name,
+			(unsigned)(seconds % units[i].len / units[i + 1].len),
+			units[i + 1].name);
+	return buf;
+}
+
 static int
 hex_digit(char c)
 {

@@ -15,6 +15,8 @@ bool number_parse(uint64_t *n, const char *s, uint64_t max);
 bool name_normal(char *out, size_t cap, const char *name, size_t len);
 /* 1234567 -> "1.2 MB"; decimal prefixes. Returns buf. */
 const char *size_format(uint64_t bytes, char buf[static 16]);
+/* 612 -> "10 min 12 s"; the two largest of days, hours, minutes and seconds. Returns buf. */
+const char *span_format(uint64_t seconds, char buf[static 32]);
 bool
 hex_parse(uint8_t *out, size_t n, const char *s); /* exactly 2n digits, either case */
 /* The word of `words` (NULL-ended) nearest to `s` by edit distance (at most 2 and less

@@ -90,6 +90,24 @@ amounts(void **state)
 }
 
 static void
+spans(void **state)
+{
+	static const struct {
+		uint64_t seconds;
+		const char *text;
+	} cases[] = { { 0, "0 s" }, { 59, "59 s" }, { 60, "1 min 0 s" },
+		{ 432, "7 min 12 s" }, { 3600, "1 h 0 min" }, { 7325, "2 h 2 min" },
+		{ 86399, "23 h 59 min" }, { 90000, "1 d 1 h" },
+		{ UINT64_MAX, "213503982334601 d 7 h" } };
+	char buf[32];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof cases / sizeof *cases; i++)
+		assert_string_equal(span_format(cases[i].seconds, buf), cases[i].text);
+}
+
+static void
 hexadecimal(void **state)
 {
 	uint8_t out[3];
@@ -161,6 +179,7 @@ main(void)
 		cmocka_unit_test(numbers),
 		cmocka_unit_test(names),
 		cmocka_unit_test(amounts),
+		cmocka_unit_test(spans),
 		cmocka_unit_test(hexadecimal),
 		cmocka_unit_test(what_was_meant),
 		cmocka_unit_test(only_what_may_be_shown_stays),
