@@ -8,6 +8,7 @@ A laboratory of network namespaces for tests, with nothing but the standard libr
         p = a.start(["prog", "arg"])          # its output is read line by line
         p.wait_line("ready", seconds=10)
         a.run("ip rule")                      # output; fails the test on a status other than 0
+        far = l.long_link(a, "eth1", "198.51.100.1/24", b, "eth1", "198.51.100.2/24", delay=10, loss=1)
         with lab.Sniffer(b, "eth0") as s:     # every packet on the interface, from now on
             ...
             assert not s.seen(lambda p: p.proto == 17)
@@ -25,7 +26,9 @@ import contextlib
 import ctypes
 import inspect
 import ipaddress
+import json
 import os
+import pathlib
 import re
 import select
 import shlex
@@ -260,6 +263,29 @@ class Space:
         return re.sub(r"(expires|valid_lft|preferred_lft|expires in) \S+", r"\1 -", text)
 
 
+class Cable:
+    """The program of tests/net/link between two spaces, from a to b ("there") and "back"."""
+
+    def __init__(self, lab, a, a_dev, b, b_dev, how):
+        where = pathlib.Path(__file__).resolve().parent / "link"
+        program = lab.program("link", sorted(where.glob("*.c")), "-lm", "-pthread")
+        words = [w for k, v in how.items() for w in [f"--{k}"] + ([] if v is None else [str(v)])]
+        self.ends = (a, a_dev), (b, b_dev)
+        self.process = Process(None, [program, *words, a.name, a_dev, b.name, b_dev])
+        lab.processes.append(self.process)
+        self.process.wait_line("ready")
+
+    def counts(self):
+        """Cuts the cable: {"there": {"packets": n, ...}, "back": ...}; see tests/net/link/line.h."""
+        self.drops = [int(space.run(f"cat /sys/class/net/{dev}/statistics/tx_dropped")) for space, dev in self.ends]
+        if self.process.stop() != 0:
+            raise Failed(f"the link ended badly: {self.process.text}")
+        there_and_back = json.loads(self.process.lines[-1])
+        for way, drops in zip(("there", "back"), self.drops):
+            there_and_back[way]["unread"] = drops       # by the device, since the program was late
+        return there_and_back
+
+
 class Lab:
     """Owns everything, and takes it away."""
 
@@ -321,11 +347,32 @@ class Lab:
         """A veth cable. Addresses are "192.0.2.1/24 2001:db8::1/64"."""
         subprocess.run(["ip", "link", "add", a_dev, "netns", a.name, "mtu", str(mtu), "type", "veth",
                         "peer", "name", b_dev, "netns", b.name, "mtu", str(mtu)], check=True)
-        for space, dev, addrs in ((a, a_dev, a_addrs), (b, b_dev, b_addrs)):
+        self._up((a, a_dev, a_addrs), (b, b_dev, b_addrs))
+
+    def long_link(self, a, a_dev, a_addrs, b, b_dev, b_addrs, mtu=1500, **how):
+        """A cable that is long, lossy or slow: the options of tests/net/link as keywords. `.counts()` of the
+        answer cuts it and tells what it carried."""
+        cable = Cable(self, a, a_dev, b, b_dev, how)
+        for space, dev in ((a, a_dev), (b, b_dev)):
+            # What a device cannot hold for a moment would be lost beside what is to be lost.
+            space.run(f"ip link set {dev} mtu {mtu} txqueuelen 20000")
+        self._up((a, a_dev, a_addrs), (b, b_dev, b_addrs))
+        return cable
+
+    def program(self, name, sources, *flags):
+        """Compiles C sources of the tests, once a Lab; the path."""
+        out = os.path.join(self.dir, name)
+        if not os.path.exists(out):
+            subprocess.run(["cc", "-O2", "-std=c11", "-D_GNU_SOURCE", "-o", out, *map(str, sources), *flags],
+                           check=True)
+        return out
+
+    def _up(self, *ends):
+        for space, dev, addrs in ends:
             for addr in addrs.split():
                 space.run(["ip", "addr", "add", addr, "dev", dev] + (["nodad"] if ":" in addr else []))
             space.run(["ip", "link", "set", dev, "up"])
-        for space, dev in ((a, a_dev), (b, b_dev)):
+        for space, dev, _ in ends:
             def settled():
                 out = space.run(["ip", "addr", "show", dev])
                 off = space.run(["sysctl", "-n", f"net.ipv6.conf.{dev}.disable_ipv6"]).strip() == "1"
