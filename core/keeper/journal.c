@@ -16,14 +16,19 @@ enum { JOURNAL_BYTES = (JOURNAL_MAX + 1) * CHANGE_TEXT };
 static const char first_line[] = "sluice journal 1";
 
 static void
+line_lost(struct journal *j, int number, const char *why)
+{
+	log_error("%s: line %d %s", j->path, number, why);
+	j->unread++;
+}
+
+static void
 line_read(struct journal *j, const char *line, int number)
 {
 	if (j->n == JOURNAL_MAX)
-		log_error("%s: line %d: there are more than %d entries; left out",
-			j->path, number, JOURNAL_MAX);
+		line_lost(j, number, "is one more than a journal has; left out");
 	else if (change_parse(&j->change[j->n], line) < 0)
-		log_error("%s: line %d is not an entry of a journal; left out", j->path,
-			number);
+		line_lost(j, number, "is not an entry of a journal; left out");
 	else
 		j->n++;
 }
@@ -38,16 +43,29 @@ text_read(struct journal *j, char *text)
 		end = line + strcspn(line, "\n");
 		/* A line that does not end was not written by journal_save. */
 		if (*end == '\0') {
-			log_error("%s: line %d does not end; left out", j->path, number);
+			line_lost(j, number, "does not end; left out");
 			break;
 		}
 		*end = '\0';
 		if (number > 1)
 			line_read(j, line, number);
 		else if (strcmp(line, first_line) != 0)
-			log_error("%s: line 1 is not that of a journal", j->path);
+			line_lost(j, number, "is not that of a journal");
 		line = end + 1;
 	}
+}
+
+static void
+damaged_keep(const struct journal *j)
+{
+	char aside[JOURNAL_PATH + 16];
+
+	snprintf(aside, sizeof aside, "%s.damaged", j->path);
+	(void)unlink(aside);
+	if (link(j->path, aside) == -1)
+		log_error("%s: %s", aside, strerror(errno));
+	else if (j->n == 0)
+		(void)unlink(j->path);
 }
 
 int
@@ -71,6 +89,8 @@ journal_open(struct journal *j, const char *state_dir, struct err *e)
 	if (n > 0)
 		text_read(j, text);
 	free(text);
+	if (j->unread)
+		damaged_keep(j);
 	return n == -1 ? err_set(e, "%s: %s", j->path, strerror(errno)) : 0;
 }
 

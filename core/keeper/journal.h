@@ -16,10 +16,12 @@ struct journal {
 	char path[JOURNAL_PATH];
 	struct change change[JOURNAL_MAX];
 	int n;
+	int unread; /* lines that were not understood */
 };
 
 /* Reads what is there. Lines that are not understood are left out, with an error in the
- * log: the others are worth undoing. 0, or -1 and why. */
+ * log: the others are worth undoing; the whole file is then kept as `journal.damaged`
+ * beside it, for people. 0, or -1 and why. */
 int journal_open(struct journal *j, const char *state_dir, struct err *e);
 /* Writes a change down before it is made. 0, or -1 and why: it must not be made then. */
 int journal_add(struct journal *j, const struct change *c, struct err *e);

@@ -463,5 +463,10 @@ keeper_recover(const char *state_dir, struct err *e)
 		return -1;
 	n = leftovers_undo(&j, state_dir, e);
 	close(lock);
+	if (n >= 0 && j.unread)
+		return err_set(e,
+			"%d lines of %s could not be read, and what they stand for was "
+			"not put back; the file is kept as %s.damaged",
+			j.unread, j.path, j.path);
 	return n;
 }

@@ -33,7 +33,7 @@ struct keeper_config {
 int keeper_run(const struct keeper_config *c);
 
 /* Undoes what a killed keeper left (class `session`). The number of entries undone, or -1
- * and why (a live instance holds the lock, not root). */
+ * and why (a live instance holds the lock, not root, lines that could not be read). */
 int keeper_recover(const char *state_dir, struct err *e);
 
 /* Where data files are looked for after the configuration's own folder and data_dir,

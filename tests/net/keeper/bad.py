@@ -192,8 +192,13 @@ def test_damaged_journal(l):
     with open(journal, "w") as f:
         f.write("\n".join(lines))
     status, out = w.recover()
-    assert status == 0 and out.count("left out") == 4, out
+    assert status == 1 and out.count("left out") == 4, out
+    assert "4 lines of " in out and journal + ".damaged" in out, out
+    with open(journal + ".damaged") as f:
+        assert f.read() == "\n".join(lines)
     lab.equal(w.box.system(), before, "after recover")
+    status, out = w.recover()
+    assert status == 0, out
 
 
 lab.main(test_no_root, test_no_tun_device, test_no_nft, test_name_taken, test_second_instance,

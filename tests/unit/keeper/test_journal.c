@@ -74,8 +74,8 @@ set_up(void **state)
 static int
 tear_down(void **state)
 {
-	static const char *const names[] = { "journal", "journal.new", "a", "a.sluice",
-		"b", "b.sluice", "c", "c.sluice" };
+	static const char *const names[] = { "journal", "journal.new", "journal.damaged",
+		"a", "a.sluice", "b", "b.sluice", "c", "c.sluice" };
 	struct fixture *f = *state;
 	char path[128];
 	size_t i;
@@ -246,6 +246,7 @@ reads_what_it_can(void **state)
 		"session firew");
 	assert_int_equal(journal_open(&f->journal, f->dir, &e), 0);
 	assert_int_equal(f->journal.n, 2);
+	assert_int_equal(f->journal.unread, 4);
 	assert_int_equal(f->journal.change[0].until, CHANGE_SESSION);
 	assert_int_equal(f->journal.change[1].until, CHANGE_GUARD);
 }
