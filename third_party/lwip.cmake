@@ -18,6 +18,9 @@ if(NOT _lwip)
 endif()
 if(NOT _lwip)
 	include(FetchContent)
+	if(POLICY CMP0135)
+		cmake_policy(SET CMP0135 NEW)
+	endif()
 	message(STATUS "lwIP: not in build/deps (tools/lwip-source gets it by apt); downloading upstream's 2.2.1")
 	FetchContent_Declare(lwip
 		URL https://download.savannah.nongnu.org/releases/lwip/lwip-2.2.1.zip
