@@ -7,24 +7,27 @@
 
 /*
  * Authenticated encryption in place.  This face and digest.h are all that the
- * program knows of the cipher library; aead.c picks the fastest implementation
- * that this processor has.
+ * program knows of the cipher libraries; aead.c picks the fastest implementation
+ * that was built in and that this processor has.
  */
 enum aead_kind { AEAD_AES128_GCM, AEAD_CHACHA20_POLY1305 };
 
 enum { AEAD_TAG = 16, AEAD_NONCE = 12, AEAD_KEY_MAX = 32 };
 
+/*
+ * A key, and no more: what the libraries compute from it is ten to thirty times as large,
+ * and is kept for the keys that were used last only.  It may be copied.
+ */
 struct aead {
+	uint64_t number; /* of the key in this process, by which those know it again */
 	enum aead_kind kind;
-	union {
-		uint64_t align[64]; /* key schedule, opaque */
-		uint8_t key[AEAD_KEY_MAX];
-	} u;
+	uint8_t key[AEAD_KEY_MAX];
 };
 
 /* `key` has 16 bytes for AES-128-GCM and 32 for ChaCha20-Poly1305. */
 void aead_init(struct aead *a, enum aead_kind kind, const uint8_t *key);
-void aead_fini(struct aead *a); /* wipes the key */
+/* Wipes the key, and what was computed from it. Zeros are fine. */
+void aead_fini(struct aead *a);
 /* Encrypts len bytes at p in place and writes the tag. */
 void
 aead_seal(const struct aead *a, const uint8_t nonce[static AEAD_NONCE], const void *aad,
@@ -33,7 +36,7 @@ aead_seal(const struct aead *a, const uint8_t nonce[static AEAD_NONCE], const vo
 int
 aead_open(const struct aead *a, const uint8_t nonce[static AEAD_NONCE], const void *aad,
 	size_t aadlen, uint8_t *p, size_t len, const uint8_t tag[static AEAD_TAG]);
-/* What `security: auto` takes: the kind that is faster with this library on this
+/* What `security: auto` takes: the kind that is faster with these libraries on this
  * processor. */
 enum aead_kind aead_fastest(void);
 

@@ -57,25 +57,27 @@ vmess_body_seal_lengths(
 	struct vmess_body *b, const uint8_t key[static 16], const uint8_t iv[static 16])
 {
 	static const char salt[] = "auth_len";
-	uint8_t k[VMESS_KDF_LEN];
+	uint8_t k[VMESS_KDF_LEN], wide[2 * MD5_LEN];
 	struct vmess_nest n;
 
 	assert(b->sealed);
 	vmess_nest_init(&n);
 	vmess_nest_push(&n, salt, sizeof(salt) - 1);
 	vmess_nest_out(&n, key, 16, k);
-	if (b->aead.kind == AEAD_CHACHA20_POLY1305)
-		key_widen(b->length_key, k);
-	else
-		memcpy(b->length_key, k, 16);
+	key_widen(wide, k);
+	aead_init(&b->length_aead, b->aead.kind,
+		b->aead.kind == AEAD_CHACHA20_POLY1305 ? wide : k);
 	memcpy(b->length_iv, iv + 2, sizeof(b->length_iv));
 	b->field = VMESS_LENGTH_MAX;
 	bytes_wipe(k, sizeof(k));
+	bytes_wipe(wide, sizeof(wide));
 }
 
 void
 vmess_body_fini(struct vmess_body *b)
 {
+	aead_fini(&b->aead);
+	aead_fini(&b->length_aead);
 	bytes_wipe(b, sizeof(*b));
 }
 
@@ -100,23 +102,11 @@ next_nonce(struct vmess_body *b, uint8_t nonce[static AEAD_NONCE])
 	nonce_write(nonce, b->counter++, b->iv);
 }
 
-/*
- * The AEAD of sealed lengths lives for one length only: a key schedule of its own
- * would cost every connection of everybody half a kilobyte for what few use.
- */
-static void
-length_aead(struct vmess_body *b, struct aead *a, uint8_t nonce[static AEAD_NONCE])
-{
-	aead_init(a, b->aead.kind, b->length_key);
-	nonce_write(nonce, b->length_counter++, b->length_iv);
-}
-
 /* `size` as the length field has it; the mask is drawn only where it is used. */
 static void
 length_write(struct vmess_body *b, uint8_t *field, size_t size)
 {
 	uint8_t nonce[AEAD_NONCE];
-	struct aead a;
 
 	if (b->field == VMESS_LENGTH) {
 		be16_put(field,
@@ -124,9 +114,9 @@ length_write(struct vmess_body *b, uint8_t *field, size_t size)
 		return;
 	}
 	be16_put(field, (uint16_t)(size - AEAD_TAG));
-	length_aead(b, &a, nonce);
-	aead_seal(&a, nonce, NULL, 0, field, VMESS_LENGTH, field + VMESS_LENGTH);
-	aead_fini(&a);
+	nonce_write(nonce, b->length_counter++, b->length_iv);
+	aead_seal(&b->length_aead, nonce, NULL, 0, field, VMESS_LENGTH,
+		field + VMESS_LENGTH);
 }
 
 /* The size, or -EBADMSG. */
@@ -134,14 +124,13 @@ static long
 length_read(struct vmess_body *b, uint8_t *field)
 {
 	uint8_t nonce[AEAD_NONCE];
-	struct aead a;
 	int r;
 
 	if (b->field == VMESS_LENGTH)
 		return be16_get(field) ^ (b->masked ? shake128_be16(&b->mask) : 0);
-	length_aead(b, &a, nonce);
-	r = aead_open(&a, nonce, NULL, 0, field, VMESS_LENGTH, field + VMESS_LENGTH);
-	aead_fini(&a);
+	nonce_write(nonce, b->length_counter++, b->length_iv);
+	r = aead_open(&b->length_aead, nonce, NULL, 0, field, VMESS_LENGTH,
+		field + VMESS_LENGTH);
 	return r < 0 ? r : be16_get(field) + AEAD_TAG;
 }
 

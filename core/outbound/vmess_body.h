@@ -19,6 +19,7 @@
  */
 struct vmess_body {
 	struct aead aead;
+	struct aead length_aead; /* for sealed lengths: the request's, either way */
 	struct shake128 mask;
 	uint16_t counter; /* wraps: that is how the protocol is */
 	uint8_t iv[10];   /* the constant part of the nonce */
@@ -26,8 +27,7 @@ struct vmess_body {
 	bool raw;         /* there are no chunks */
 	bool masked, padded;
 	size_t field; /* bytes of a length field; 0: raw */
-	/* For sealed lengths: the same in both directions, but for the counter. */
-	uint8_t length_key[AEAD_KEY_MAX], length_iv[10];
+	uint8_t length_iv[10];
 	uint16_t length_counter;
 };
 

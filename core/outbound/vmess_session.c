@@ -107,6 +107,8 @@ vmess_session_fini(struct vmess_session *s)
 	stream_free(s->lower);
 	outbound_drop(&s->v->o);
 	free(s->name);
+	vmess_body_fini(&s->up);
+	vmess_body_fini(&s->down);
 	bytes_wipe(s, sizeof(*s));
 }
 

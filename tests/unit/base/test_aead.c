@@ -2,9 +2,24 @@
 #include "unit/base/check.h"
 
 #include "base/aead.h"
+#include "base/aead_inside.h"
 #include "base/random.h"
 
 #include <errno.h>
+
+enum { LIBRARIES_MAX = 2, LONGEST = 65535 };
+
+/* The cipher libraries that this build has. */
+static size_t
+libraries(const struct aead_library *l[static LIBRARIES_MAX])
+{
+	size_t n = 0;
+
+	l[n++] = &aead_bearssl;
+	if (aead_openssl())
+		l[n++] = aead_openssl();
+	return n;
+}
 
 static const struct {
 	const char *label;
@@ -73,6 +88,143 @@ published_vectors(void **state)
 	}
 }
 
+/* The face takes one library for a message; each must do for any. */
+static void
+published_vectors_by_each_library(void **state)
+{
+	const struct aead_library *l[LIBRARIES_MAX];
+	struct aead_keyed k = { 0 };
+	uint8_t bytes[UNHEX_MAX], tag[AEAD_TAG];
+	size_t i, j, n = libraries(l);
+	struct aead_message m = { .p = bytes };
+	struct aead a;
+
+	(void)state;
+	for (i = 0; i < sizeof vectors / sizeof *vectors * n; i++) {
+		j = i / n;
+		m.nonce = unhex(1, vectors[j].nonce);
+		m.aad = unhex(2, vectors[j].aad);
+		m.aadlen = strlen(vectors[j].aad) / 2;
+		m.len = strlen(vectors[j].plain) / 2;
+		aead_init(&a, vectors[j].kind, unhex(3, vectors[j].key));
+		assert_int_equal(l[i % n]->take(&k, &a), 0);
+		memcpy(bytes, unhex(0, vectors[j].plain), m.len);
+		l[i % n]->seal(&k, &m, tag);
+		assert_hex(bytes, m.len, vectors[j].sealed);
+		assert_hex(tag, sizeof tag, vectors[j].tag);
+		assert_int_equal(l[i % n]->open(&k, &m, tag), 0);
+		assert_hex(bytes, m.len, vectors[j].plain);
+		l[i % n]->forget(&k);
+		aead_fini(&a);
+	}
+}
+
+/* Seals the same message with each library, opens it with the other, and has it refused
+ * with a bit turned. */
+static void
+compare(const struct aead_library *const *l, size_t n, struct aead_keyed *k,
+	const struct aead_message *plain)
+{
+	static uint8_t first[LONGEST], p[LONGEST];
+	uint8_t first_tag[AEAD_TAG], tag[AEAD_TAG];
+	struct aead_message m = *plain;
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		m.p = i ? p : first;
+		memcpy(m.p, plain->p, m.len);
+		l[i]->seal(&k[i], &m, i ? tag : first_tag);
+	}
+	if (n > 1) {
+		assert_memory_equal(p, first, m.len);
+		assert_memory_equal(tag, first_tag, AEAD_TAG);
+	}
+	for (i = 0; i < n; i++) {
+		memcpy(p, first, m.len);
+		m.p = p;
+		assert_int_equal(l[i]->open(&k[i], &m, first_tag), 0);
+		assert_memory_equal(p, plain->p, m.len);
+		memcpy(p, first, m.len);
+		first_tag[m.len % AEAD_TAG] ^= 1;
+		assert_int_equal(l[i]->open(&k[i], &m, first_tag), -EBADMSG);
+		first_tag[m.len % AEAD_TAG] ^= 1;
+		memcpy(p, first, m.len);
+		if (m.len) {
+			p[m.len / 2] ^= 0x80;
+			assert_int_equal(l[i]->open(&k[i], &m, first_tag), -EBADMSG);
+		}
+	}
+}
+
+static void
+libraries_say_the_same(void **state)
+{
+	static const enum aead_kind kinds[] = { AEAD_AES128_GCM, AEAD_CHACHA20_POLY1305 };
+	static uint8_t plain[LONGEST];
+	const struct aead_library *l[LIBRARIES_MAX];
+	struct aead_keyed k[LIBRARIES_MAX] = { 0 };
+	uint8_t key[AEAD_KEY_MAX], nonce[AEAD_NONCE], aad[40];
+	struct aead_message m = { nonce, aad, 0, plain, 0 };
+	size_t kind, i, n = libraries(l);
+	struct aead a;
+
+	(void)state;
+	random_bytes(plain, sizeof plain);
+	random_bytes(aad, sizeof aad);
+	for (kind = 0; kind < 2; kind++) {
+		random_bytes(key, sizeof key);
+		aead_init(&a, kinds[kind], key);
+		for (i = 0; i < n; i++)
+			assert_int_equal(l[i]->take(&k[i], &a), 0);
+		/* All short ones, some around each power of two, and the longest. */
+		for (m.len = 0; m.len <= LONGEST;
+			m.len += m.len < 530 ? 1 : m.len / 7 + m.len % 5) {
+			random_bytes(nonce, sizeof nonce);
+			m.aadlen = m.len % sizeof aad;
+			compare(l, n, k, &m);
+		}
+		m.len = LONGEST;
+		compare(l, n, k, &m);
+		aead_fini(&a);
+	}
+	for (i = 0; i < n; i++)
+		l[i]->forget(&k[i]);
+}
+
+/* Keys whose schedules push each other out, by turns with short and long messages: each
+ * opens, in another order, what it has sealed. */
+static void
+many_keys_at_once(void **state)
+{
+	enum { KEYS = 200, LONG = 2000 };
+	static struct aead a[KEYS];
+	static uint8_t p[KEYS][LONG], tags[KEYS][AEAD_TAG];
+	static const uint8_t nonce[AEAD_NONCE], zeros[LONG];
+	uint8_t key[AEAD_KEY_MAX] = { 0 };
+	size_t i, round, len;
+
+	(void)state;
+	for (i = 0; i < KEYS; i++) {
+		key[0] = (uint8_t)i;
+		aead_init(&a[i], i % 3 ? AEAD_AES128_GCM : AEAD_CHACHA20_POLY1305, key);
+	}
+	for (round = 0; round < 4; round++) {
+		len = round % 2 ? LONG : 20;
+		memset(p, 0, sizeof p);
+		for (i = 0; i < KEYS; i++)
+			aead_seal(&a[i], nonce, NULL, 0, p[i], len, tags[i]);
+		for (i = 1; i < KEYS; i++)
+			assert_memory_not_equal(p[i], p[i - 1], len);
+		for (i = KEYS; i-- > 0;) {
+			assert_int_equal(
+				aead_open(&a[i], nonce, NULL, 0, p[i], len, tags[i]), 0);
+			assert_memory_equal(p[i], zeros, len);
+		}
+	}
+	for (i = 0; i < KEYS; i++)
+		aead_fini(&a[i]);
+}
+
 /* Every length through some blocks of both ciphers, whole and with a bit turned in each
  * place that is protected. */
 static void
@@ -127,15 +279,25 @@ what_was_sealed_opens_and_nothing_else(void **state)
 static void
 a_finished_key_is_gone(void **state)
 {
+	static const struct aead_keyed none;
 	static const struct aead zero;
-	struct aead a;
+	const struct aead_library *l[LIBRARIES_MAX];
+	struct aead_keyed k = { 0 };
 	uint8_t key[AEAD_KEY_MAX];
+	size_t i, n = libraries(l);
+	struct aead a;
 
 	(void)state;
 	random_bytes(key, sizeof key);
-	aead_init(&a, AEAD_AES128_GCM, key);
-	aead_fini(&a);
-	assert_memory_equal(&a.u, &zero.u, sizeof a.u);
+	for (i = 0; i < n; i++) {
+		aead_init(&a, AEAD_AES128_GCM, key);
+		assert_int_equal(l[i]->take(&k, &a), 0);
+		l[i]->forget(&k);
+		assert_memory_equal(&k, &none, sizeof k);
+		aead_fini(&a);
+		assert_memory_equal(&a, &zero, sizeof a);
+		aead_fini(&a); /* once more does no harm */
+	}
 }
 
 static void
@@ -185,6 +347,9 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(published_vectors),
+		cmocka_unit_test(published_vectors_by_each_library),
+		cmocka_unit_test(libraries_say_the_same),
+		cmocka_unit_test(many_keys_at_once),
 		cmocka_unit_test(what_was_sealed_opens_and_nothing_else),
 		cmocka_unit_test(a_finished_key_is_gone),
 		cmocka_unit_test(single_blocks),
