@@ -95,6 +95,40 @@ carrier_is_early(const struct carrier *c)
 	return c->request.early_max > 0;
 }
 
+static const struct http_facts *
+http_facts(const struct carrier *c, const struct stream *top)
+{
+	switch (c->kind) {
+	case CARRIER_RAW:
+		return NULL;
+	case CARRIER_HTTP_HEAD:
+		return httphead_facts(top);
+	case CARRIER_WEBSOCKET:
+		return ws_facts(top);
+	case CARRIER_HTTPUPGRADE:
+		return httpupgrade_facts(top);
+	}
+	return NULL;
+}
+
+void
+carrier_told(const struct carrier *c, const struct stream *top, struct carrier_told *told)
+{
+	const struct http_facts *h = http_facts(c, top);
+	struct tls_facts t;
+
+	memset(told, 0, sizeof(*told));
+	if (h) {
+		told->date = h->date;
+		told->date_at = h->date_at;
+	}
+	if (!c->tls)
+		return;
+	tls_facts_get(h ? top->lower : top, &t);
+	told->not_before = t.not_before;
+	told->not_after = t.not_after;
+}
+
 struct stream *
 carrier_new(const struct carrier *c, struct stream *lower, struct rng *rng,
 	const struct outbound_env *env, struct task *owner)

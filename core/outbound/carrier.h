@@ -31,6 +31,16 @@ int carrier_init(struct carrier *c, const struct carrier_spec *spec,
 	const struct carrier_place *at, const struct outbound_env *env, struct err *e);
 void carrier_fini(struct carrier *c);
 
+/* What a server has let be seen of its clock; 0: nothing. Unix time. */
+struct carrier_told {
+	int64_t date;                  /* of its HTTP answer, good or bad */
+	int64_t date_at;               /* this machine's clock when that came */
+	int64_t not_before, not_after; /* of its certificate */
+};
+/* `top` is what carrier_new has made. */
+void carrier_told(
+	const struct carrier *c, const struct stream *top, struct carrier_told *told);
+
 /* Bytes may be lost to a server that never came up, without open having told. */
 bool carrier_is_early(const struct carrier *c);
 

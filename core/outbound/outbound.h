@@ -113,6 +113,8 @@ struct outbound_spec {
 	} u;
 };
 
+struct times;
+
 /* What all outbounds of an engine share; borrowed, and lives longer than they do. */
 struct outbound_env {
 	struct loop *loop;
@@ -121,6 +123,8 @@ struct outbound_env {
 	int64_t (*unix_time)(void);
 	struct tls_stock *tls; /* NULL: no outbound has TLS */
 	enum tls_library tls_library;
+	struct times *times; /* the time servers of the configuration; NULL: none */
+	bool clock_auto; /* headers may have another time than this machine's (clock.h) */
 };
 
 struct outbound;

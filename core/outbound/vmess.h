@@ -4,6 +4,7 @@
 
 #include "base/random.h"
 #include "outbound/carrier.h"
+#include "outbound/clock.h"
 #include "outbound/outbound.h"
 #include "outbound/transport.h"
 #include "outbound/vmess_body.h"
@@ -38,6 +39,10 @@ struct vmess_server {
 	uint64_t resume;     /* on the loop's clock: others come first until then */
 	unsigned unanswered; /* connections in a row that ended without an answer */
 	bool marks;          /* this server sends end marks: one was seen */
+	struct clock_choice clock;
+	struct clock_reading certificate; /* a bound; not told: its dates agree */
+	struct clock_reading said; /* what was last said to be the cause of silence... */
+	bool said_tried;           /* ...when another time had been tried in vain */
 	struct log_limit away, silent, garbage;
 };
 
@@ -77,6 +82,8 @@ struct stream *vmess_reach_new(struct vmess *v, struct task *owner);
 /* What a stream that has opened was connected to; for one that is not of
  * vmess_reach_new, the first user of the first server. */
 struct vmess_pick vmess_reached(struct vmess *v, const struct stream *s);
+/* What its server has let be seen of its clock so far. */
+void vmess_reach_told(const struct stream *s, struct carrier_told *told);
 
 /* Both take `lower`, also on failure, hold the outbound and copy `to`. NULL without
  * memory. */
@@ -89,9 +96,32 @@ struct packets *vmess_packets_new(struct vmess *v, struct stream *lower,
  * response header has come. */
 bool vmess_stream_answered(const struct stream *s);
 
-/* What a session reports of its server, so that people are told what is wrong. */
-void vmess_answered(struct vmess_server *s);
-void vmess_unanswered(struct vmess *v, struct vmess_server *s);
+/* What is known of this machine's clock with regard to the server of that stream, which
+ * has come up; NULL: nothing. Borrowed until anything happens to the outbound. */
+const struct clock_reading *vmess_stream_clock(const struct stream *s);
+
+/* How people know this server: the outbound's tag, and where it is. Returns `text`. */
+const char *vmess_server_text(
+	const struct vmess *v, const struct vmess_server *s, char *text, size_t cap);
+
+/* One connection, for what its session reports of the server. */
+struct vmess_try {
+	struct vmess *v;
+	struct vmess_server *server;
+	const struct stream *lower; /* what it was reached by */
+	enum clock_source time;     /* of its header */
+};
+
+/* The time for the header, which is about to be written; sets a->time. */
+int64_t vmess_time(struct vmess_try *a);
+void vmess_answered(const struct vmess_try *a);
+/* Says what is wrong, where that is known or can be guessed. */
+void vmess_unanswered(const struct vmess_try *a);
 void vmess_garbled(struct vmess *v, struct vmess_server *s);
+/* The server has answered in HTTP, or with a certificate, perhaps to refuse. */
+void vmess_clock_hear(struct vmess_server *s, const struct carrier_told *told);
+/* The best that is known of this clock, or NULL. */
+const struct clock_reading *
+vmess_clock_reading(const struct vmess *v, const struct vmess_server *s);
 
 #endif

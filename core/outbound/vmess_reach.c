@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 /*
  * The way to a server: its transport, opened, and that of the next server where it
@@ -125,6 +126,16 @@ open_lower(struct reach *a)
 	return r == STREAM_AGAIN && a->impatient ? -ETIMEDOUT : r;
 }
 
+/* A refusal has a date, too. */
+static void
+hear(const struct reach *a)
+{
+	struct carrier_told told;
+
+	vmess_reach_told(&a->s, &told);
+	vmess_clock_hear(a->pick.server, &told);
+}
+
 static const char slow[] = "the server did not come up in time";
 
 static int
@@ -144,6 +155,7 @@ try(struct reach *a)
 			return STREAM_OK;
 		}
 		why = !a->s.lower ? "no memory left" : a->impatient ? slow : NULL;
+		hear(a);
 		if (is_server_fault(r))
 			vmess_server_failed(a->v, a->pick.server,
 				why ? why : stream_reason(a->s.lower));
@@ -187,6 +199,7 @@ passed(struct reach *a, int r)
 	if (r >= 0 || a->heard || !carrier_is_early(&a->pick.server->carrier))
 		return r;
 	a->heard = true;
+	hear(a);
 	vmess_server_failed(a->v, a->pick.server, stream_reason(a->s.lower));
 	return r;
 }
@@ -328,6 +341,18 @@ vmess_reach_new(struct vmess *v, struct task *owner)
 	timer_init(&a->patience, v->o.env.loop, lose_patience);
 	begin(a);
 	return &a->s;
+}
+
+void
+vmess_reach_told(const struct stream *s, struct carrier_told *told)
+{
+	const struct reach *a;
+
+	memset(told, 0, sizeof(*told));
+	if (s->ops != &reach_ops || !s->lower)
+		return;
+	a = container_of(s, const struct reach, s);
+	carrier_told(&a->pick.server->carrier, s->lower, told);
 }
 
 struct vmess_pick

@@ -9,22 +9,18 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
 	COMPLAIN_EVERY_MS = 60000, /* what is wrong with a server is said so often */
-	/* One connection may end without an answer for its target's sake; not several
-	 * in a row. */
-	UNANSWERED_MIN = 2,
 	BACKOFF_MS = 10000,
 	BACKOFF_MAX_MS = 300000,
 };
 
 _Static_assert(VMESS_SERVERS_MAX <= 64, "a bit for each server");
 
-/* How people know this server: the outbound's tag, and where it is. */
-static const char *
-known_as(const struct vmess *v, const struct vmess_server *s, char *text, size_t cap)
+const char *
+vmess_server_text(
+	const struct vmess *v, const struct vmess_server *s, char *text, size_t cap)
 {
 	const char *tag = v->o.tag;
 	char at[ENDPOINT_TEXT];
@@ -38,41 +34,6 @@ known_as(const struct vmess *v, const struct vmess_server *s, char *text, size_t
 	return text;
 }
 
-static const char *
-clock_text(const struct vmess *v, char text[static 24])
-{
-	time_t now = (time_t)v->o.env.unix_time();
-	struct tm tm;
-
-	if (!gmtime_r(&now, &tm) || !strftime(text, 24, "%Y-%m-%d %H:%M:%S", &tm))
-		text[0] = '\0';
-	return text;
-}
-
-void
-vmess_answered(struct vmess_server *s)
-{
-	s->unanswered = 0;
-}
-
-void
-vmess_unanswered(struct vmess *v, struct vmess_server *s)
-{
-	char server[400], now[24];
-
-	s->unanswered++;
-	if (s->unanswered < UNANSWERED_MIN)
-		return;
-	log_limited(&s->silent, loop_now(v->o.env.loop), LOG_WARNING,
-		"the VMess server (%s) answers nothing: the last %u connections ended right "
-		"after the header. The usual causes: a wrong id, or this clock (%s UTC) is "
-		"more than 120 s off%s",
-		known_as(v, s, server, sizeof(server)), s->unanswered, clock_text(v, now),
-		s->user[0].nalter ? ", or the server refuses the old header, which an "
-				    "alterId above 0 asks for (try 0)"
-				  : "");
-}
-
 void
 vmess_garbled(struct vmess *v, struct vmess_server *s)
 {
@@ -82,7 +43,7 @@ vmess_garbled(struct vmess *v, struct vmess_server *s)
 		"the server (%s) answered something that is not VMess with this id. The usual "
 		"causes: another service on that port, or a transport (TLS, WebSocket) that "
 		"the server expects and this outbound does not have",
-		known_as(v, s, server, sizeof(server)));
+		vmess_server_text(v, s, server, sizeof(server)));
 }
 
 void
@@ -101,7 +62,7 @@ vmess_server_failed(struct vmess *v, struct vmess_server *s, const char *why)
 
 	log_limited(&s->away, now, LOG_WARNING,
 		"the VMess server (%s) cannot be reached%s: %s",
-		known_as(v, s, server, sizeof(server)),
+		vmess_server_text(v, s, server, sizeof(server)),
 		v->nserver > 1 ? ", others are used" : "", why);
 	if (now < s->resume)
 		return;

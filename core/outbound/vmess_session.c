@@ -17,6 +17,20 @@ _Static_assert(TCP_BLOCK >= VMESS_HEADER_MAX + VMESS_PAYLOAD_MAX + VMESS_OVERHEA
 	"the header and a full chunk leave in one write");
 _Static_assert(TCP_LARGE >= UINT16_MAX, "a chunk of any size fits");
 
+struct vmess_try
+vmess_session_try(const struct vmess_session *s)
+{
+	return (struct vmess_try){ s->v, s->pick.server, s->lower, s->time };
+}
+
+static void
+unanswered(const struct vmess_session *s)
+{
+	const struct vmess_try a = vmess_session_try(s);
+
+	vmess_unanswered(&a);
+}
+
 int
 vmess_session_fail(struct vmess_session *s, int error, const char *why)
 {
@@ -26,7 +40,7 @@ vmess_session_fail(struct vmess_session *s, int error, const char *why)
 	s->why = why;
 	if (s->greeted && !s->finished && !s->heard &&
 		(error == -ECONNRESET || error == -EPIPE))
-		vmess_unanswered(s->v, s->pick.server);
+		unanswered(s);
 	return error;
 }
 
@@ -97,7 +111,7 @@ vmess_session_fini(struct vmess_session *s)
 
 	if (!s->error && !s->finished && s->greeted && !s->heard &&
 		s->command == VMESS_TCP && now - s->greeted_at >= PATIENCE_MS)
-		vmess_unanswered(s->v, s->pick.server);
+		unanswered(s);
 	vmess_session_drop_in(s);
 	drop_out(s);
 	blocks_leave(&s->wait);
@@ -177,16 +191,18 @@ header_write(struct vmess_session *s, const struct vmess_request *q,
 static int
 greet(struct vmess_session *s)
 {
+	struct vmess_try a = vmess_session_try(s);
 	struct vmess_draw d;
 	struct vmess_request q = {
 		.security = s->pick.user->security,
 		.options = body_options(s->pick.user, s->command),
 		.command = s->command,
 		.to = &s->to,
-		.time = s->v->o.env.unix_time(),
+		.time = vmess_time(&a),
 	};
 	int n;
 
+	s->time = a.time;
 	random_bytes(&d, sizeof(d));
 	d.padlen %= VMESS_PADDING_MAX + 1;
 	n = header_write(s, &q, &d);

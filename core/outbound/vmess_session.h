@@ -34,10 +34,11 @@ struct vmess_session {
 	const char *why; /* static text; NULL: lower knows */
 
 	struct vmess_body up;
-	size_t at, end; /* out[at..end) is sealed and not written */
-	size_t fill;    /* payload of the chunk that is open behind `end` */
-	bool greeted;   /* the request header is in `out`, or gone */
-	bool finished;  /* so is the end mark */
+	size_t at, end;         /* out[at..end) is sealed and not written */
+	size_t fill;            /* payload of the chunk that is open behind `end` */
+	bool greeted;           /* the request header is in `out`, or gone */
+	bool finished;          /* so is the end mark */
+	enum clock_source time; /* of the request header */
 	uint64_t greeted_at;
 
 	struct vmess_body down;
@@ -76,6 +77,7 @@ void vmess_session_park(struct vmess_session *s);
 const char *vmess_session_reason(const struct vmess_session *s);
 
 /* Between the two files of the session. */
+struct vmess_try vmess_session_try(const struct vmess_session *s);
 int vmess_session_fail(struct vmess_session *s, int error, const char *why);
 /* OK and AGAIN as they are; an error of the lower stream becomes the session's. */
 int vmess_session_passed(struct vmess_session *s, int r);

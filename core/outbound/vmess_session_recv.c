@@ -58,13 +58,16 @@ response_size(struct vmess_session *s, uint8_t *p)
 static int
 response_open(struct vmess_session *s, uint8_t *p)
 {
+	struct vmess_try a;
+
 	if (!s->pick.user->nalter &&
 		vmess_response_open(s->response_key, s->response_iv, s->response_tag, p,
 			s->response_len) < 0)
 		return garbled(s);
 	bytes_wipe(s->response_key, sizeof(s->response_key));
 	bytes_wipe(s->response_iv, sizeof(s->response_iv));
-	vmess_answered(s->pick.server);
+	a = vmess_session_try(s);
+	vmess_answered(&a);
 	s->reading = VMESS_READ_LENGTH;
 	s->in_at += s->response_len;
 	return STREAM_OK;

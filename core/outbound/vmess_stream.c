@@ -189,6 +189,15 @@ vmess_stream_new(struct vmess *v, struct stream *lower, const struct target *to,
 	return &m->s;
 }
 
+const struct clock_reading *
+vmess_stream_clock(const struct stream *s)
+{
+	const struct vmess_session *m =
+		&container_of(s, const struct vmess_stream, s)->session;
+
+	return m->pick.server ? vmess_clock_reading(m->v, m->pick.server) : NULL;
+}
+
 bool
 vmess_stream_answered(const struct stream *s)
 {
