@@ -14,10 +14,12 @@ static const struct {
 	{ "json-c", JSONC_VERSION },
 	{ "libmaxminddb", MAXMINDDB_VERSION },
 	{ "pcre2", PCRE2_VERSION },
+	{ "libyaml", YAML_VERSION },
 	{ "libmnl", MNL_VERSION },
 	{ "libcap-ng", CAPNG_VERSION },
 	{ "lwIP", LWIP_VERSION },
 	{ "BearSSL", "" },
+	{ "OpenSSL", OPENSSL_VERSION },
 };
 
 static const char help[] =
