@@ -30,13 +30,13 @@ GONE, GONE6 = "192.88.99.9", "2001:db8:dead::9"    # the router has no route to 
 
 
 class World:
-    """Hosts and links; `app` is where sluice runs."""
+    """Hosts and links; `app` is where sluice runs. `far_off` are options of Lab.long_link for its link."""
 
-    def __init__(self, l):
-        self.lab = l
+    def __init__(self, l, far_off=None):
+        self.lab, self.cable = l, None
         self.app, self.router = l.space("app"), l.space("router", forward=True)
         self.server, self.near, self.far = l.space("server"), l.space("near"), l.space("far")
-        self._join(self.app, "app", "198.18.0", "2001:db8:f::", APP, APP6)
+        self._join(self.app, "app", "198.18.0", "2001:db8:f::", APP, APP6, far_off)
         self._join(self.server, "server", "203.0.113", "2001:db8:5::", SERVER, SERVER6)
         self._join(self.near, "near", "192.0.2", "2001:db8:a::", NEAR, NEAR6)
         self._join(self.far, "far", "198.51.100", "2001:db8:b::", FAR, FAR6)
@@ -45,9 +45,12 @@ class World:
             self.router.run(["ip", "neigh", "add", address, "lladdr", "02:00:00:00:00:99", "dev", "near"])
         self.v2ray = None
 
-    def _join(self, space, dev, v4, v6, address, address6):
-        self.lab.link(space, "eth0", f"{address}/24 {address6}/64",
-                      self.router, dev, f"{v4}.1/24 {v6}1/64")
+    def _join(self, space, dev, v4, v6, address, address6, far_off=None):
+        ends = (space, "eth0", f"{address}/24 {address6}/64", self.router, dev, f"{v4}.1/24 {v6}1/64")
+        if far_off is None:
+            self.lab.link(*ends)
+        else:
+            self.cable = self.lab.long_link(*ends, **far_off)
         space.route(f"default via {v4}.1")
         space.route(f"default via {v6}1")
 

@@ -30,9 +30,9 @@ def free_port():
         return s.getsockname()[1]
 
 
-def listener(serve):
-    """A TCP server on loopback; returns its port."""
-    s = socket.create_server(("127.0.0.1", 0), backlog=128)
+def listener(serve, host="127.0.0.1"):
+    """A TCP server; returns its port."""
+    s = socket.create_server((host, 0), backlog=128)
 
     def accept():
         while True:
@@ -161,13 +161,15 @@ class Front:
     and joins what is inside to a raw inbound.  Counts early data.
     """
 
-    def __init__(self, inner, tls=None):
+    def __init__(self, inner, tls=None, host="127.0.0.1"):
         self.inner = inner
         self.tls = tls
         self.early = 0
-        self.port = listener(self.serve)
+        self.port = listener(self.serve, host)
 
     def serve(self, c):
+        # Else an answer behind the 101 waits until that is acknowledged.
+        c.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         with contextlib.suppress(OSError):
             self.upgrade(self.tls.wrap_socket(c, server_side=True) if self.tls else c)
         c.close()

@@ -1,0 +1,111 @@
+# SPDX-License-Identifier: MIT
+"""How many round trips a connection takes before its first byte, over a cable of 100 ms: the servers, and the
+measure. For tests/bench/roundtrips and tests/interop/flights."""
+import json
+import os
+import pathlib
+import shutil
+import socket
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "interop" / "transports"))
+
+import lab                                                              # noqa: E402
+from servers import NAME, Front, certificates, server_tls               # noqa: E402
+from world import FAR, ID, SERVER, World                                # noqa: E402
+
+RTT = 0.1
+SYN = 2           # TCP's flag, RFC 9293 section 3.1
+HANDSHAKES = {"plain": 0, "TLS 1.2": 2, "TLS 1.2 resumed": 1, "TLS 1.3": 1, "TLS 1.3 resumed": 1}
+UPGRADES = {"raw": 0, "ws": 1, "ws, early data": 0, "httpupgrade": 1, "httpupgrade, early data": 0}
+STREAMS = {
+    "raw": {"network": "raw"},
+    "ws": {"network": "ws", "wsSettings": {"path": "/v2"}},
+    "ws, early data": {"network": "ws", "wsSettings": {"path": "/ws?ed=2048"}},
+    "httpupgrade": {"network": "httpupgrade", "httpupgradeSettings": {"path": "/upgrade"}},
+    "httpupgrade, early data": {"network": "httpupgrade", "httpupgradeSettings": {
+        "path": "/upgrade", "maxEarlyData": 2048, "earlyDataHeaderName": "X-Early"}},
+}
+
+
+def needed(transport, handshake):
+    """What the protocols need at least: TCP's handshake, what comes on top, the request and its answer."""
+    return 1 + HANDSHAKES[handshake] + UPGRADES[transport] + 1
+
+
+class Servers:
+    """Debian's v2ray for what it speaks, and before it a front for what is newer; each with TLS and without."""
+
+    def __init__(self, l):
+        self.world = w = World(l, far_off={"delay": RTT * 500})
+        l.server(w.far, FAR, 7, lab.echo)
+        authority, *pair = certificates(w.server.dir)
+        shutil.copy(authority, os.path.join(w.app.dir, "ca.pem"))
+        tls = {"security": "tls", "tlsSettings": {"certificates": [{"certificateFile": pair[0],
+                                                                    "keyFile": pair[1]}]}}
+        ws = {"network": "ws", "wsSettings": {"path": "/v2"}}
+        inbounds = [{"port": port, "protocol": "vmess", "settings": {"clients": [{"id": ID, "alterId": 0}]},
+                     "streamSettings": s}
+                    for port, s in ((1001, {}), (1002, tls), (1003, ws), (1004, {**ws, **tls}))]
+        path = os.path.join(w.server.dir, "v2ray.json")
+        with open(path, "w") as f:
+            json.dump({"inbounds": inbounds, "outbounds": [{"protocol": "freedom"}]}, f)
+        w.server.start(["v2ray", "-config", path])
+        w.wait_listening(w.server, 1004)
+        self.ports = {("raw", False): 1001, ("raw", True): 1002, ("ws", False): 1003, ("ws", True): 1004}
+        self.front = {on: w.server.inside(Front, 1001, server_tls(pair) if on else None, SERVER)
+                      for on in (False, True)}
+
+    def port(self, transport, secured):
+        return self.ports.get((transport, secured)) or self.front[secured].port
+
+    def start(self, transport, library=None, resumed=False):
+        """sluice, ready, with an outbound of this kind. `library` None: no TLS."""
+        w = self.world
+        path = w.config(port=self.port(transport, library is not None))
+        with open(path) as f:
+            text = json.load(f)
+        stream = dict(STREAMS[transport])
+        if library:
+            stream["security"] = "tls"
+            stream["tlsSettings"] = {
+                "serverName": NAME, "disableSystemRoot": True, "enableSessionResumption": resumed,
+                "certificates": [{"usage": "verify", "certificateFile": "ca.pem"}]}
+            text["sluice"]["tls"] = library
+        text["outbounds"][0]["streamSettings"] = stream
+        with open(path, "w") as f:
+            json.dump(text, f)
+        return w.start(path)
+
+    def ask(self):
+        """An application's connection, when the first byte of the answer to what it says has come."""
+        s = self.world.app.socket()
+        s.settimeout(30)
+        s.connect((FAR, 7))
+        s.sendall(b"hello")
+        if s.recv(100) != b"hello":
+            raise lab.Failed("something else came back")
+        return s
+
+    def first_byte(self):
+        """Seconds from an application's connect to the first byte."""
+        began = time.monotonic()
+        s = self.ask()
+        took = time.monotonic() - began
+        s.close()
+        return took
+
+    def round_trips(self):
+        """How often until then the cable was silent until the server had answered: whatever the time of this
+        machine's own work, a request that could have left earlier is one more."""
+        with lab.Sniffer(self.world.app, "eth0") as wire:
+            s = self.ask()
+            mark = self.world.app.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            mark.sendto(b"mark", ("198.18.0.1", 9))
+            wire.wait(lambda p: p.body == b"mark", "the datagram behind all else")
+            said = wire.seen(lambda p: SERVER in (p.src, p.dst) and p.proto == 6 and (p.body or p.payload[13] & SYN))
+            s.close()
+            mark.close()
+        return sum(a.outgoing and not b.outgoing for a, b in zip(said, said[1:]))
