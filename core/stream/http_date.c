@@ -129,7 +129,7 @@ http_date_parse(const char *s)
 	static const char letters[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 				      "abcdefghijklmnopqrstuvwxyz";
 	size_t n = strspn(s, letters), i;
-	struct date d;
+	struct date d = { 0 };
 
 	if (n < 3 || n > strlen("Wednesday"))
 		return 0;
