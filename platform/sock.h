@@ -24,6 +24,9 @@ struct sock_options {
 int sock_tcp_connect(const struct endpoint *to, const struct sock_options *o);
 /* 0 once connected, -EAGAIN while under way, else why it failed. */
 int sock_tcp_connected(int fd);
+/* 0, or what has gone wrong so far: an answer that the network gave during the call that
+ * began to connect is told by nothing else. */
+int sock_tcp_error(int fd);
 /* An unconnected UDP socket of a family (4 or 6), which also reports ICMP errors. */
 int sock_udp_open(int family, const struct sock_options *o);
 /* A listening TCP socket, for tests and inbounds. */

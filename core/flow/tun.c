@@ -35,8 +35,10 @@ packets_read(struct tun_port *t)
 		memset(&o, 0, sizeof(o));
 		p = stack_buffer(t->stack);
 		len = tun_read(t->fd, p, TUN_PACKET, &o);
-		if (len == -EAGAIN)
-			break;
+		if (len == -EAGAIN) {
+			watch_want(&t->watch, WATCH_READ);
+			return;
+		}
 		if (len < 0) {
 			read_failed(t, (int)len);
 			return;
@@ -46,7 +48,8 @@ packets_read(struct tun_port *t)
 		else
 			t->dropped++;
 	}
-	watch_want(&t->watch, WATCH_READ);
+	t->watch.happened |= WATCH_READ;
+	loop_ready(t->loop, &t->task);
 }
 
 static void
@@ -82,7 +85,7 @@ tun_port_init(struct tun_port *t, struct loop *l, int fd, bool plain)
 	task_init(&t->task, tun_run);
 	timer_init(&t->pause, l, pause_over);
 	watch_init(&t->watch, l, fd, &t->task);
-	t->watch.urgent = true;
+	t->watch.urgent = t->watch.edge = true;
 }
 
 void
@@ -108,10 +111,15 @@ tun_port_write(struct tun_port *t, const struct iovec *v, int n, const struct of
 {
 	int err = tun_write(t->fd, v, n, o);
 
-	if (err == -EAGAIN || err == -ENOBUFS) {
+	if (err == -EAGAIN)
 		watch_want(&t->watch, WATCH_WRITE);
-		return -EAGAIN;
+	if (err == -ENOBUFS) {
+		/* The kernel's memory, of which no event tells. */
+		t->watch.happened |= WATCH_WRITE;
+		loop_ready(t->loop, &t->task);
 	}
+	if (err == -EAGAIN || err == -ENOBUFS)
+		return -EAGAIN;
 	if (err < 0) {
 		/* What it would not take now it never will: keeping the packet would
 		 * only stop those behind it. */

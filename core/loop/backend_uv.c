@@ -2,9 +2,11 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "loop/backend.h"
+#include "platform/edges.h"
 
 #include <assert.h>
 #include <stdlib.h>
+#include <unistd.h>
 #include <uv.h>
 
 /*
@@ -16,6 +18,10 @@
  * A change of what epoll knows costs two system calls.  What fired is therefore
  * left armed, since a busy socket is wanted again in the same turn; only an
  * event that nobody wants disarms.
+ *
+ * The sockets of flows are many, and live shortly.  They are told to the kernel
+ * beside libuv, once each, and it is there that the loop waits: libuv's own
+ * descriptor is among them, as its manual describes for embedding it.
  */
 union handle {
 	uv_handle_t any;
@@ -27,27 +33,37 @@ union handle {
  * that are kept for the next connections. */
 enum { HANDLES_MAX = 1 << 20, HANDLES_KEEP = 256 };
 
-/* In ms. A loop in which nothing is armed sleeps in pieces of this. */
-enum { FOREVER = 3600 * 1000 };
-
-struct backend {
-	uv_loop_t uv;
-	uv_timer_t limit; /* ends a wait */
-	struct pool handles;
-	size_t closing;
-	struct log_limit refusals;
-	/* Its address stands in w->handle for a descriptor that epoll refuses: a regular
-	 * file, which is always ready. */
-	char unpollable;
-};
-
 /* In ms. */
 enum { REFUSALS_EVERY = 60 * 1000 };
 
-static void
-limit_reached(uv_timer_t *limit)
+/* Events that one wait takes; the others come with the next. */
+enum { EDGES_TURN = 256 };
+
+struct backend {
+	uv_loop_t uv;
+	struct pool handles;
+	size_t closing;
+	struct log_limit refusals;
+	int edges;
+	bool heard;   /* something has happened since the wait began */
+	bool changed; /* libuv has not told the kernel of everything, or has to close */
+	/* Its address stands in w->handle for a descriptor that epoll refuses: a regular
+	 * file, which is always ready. */
+	char unpollable;
+	char edge; /* and this one's for a descriptor that libuv does not know */
+};
+
+/* Makes the loop of libuv, and lets the edges know of it. 0, or below. */
+static int
+uv_begin(struct backend *b)
 {
-	(void)limit;
+	if (uv_loop_init(&b->uv) < 0)
+		return -1;
+	b->uv.data = b;
+	if (edges_add_level(b->edges, uv_backend_fd(&b->uv), b) == 0)
+		return 0;
+	uv_loop_close(&b->uv);
+	return -1;
 }
 
 struct backend *
@@ -58,24 +74,17 @@ backend_new(struct loop *l)
 	(void)l;
 	if (!b)
 		return NULL;
-	if (uv_loop_init(&b->uv) < 0) {
+	b->edges = edges_open();
+	if (b->edges < 0 || uv_begin(b) < 0) {
+		if (b->edges >= 0)
+			close(b->edges);
 		free(b);
 		return NULL;
 	}
-	b->uv.data = b;
 	b->refusals.every = REFUSALS_EVERY;
-	uv_timer_init(&b->uv, &b->limit);
 	pool_init(&b->handles, "loop handles", sizeof(union handle), HANDLES_MAX,
 		HANDLES_KEEP);
 	return b;
-}
-
-static void
-limit_closed(uv_handle_t *limit)
-{
-	struct backend *b = limit->loop->data;
-
-	b->closing--;
 }
 
 static void
@@ -91,6 +100,7 @@ static void
 handle_close(struct backend *b, union handle *h)
 {
 	h->any.data = NULL;
+	b->changed = true;
 	b->closing++;
 	uv_close(&h->any, handle_closed);
 }
@@ -101,8 +111,6 @@ backend_free(struct backend *b)
 	size_t left;
 	int r;
 
-	b->closing++;
-	uv_close((uv_handle_t *)&b->limit, limit_closed);
 	while (b->closing)
 		uv_run(&b->uv, UV_RUN_NOWAIT);
 	r = uv_loop_close(&b->uv);
@@ -111,6 +119,7 @@ backend_free(struct backend *b)
 	left = pool_fini(&b->handles);
 	assert(left == 0);
 	(void)left;
+	close(b->edges);
 	free(b);
 }
 
@@ -121,23 +130,51 @@ backend_now(struct backend *b)
 	return uv_now(&b->uv);
 }
 
+/* It stays changed while something is closing: that takes libuv another run. */
+static void
+uv_turn(struct backend *b)
+{
+	b->changed = false;
+	uv_run(&b->uv, UV_RUN_NOWAIT);
+	b->changed |= b->closing > 0;
+}
+
+static void
+edge_happened(struct backend *b, const struct edge *e)
+{
+	struct watch *w = e->owner;
+
+	if (e->owner == b) {
+		uv_turn(b);
+		return;
+	}
+	if (e->events & EDGE_ENDED)
+		w->lasting |= WATCH_READ;
+	if (e->events & EDGE_FAILED)
+		w->lasting |= WATCH_READ | WATCH_WRITE;
+	loop_happened(w,
+		(e->events & EDGE_READ ? WATCH_READ : 0u) |
+			(e->events & EDGE_WRITE ? WATCH_WRITE : 0u) | w->lasting);
+}
+
 void
 backend_wait(struct backend *b, int64_t ms)
 {
-	if (ms == 0) {
-		uv_run(&b->uv, UV_RUN_NOWAIT);
-		return;
-	}
-	uv_update_time(&b->uv);
-	uv_timer_start(&b->limit, limit_reached, ms < 0 ? FOREVER : (uint64_t)ms, 0);
-	uv_run(&b->uv, UV_RUN_ONCE);
-	uv_timer_stop(&b->limit);
+	struct edge e[EDGES_TURN];
+	size_t i, n;
+
+	b->heard = false;
+	if (b->changed)
+		uv_turn(b);
+	n = edges_wait(b->edges, e, EDGES_TURN, b->heard || b->changed ? 0 : ms);
+	for (i = 0; i < n; i++)
+		edge_happened(b, &e[i]);
 }
 
 static void polled(uv_poll_t *poll, int status, int events);
 
 static void
-arm(struct watch *w, unsigned events)
+arm(struct backend *b, struct watch *w, unsigned events)
 {
 	union handle *h = w->handle;
 	int mask = 0, r;
@@ -147,6 +184,7 @@ arm(struct watch *w, unsigned events)
 	if (events & WATCH_WRITE)
 		mask |= UV_WRITABLE;
 	w->armed = events;
+	b->changed = true;
 	r = mask ? uv_poll_start(&h->poll, mask, polled) : uv_poll_stop(&h->poll);
 	assert(r == 0); /* refused only for a second watch on the same descriptor */
 	(void)r;
@@ -155,9 +193,11 @@ arm(struct watch *w, unsigned events)
 static void
 polled(uv_poll_t *poll, int status, int events)
 {
+	struct backend *b = poll->loop->data;
 	struct watch *w = poll->data;
 	unsigned got = 0, unwanted;
 
+	b->heard = true;
 	if (events & UV_READABLE)
 		got |= WATCH_READ;
 	if (events & UV_WRITABLE)
@@ -171,7 +211,19 @@ polled(uv_poll_t *poll, int status, int events)
 	unwanted = got & ~w->wanted;
 	loop_happened(w, got);
 	if (unwanted)
-		arm(w, w->armed & ~unwanted);
+		arm(b, w, w->armed & ~unwanted);
+}
+
+/* `error` is libuv's, which on this kind of system is -errno. */
+static void
+refused(struct backend *b, struct watch *w, int error)
+{
+	if (error == UV_EPERM)
+		w->handle = &b->unpollable;
+	else
+		log_limited(&b->refusals, uv_now(&b->uv), LOG_WARNING,
+			"cannot wait for a descriptor: %s; trying it again and again",
+			uv_strerror(error));
 }
 
 /* NULL when w cannot be polled, now or ever. */
@@ -190,22 +242,36 @@ poll_new(struct backend *b, struct watch *w)
 	/* It failed before libuv knew of the handle. */
 	pool_put(&b->handles, h);
 	assert(r != UV_EEXIST); /* a second watch on the same descriptor */
-	if (r == UV_EPERM)
-		w->handle = &b->unpollable;
-	else
-		log_limited(&b->refusals, uv_now(&b->uv), LOG_WARNING,
-			"cannot wait for a descriptor: %s; trying it again and again",
-			uv_strerror(r));
+	refused(b, w, r);
 	return NULL;
+}
+
+/* Whatever is wanted of it, both ways are armed, for good. */
+static void
+edge_arm(struct backend *b, struct watch *w)
+{
+	int r = edges_add(b->edges, w->fd, w);
+
+	assert(r != UV_EEXIST); /* a second watch on the same descriptor */
+	if (r < 0) {
+		refused(b, w, r);
+		return;
+	}
+	w->handle = &b->edge;
+	w->armed = WATCH_READ | WATCH_WRITE;
 }
 
 void
 backend_arm(struct backend *b, struct watch *w, unsigned events)
 {
-	if (!w->handle)
+	if (!w->handle && w->edge)
+		edge_arm(b, w);
+	else if (!w->handle)
 		w->handle = poll_new(b, w);
+	if (w->handle == (void *)&b->edge)
+		return;
 	if (w->handle && w->handle != (void *)&b->unpollable)
-		arm(w, events);
+		arm(b, w, events);
 	else
 		loop_happened(w, events);
 }
@@ -217,7 +283,9 @@ backend_forget(struct backend *b, struct watch *w)
 
 	w->handle = NULL;
 	w->armed = 0;
-	if (!h || (void *)h == &b->unpollable)
+	if ((void *)h == &b->edge)
+		edges_remove(b->edges, w->fd);
+	if (!h || (void *)h == &b->unpollable || (void *)h == &b->edge)
 		return;
 	/* The owner closes fd next: the kernel has to let go of it first, even when it
 	 * is not armed. */
@@ -228,7 +296,10 @@ backend_forget(struct backend *b, struct watch *w)
 static void
 signalled(uv_signal_t *signal, int signo)
 {
+	struct backend *b = signal->loop->data;
+
 	(void)signo;
+	b->heard = true;
 	loop_signalled(signal->data);
 }
 
@@ -252,6 +323,7 @@ backend_signal(struct backend *b, struct signal_watch *s)
 		return r;
 	}
 	s->handle = h;
+	b->changed = true;
 	return 0;
 }
 

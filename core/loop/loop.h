@@ -56,13 +56,23 @@ struct watch {
 	unsigned wanted;    /* what was asked for and has not happened */
 	unsigned armed;     /* what the kernel knows; the loop's own */
 	unsigned happened;  /* since it was last cleared by the owner */
+	unsigned pending;   /* read while nobody wanted it (`edge`); the loop's own */
+	unsigned lasting;   /* what is so from now on (`edge`); the loop's own */
 	bool urgent;        /* before timers and flows: the TUN */
+	bool edge;          /* see watch_init */
 	void *handle;       /* the backend's; NULL while never armed */
 };
 
-/* fd becomes non-blocking when it is first waited for.  It has one watch at a time.  A
+/*
+ * fd becomes non-blocking when it is first waited for.  It has one watch at a time.  A
  * regular file is always ready.  A descriptor that cannot be waited for is reported, so
- * that its owner learns why from its own read or write. */
+ * that its owner learns why from its own read or write.
+ *
+ * Where the owner sets `edge` the kernel is told of fd once, and not at each wish.  It
+ * then makes fd non-blocking itself, wants to read only after the kernel had no more to
+ * give, and wants to write in the moment that the kernel would take no more.  It may be
+ * woken in vain.
+ */
 void watch_init(struct watch *w, struct loop *l, int fd, struct task *owner);
 /* One shot: adds to what is wanted; each wish ends when it happened. An error or hang-up
  * on the descriptor counts as both. */

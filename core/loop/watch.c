@@ -18,6 +18,7 @@ watch_want(struct watch *w, unsigned events)
 	w->wanted |= events;
 	if (w->wanted & ~w->armed)
 		backend_arm(w->loop->backend, w, w->wanted | w->armed);
+	loop_happened(w, w->pending | w->lasting);
 }
 
 void
@@ -29,7 +30,7 @@ watch_unwant(struct watch *w)
 void
 watch_fini(struct watch *w)
 {
-	w->wanted = w->happened = 0;
+	w->wanted = w->happened = w->pending = w->lasting = 0;
 	if (w->loop)
 		backend_forget(w->loop->backend, w);
 }
@@ -39,6 +40,8 @@ loop_happened(struct watch *w, unsigned events)
 {
 	unsigned hit = events & w->wanted;
 
+	if (w->edge)
+		w->pending = (w->pending | (events & WATCH_READ)) & ~hit;
 	if (!hit)
 		return;
 	w->wanted &= ~hit;

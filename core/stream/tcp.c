@@ -37,11 +37,12 @@ struct tcp {
 	struct deferred gone;
 	struct endpoint to; /* family 0: adopted */
 	int fd;
-	int error; /* -errno: final */
+	int error;  /* -errno: final */
+	bool asked; /* whether connecting has failed at once */
 	bool connected;
-	bool drained; /* the last read was short: the kernel has nothing more now */
-	bool ended;   /* the other side's FIN was read */
-	bool shut;    /* ours is out */
+	bool dry;   /* the kernel had no more to read, and has not said otherwise */
+	bool ended; /* the other side's FIN was read */
+	bool shut;  /* ours is out */
 };
 
 struct tcp_memory *
@@ -128,12 +129,21 @@ tcp_open(struct stream *s)
 		return t->error;
 	if (t->connected)
 		return STREAM_OK;
+	if (!t->asked) {
+		t->asked = true;
+		r = sock_tcp_error(t->fd);
+		return r < 0 ? fail(t, r) : again(t, WATCH_WRITE);
+	}
+	if (!(t->w.happened & WATCH_WRITE))
+		return again(t, WATCH_WRITE);
+	t->w.happened = 0;
 	r = sock_tcp_connected(t->fd);
 	if (r == -EAGAIN)
 		return again(t, WATCH_WRITE);
 	if (r < 0)
 		return fail(t, r);
 	t->connected = true;
+	t->dry = true;
 	return STREAM_OK;
 }
 
@@ -151,6 +161,18 @@ piece_read(struct piece *in, uint8_t *p, size_t cap)
 	return n;
 }
 
+/* The kernel is not asked twice: the watch says when there is more. */
+static bool
+is_dry(struct tcp *t)
+{
+	if (t->dry && !(t->w.happened & WATCH_READ))
+		watch_want(&t->w, WATCH_READ);
+	if (t->w.happened & WATCH_READ)
+		t->dry = false;
+	t->w.happened &= ~(unsigned)WATCH_READ;
+	return t->dry;
+}
+
 static int
 tcp_read(struct stream *s, uint8_t *p, size_t cap, size_t *n)
 {
@@ -164,12 +186,10 @@ tcp_read(struct stream *s, uint8_t *p, size_t cap, size_t *n)
 		return STREAM_OK;
 	if (t->ended)
 		return STREAM_END;
-	if (t->drained) {
-		/* Not asked again: the watch says when there is more. */
-		t->drained = false;
-		return again(t, WATCH_READ);
-	}
+	if (is_dry(t))
+		return STREAM_AGAIN;
 	r = sock_read(t->fd, p, cap);
+	t->dry = r == -EAGAIN || (r > 0 && (size_t)r < cap);
 	if (r == -EAGAIN)
 		return again(t, WATCH_READ);
 	if (r < 0)
@@ -178,7 +198,6 @@ tcp_read(struct stream *s, uint8_t *p, size_t cap, size_t *n)
 		t->ended = true;
 		return STREAM_END;
 	}
-	t->drained = (size_t)r < cap;
 	*n = (size_t)r;
 	return STREAM_OK;
 }
@@ -419,6 +438,7 @@ tcp_new(struct loop *l, struct tcp_memory *m, int fd, struct task *owner)
 	t->m = m;
 	t->fd = fd;
 	watch_init(&t->w, l, fd, owner);
+	t->w.edge = true;
 	block_wait_init(&t->wait, l, owner);
 	return t;
 }

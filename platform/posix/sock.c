@@ -68,7 +68,7 @@ bind_to(int fd, const struct endpoint *at)
 }
 
 static int
-options_set(int fd, int family, const struct sock_options *o)
+options_set(int fd, int family, int type, const struct sock_options *o)
 {
 	struct endpoint source = { .port = 0 };
 	int r = 0;
@@ -78,6 +78,8 @@ options_set(int fd, int family, const struct sock_options *o)
 	if (r == 0 && o->mark != 0)
 		r = sock_os_mark(fd, o->mark);
 	if (r == 0 && o->source.family == family) {
+		if (type == SOCK_STREAM)
+			sock_os_bind_late(fd);
 		source.ip = o->source;
 		r = bind_to(fd, &source);
 	}
@@ -97,10 +99,8 @@ open_with(int family, int type, const struct sock_options *o)
 		return fd;
 	if (family == 6)
 		r = switch_on(fd, IPPROTO_IPV6, IPV6_V6ONLY);
-	if (r == 0 && type == SOCK_STREAM)
-		sock_os_bind_late(fd);
 	if (r == 0 && o)
-		r = options_set(fd, family, o);
+		r = options_set(fd, family, type, o);
 	if (r == 0)
 		return fd;
 	close(fd);
@@ -130,21 +130,29 @@ sock_tcp_connect(const struct endpoint *to, const struct sock_options *o)
 }
 
 int
+sock_tcp_error(int fd)
+{
+	socklen_t len = sizeof(int);
+	int why = 0;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &why, &len) == -1)
+		return -errno;
+	return -why;
+}
+
+int
 sock_tcp_connected(int fd)
 {
 	struct sockaddr_storage sa;
-	socklen_t len;
-	int why = 0;
+	socklen_t len = sizeof sa;
+	int r;
 
-	len = sizeof why;
-	if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &why, &len) == -1)
-		return -errno;
-	if (why != 0)
-		return -why;
-	len = sizeof sa;
 	if (getpeername(fd, (struct sockaddr *)&sa, &len) == 0)
 		return 0;
-	return errno == ENOTCONN ? -EAGAIN : -errno;
+	if (errno != ENOTCONN)
+		return -errno;
+	r = sock_tcp_error(fd);
+	return r < 0 ? r : -EAGAIN;
 }
 
 int

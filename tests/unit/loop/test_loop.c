@@ -15,6 +15,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* The loop on the real kernel: what the scripted one cannot show. */
@@ -109,6 +110,100 @@ a_pipe_is_ready_when_it_is(void **state)
 	reader_task_fini(&r);
 	close(ends[0]);
 	close(ends[1]);
+}
+
+static void
+socket_pair_open(int ends[2])
+{
+	assert_int_equal(
+		socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends),
+		0);
+}
+
+static void
+an_edge_is_told_once(void **state)
+{
+	struct reader_task r;
+	char mem[8];
+	int ends[2];
+
+	(void)state;
+	socket_pair_open(ends);
+	reader_task_init(&r, ends[0]);
+	r.watch.edge = true;
+	watch_want(&r.watch, WATCH_READ);
+	loop_turn(loop, 0);
+	assert_int_equal(r.runs, 0);
+	assert_int_equal(write(ends[1], "xy", 2), 2);
+	loop_turn(loop, -1);
+	assert_int_equal(r.runs, 1);
+	assert_int_equal(r.seen, WATCH_READ);
+	assert_int_equal(read(ends[0], mem, sizeof(mem)), 2);
+	watch_want(&r.watch, WATCH_READ);
+	loop_turn(loop, 0);
+	assert_int_equal(r.runs, 1);
+	/* What comes while nobody wants it is there when somebody does. */
+	watch_unwant(&r.watch);
+	assert_int_equal(write(ends[1], "z", 1), 1);
+	loop_turn(loop, 0);
+	loop_turn(loop, 0);
+	assert_int_equal(r.runs, 1);
+	watch_want(&r.watch, WATCH_READ);
+	loop_turn(loop, -1);
+	assert_int_equal(r.runs, 2);
+	watch_want(&r.watch, WATCH_WRITE);
+	assert_int_equal(
+		write(ends[1], "z", 1), 1); /* the kernel tells both ways of it */
+	loop_turn(loop, -1);
+	assert_int_equal(r.seen, WATCH_READ | WATCH_WRITE);
+	reader_task_fini(&r);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+/* A short read with the end behind it: no further edge comes. */
+static void
+an_end_lasts(void **state)
+{
+	struct reader_task r;
+	char mem[8];
+	int ends[2];
+
+	(void)state;
+	socket_pair_open(ends);
+	reader_task_init(&r, ends[0]);
+	r.watch.edge = true;
+	assert_int_equal(write(ends[1], "x", 1), 1);
+	shutdown(ends[1], SHUT_WR);
+	watch_want(&r.watch, WATCH_READ);
+	loop_turn(loop, -1);
+	assert_int_equal(r.runs, 1);
+	assert_int_equal(read(ends[0], mem, sizeof(mem)), 1);
+	watch_want(&r.watch, WATCH_READ);
+	loop_turn(loop, -1);
+	assert_int_equal(r.runs, 2);
+	assert_int_equal(read(ends[0], mem, sizeof(mem)), 0);
+	reader_task_fini(&r);
+	close(ends[0]);
+	close(ends[1]);
+}
+
+static void
+an_edge_of_a_file_is_always_there(void **state)
+{
+	struct reader_task r;
+	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC), i;
+
+	(void)state;
+	reader_task_init(&r, fd);
+	r.watch.edge = true;
+	for (i = 1; i < 4; i++) {
+		watch_want(&r.watch, WATCH_READ);
+		loop_turn(loop, -1);
+		assert_int_equal(r.runs, i);
+	}
+	reader_task_fini(&r);
+	close(fd);
 }
 
 static void
@@ -366,6 +461,11 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(
+			an_edge_is_told_once, loop_setup, loop_teardown),
+		cmocka_unit_test_setup_teardown(an_end_lasts, loop_setup, loop_teardown),
+		cmocka_unit_test_setup_teardown(
+			an_edge_of_a_file_is_always_there, loop_setup, loop_teardown),
 		cmocka_unit_test_setup_teardown(
 			a_pipe_is_ready_when_it_is, loop_setup, loop_teardown),
 		cmocka_unit_test_setup_teardown(
