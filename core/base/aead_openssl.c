@@ -4,9 +4,11 @@
 #include <assert.h>
 #include <errno.h>
 #include <limits.h>
+#include <openssl/core_names.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,13 +61,20 @@ take(struct aead_keyed *k, const struct aead *a)
 		k->u.context = EVP_CIPHER_CTX_new();
 	if (!k->u.context)
 		return -ENOMEM;
-	if (EVP_CipherInit_ex(k->u.context, cipher_of(a->kind), NULL, a->key, NULL, 1) !=
+	if (EVP_CipherInit_ex2(k->u.context, cipher_of(a->kind), a->key, NULL, 1, NULL) !=
 		1) {
 		forget(k);
 		return -ENOMEM;
 	}
 	k->kind = a->kind;
 	return 0;
+}
+
+static OSSL_PARAM
+tag_param(uint8_t tag[static AEAD_TAG])
+{
+	return OSSL_PARAM_construct_octet_string(
+		OSSL_CIPHER_PARAM_AEAD_TAG, tag, AEAD_TAG);
 }
 
 /* All of a message but its tag. */
@@ -88,9 +97,10 @@ static void
 seal(struct aead_keyed *k, const struct aead_message *m, uint8_t tag[static AEAD_TAG])
 {
 	EVP_CIPHER_CTX *c = k->u.context;
+	OSSL_PARAM with[] = { tag_param(tag), OSSL_PARAM_END };
 
-	if (EVP_CipherInit_ex(c, NULL, NULL, NULL, m->nonce, 1) != 1 || run(c, m) < 0 ||
-		EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_GET_TAG, AEAD_TAG, tag) != 1)
+	if (EVP_CipherInit_ex2(c, NULL, NULL, m->nonce, 1, NULL) != 1 || run(c, m) < 0 ||
+		EVP_CIPHER_CTX_get_params(c, with) != 1)
 		abort();
 }
 
@@ -100,11 +110,10 @@ open(struct aead_keyed *k, const struct aead_message *m,
 {
 	EVP_CIPHER_CTX *c = k->u.context;
 	uint8_t right[AEAD_TAG];
+	OSSL_PARAM with[] = { tag_param(right), OSSL_PARAM_END };
 
 	memcpy(right, tag, AEAD_TAG);
-	if (EVP_CipherInit_ex(c, NULL, NULL, NULL, m->nonce, 0) == 1 &&
-		EVP_CIPHER_CTX_ctrl(c, EVP_CTRL_AEAD_SET_TAG, AEAD_TAG, right) == 1 &&
-		run(c, m) == 0)
+	if (EVP_CipherInit_ex2(c, NULL, NULL, m->nonce, 0, with) == 1 && run(c, m) == 0)
 		return 0;
 	/* Else the next call about TLS would find this error, and take it for its own. */
 	ERR_clear_error();

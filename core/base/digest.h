@@ -24,13 +24,12 @@ void sha256_init(struct sha256 *h);
 void sha256_add(struct sha256 *h, const void *p, size_t len);
 void sha256_out(const struct sha256 *h, uint8_t out[static SHA256_LEN]); /* h may go on */
 
-/* SHAKE128 (FIPS 202): absorb once, then draw. */
+/* SHAKE128 (FIPS 202): absorb once, then draw two bytes at a time. */
 struct shake128 {
 	uint64_t state[25];
 	size_t used; /* bytes of the current block that are drawn */
 };
 void shake128_init(struct shake128 *s, const void *p, size_t len);
-void shake128_draw(struct shake128 *s, void *out, size_t len);
 uint16_t
 shake128_be16(struct shake128 *s); /* the next two bytes as a big-endian number */
 

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/bytes.h"
 #include "base/digest.h"
 
 #include <string.h>
@@ -14,57 +13,44 @@ rotate(uint64_t v, unsigned bits)
 	return v << bits | v >> (-bits & 63);
 }
 
-/* 3.2.1: each lane takes up the parity of two columns. */
+/*
+ * A round, from `a` to `b`.  Theta (3.2.1) gives each lane the parity of two columns; rho
+ * (3.2.2) and pi (3.2.3) turn it and move it, so that what goes to place i of the result
+ * comes from lane from[i]; chi (3.2.4) mixes each row of five; iota (3.2.5) is what sets
+ * the rounds apart.  With its loops unrolled all of this is plain moves between registers.
+ */
 static void
-theta(uint64_t a[static 25])
+keccak_round(const uint64_t *restrict a, uint64_t *restrict b, uint64_t iota)
 {
-	uint64_t parity[5], d;
+	static const uint8_t from[25] = { 0, 6, 12, 18, 24, 3, 9, 10, 16, 22, 1, 7, 13,
+		19, 20, 4, 5, 11, 17, 23, 2, 8, 14, 15, 21 };
+	static const uint8_t turn[25] = { 0, 44, 43, 21, 14, 28, 20, 3, 45, 61, 1, 6, 25,
+		8, 18, 27, 36, 10, 15, 56, 62, 55, 39, 41, 2 };
+	uint64_t parity[5], both[5], row[5];
 	int x, y;
 
+#pragma GCC unroll 5
 	for (x = 0; x < 5; x++)
 		parity[x] = a[x] ^ a[x + 5] ^ a[x + 10] ^ a[x + 15] ^ a[x + 20];
-	for (x = 0; x < 5; x++) {
-		d = parity[(x + 4) % 5] ^ rotate(parity[(x + 1) % 5], 1);
-		for (y = 0; y < 25; y += 5)
-			a[x + y] ^= d;
-	}
-}
-
-/* 3.2.2 and 3.2.3 in one walk: lane t of the walk moves to the place of the next one and
- * is rotated by (t + 1)(t + 2) / 2. */
-static void
-rho_pi(uint64_t a[static 25])
-{
-	static const uint8_t walk[24] = { 10, 7, 11, 17, 18, 3, 5, 16, 8, 21, 24, 4, 15,
-		23, 19, 13, 12, 2, 20, 14, 22, 9, 6, 1 };
-	uint64_t carried = a[1], next;
-	unsigned t;
-
-	for (t = 0; t < 24; t++) {
-		next = a[walk[t]];
-		a[walk[t]] = rotate(carried, (t + 1) * (t + 2) / 2 & 63);
-		carried = next;
-	}
-}
-
-/* 3.2.4: the only step that is not linear. */
-static void
-chi(uint64_t a[static 25])
-{
-	uint64_t row[5];
-	int x, y;
-
+#pragma GCC unroll 5
+	for (x = 0; x < 5; x++)
+		both[x] = parity[(x + 4) % 5] ^ rotate(parity[(x + 1) % 5], 1);
+#pragma GCC unroll 5
 	for (y = 0; y < 25; y += 5) {
-		memcpy(row, a + y, sizeof row);
+#pragma GCC unroll 5
 		for (x = 0; x < 5; x++)
-			a[x + y] = row[x] ^ (~row[(x + 1) % 5] & row[(x + 2) % 5]);
+			row[x] = rotate(
+				a[from[x + y]] ^ both[from[x + y] % 5], turn[x + y]);
+#pragma GCC unroll 5
+		for (x = 0; x < 5; x++)
+			b[x + y] = row[x] ^ (~row[(x + 1) % 5] & row[(x + 2) % 5]);
 	}
+	b[0] ^= iota;
 }
 
 static void
 keccak_f1600(uint64_t a[static 25])
 {
-	/* 3.2.5: what sets the rounds apart. */
 	static const uint64_t iota[ROUNDS] = { 0x0000000000000001, 0x0000000000008082,
 		0x800000000000808a, 0x8000000080008000, 0x000000000000808b,
 		0x0000000080000001, 0x8000000080008081, 0x8000000000008009,
@@ -74,13 +60,12 @@ keccak_f1600(uint64_t a[static 25])
 		0x8000000000000080, 0x000000000000800a, 0x800000008000000a,
 		0x8000000080008081, 0x8000000000008080, 0x0000000080000001,
 		0x8000000080008008 };
+	uint64_t b[25];
 	int i;
 
-	for (i = 0; i < ROUNDS; i++) {
-		theta(a);
-		rho_pi(a);
-		chi(a);
-		a[0] ^= iota[i];
+	for (i = 0; i < ROUNDS; i += 2) {
+		keccak_round(a, b, iota[i]);
+		keccak_round(b, a, iota[i + 1]);
 	}
 }
 
@@ -111,8 +96,9 @@ shake128_init(struct shake128 *s, const void *p, size_t len)
 	keccak_f1600(s->state);
 }
 
-static uint8_t
-draw(struct shake128 *s)
+/* The two bytes from here on, the first one lowest; used is even. */
+static unsigned
+pair(struct shake128 *s)
 {
 	size_t i;
 
@@ -120,24 +106,15 @@ draw(struct shake128 *s)
 		keccak_f1600(s->state);
 		s->used = 0;
 	}
-	i = s->used++;
-	return (uint8_t)(s->state[i / 8] >> i % 8 * 8);
-}
-
-void
-shake128_draw(struct shake128 *s, void *out, size_t len)
-{
-	uint8_t *b = out;
-
-	while (len--)
-		*b++ = draw(s);
+	i = s->used;
+	s->used += 2;
+	return (unsigned)(s->state[i / 8] >> i % 8 * 8) & 0xffff;
 }
 
 uint16_t
 shake128_be16(struct shake128 *s)
 {
-	uint8_t b[2];
+	unsigned v = pair(s);
 
-	shake128_draw(s, b, sizeof b);
-	return be16_get(b);
+	return (uint16_t)(v << 8 | v >> 8);
 }
