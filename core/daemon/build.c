@@ -85,6 +85,14 @@ build_setup(struct config *c, struct rules *rules, const struct outbound_env *en
 	return s;
 }
 
+int
+build_times(const struct config *c, struct outbound_env *env)
+{
+	env->clock_auto = c->clock_auto;
+	env->times = times_new(env, c->sntp, c->nsntp);
+	return env->times ? 0 : -1;
+}
+
 struct names *
 build_names(const struct config *c, struct loop *l, const struct net_resolvers *machine)
 {

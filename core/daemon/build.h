@@ -23,6 +23,12 @@
 struct setup *build_setup(struct config *c, struct rules *rules,
 	const struct outbound_env *env, struct err *e);
 
+/*
+ * The time servers of the configuration, which must outlive them, into env->times; and
+ * whether headers may have their time.  Nobody is asked before times_open.  -1: no memory.
+ */
+int build_times(const struct config *c, struct outbound_env *env);
+
 /* The bootstrap resolver: hosts of the configuration, and the machine's resolvers. */
 struct names *
 build_names(const struct config *c, struct loop *l, const struct net_resolvers *machine);

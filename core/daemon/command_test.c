@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "daemon/build.h"
 #include "daemon/command.h"
+#include "daemon/rules_gate.h"
 #include "daemon/test_steps.h"
 #include "daemon/words.h"
 #include "loop/loop.h"
@@ -30,7 +31,8 @@ static const char test_help[] =
 	"prints each step with its time: the name's addresses, TCP, TLS, the WebSocket or\n"
 	"HTTPUpgrade answer, VMess, and the first byte of a page behind it. Stops at what\n"
 	"fails, and says what to do. Each server and user of the outbound is tried; for an\n"
-	"alterId above 0, with the old header and with that of today. Needs no root.\n"
+	"alterId above 0, with the old header and with that of today. Where VMess is silent,\n"
+	"the time servers of sluice.sntp are asked what this clock is worth. Needs no root.\n"
 	"\n"
 	"  -c, --config FILE  the configuration\n"
 	"      --probe URL    the page: [http://]HOST[:PORT][/PATH], plain HTTP only\n"
@@ -64,6 +66,8 @@ struct test {
 	struct tcp_memory *memory;
 	struct names *names;
 	struct outbound_env env;
+	struct setup *setup; /* only where time servers may be asked: its rules say so */
+	struct rules_gate gate;
 	const struct test_words *words;
 };
 
@@ -137,6 +141,25 @@ test_words_parse(int argc, char **argv, struct test_words *w)
 	return probe_parse(&w->probe, probe);
 }
 
+/* With `auto` a header may need the time at once. */
+static int
+times_build(struct test *t, struct err *e)
+{
+	if (build_times(t->from.config, &t->env) < 0)
+		return err_set(e, "no memory to start with");
+	if (t->from.config->nsntp == 0)
+		return 0;
+	t->setup = build_setup(t->from.config, t->from.rules, &t->env, e);
+	t->from.rules = NULL;
+	if (!t->setup)
+		return -1;
+	rules_gate_init(&t->gate, t->setup);
+	times_open(t->env.times, &t->gate.gate);
+	if (t->from.config->clock_auto)
+		test_times_wait(&t->env);
+	return 0;
+}
+
 static int
 test_build(struct test *t, struct err *e)
 {
@@ -157,12 +180,15 @@ test_build(struct test *t, struct err *e)
 		.tls_library = t->from.config->tls };
 	if (!t->names || !t->env.tls)
 		return err_set(e, "no memory to start with");
-	return 0;
+	return times_build(t, e);
 }
 
 static void
 test_fini(struct test *t)
 {
+	times_shut(t->env.times);
+	setup_drop(t->setup);
+	times_free(t->env.times);
 	tls_stock_drop(t->env.tls);
 	names_free(t->names);
 	if (t->loop)

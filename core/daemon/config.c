@@ -247,50 +247,6 @@ policy_read(const struct node *root)
 }
 
 static int
-tls_library_read(const struct node *own, enum tls_library *l)
-{
-	static const char *const words[] = { "auto", "bearssl", "openssl", NULL };
-	static const enum tls_library libraries[] = { TLS_ANY, TLS_BEARSSL, TLS_OPENSSL };
-	struct node n = node_get(own, "tls");
-	const char *s;
-	int i = 0;
-
-	if (node_word(&n, words, &i, &s) == -1)
-		return -1;
-	if (i < 0)
-		return node_fail(&n, "%s is not auto, bearssl or openssl", shown(s).text);
-	*l = libraries[i];
-	if (!tls_library_built(*l))
-		return node_fail(&n, "this sluice was built without %s", words[i]);
-	return 0;
-}
-
-static int
-own_read(const struct node *root)
-{
-	/* A misspelt key here could be a protection that is not there: an error. */
-	static const struct key keys[] = {
-		{ "geoip", KEY_READ },
-		{ "offload", KEY_READ },
-		{ "tls", KEY_READ },
-		{ NULL },
-	};
-	struct node own = node_get(root, "sluice");
-	struct node geoip = node_get(&own, "geoip");
-	struct node offload = node_get(&own, "offload");
-	bool offloads = true;
-	const char *s = NULL;
-
-	if (node_keys_strict(&own, keys) == -1 || node_text(&geoip, &s) == -1 ||
-		node_bool(&offload, &offloads) == -1 ||
-		tls_library_read(&own, &root->reader->config->tls) == -1)
-		return -1;
-	root->reader->config->tun_plain = !offloads;
-	root->reader->config->geoip_file = s && s[0] ? s : NULL;
-	return 0;
-}
-
-static int
 document_read(const struct node *root)
 {
 	if (node_keys(root, top_keys) == -1 || log_read(root) == -1 ||
@@ -304,7 +260,7 @@ document_read(const struct node *root)
 		return -1;
 	if (config_read_dns(root) == -1)
 		return -1;
-	return own_read(root);
+	return config_read_own(root);
 }
 
 /* Strict JSON by now. NULL and why. */

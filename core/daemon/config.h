@@ -8,6 +8,7 @@
 #include "flow/flow.h"
 #include "names/names.h"
 #include "outbound/outbound.h"
+#include "outbound/times.h"
 #include "platform/tun.h"
 #include "rules/rules.h"
 
@@ -67,6 +68,9 @@ struct config {
 	struct flow_policy policy;
 	struct config_certificate *certificate; /* a list; NULL: none */
 	enum tls_library tls;                   /* sluice.tls */
+	struct time_server_spec *sntp;          /* sluice.sntp */
+	size_t nsntp;
+	bool clock_auto;        /* sluice.clock: "auto" */
 	const char *geoip_file; /* sluice.geoip, or NULL: the default place */
 
 	struct config_memory *memory; /* everything above */

@@ -122,6 +122,7 @@ int config_read_inbounds(const struct node *root);
 int config_read_outbounds(const struct node *root);
 int config_read_routing(const struct node *root);
 int config_read_dns(const struct node *root);
+int config_read_own(const struct node *root);
 
 /* An outbound of the file, before it is read in full. */
 struct outbound_row {

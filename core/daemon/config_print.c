@@ -394,29 +394,60 @@ outbound_print(const struct config *c, const struct outbound_spec *s)
 }
 
 static struct json_object *
-document_print(const struct config *c)
+sntp_print(const struct config *c)
 {
-	struct json_object *o = json_object_new_object();
-	struct json_object *inbounds = json_object_new_array();
-	struct json_object *outbounds = json_object_new_array();
-	struct json_object *own = json_object_new_object();
+	struct json_object *list = json_object_new_array();
+	char text[NAME_MAX_LEN + 8];
 	size_t i;
 
-	json_object_array_add(inbounds, tun_print(c));
-	for (i = 0; i < c->noutbound; i++)
-		json_object_array_add(outbounds, outbound_print(c, &c->outbound[i]));
+	for (i = 0; i < c->nsntp; i++) {
+		const struct target *at = &c->sntp[i].at;
+		const struct endpoint e = { at->ip, at->port };
+
+		if (at->name)
+			snprintf(text, sizeof(text), "%s:%u", at->name, at->port);
+		else
+			endpoint_format(&e, text);
+		json_object_array_add(list, json_object_new_string(text));
+	}
+	return list;
+}
+
+static struct json_object *
+own_print(const struct config *c)
+{
+	struct json_object *own = json_object_new_object();
+
 	put_text(own, "geoip", c->geoip_file);
 	if (c->tls != TLS_ANY)
 		put_text(own, "tls", c->tls == TLS_BEARSSL ? "bearssl" : "openssl");
 	if (c->tun_plain)
 		put(own, "offload", json_object_new_boolean(false));
+	if (c->clock_auto)
+		put_text(own, "clock", "auto");
+	if (c->nsntp)
+		put(own, "sntp", sntp_print(c));
+	return own;
+}
+
+static struct json_object *
+document_print(const struct config *c)
+{
+	struct json_object *o = json_object_new_object();
+	struct json_object *inbounds = json_object_new_array();
+	struct json_object *outbounds = json_object_new_array();
+	size_t i;
+
+	json_object_array_add(inbounds, tun_print(c));
+	for (i = 0; i < c->noutbound; i++)
+		json_object_array_add(outbounds, outbound_print(c, &c->outbound[i]));
 	put(o, "log", log_print(c));
 	put(o, "dns", dns_print(c));
 	put(o, "routing", routing_print(c));
 	put(o, "policy", policy_print(c));
 	put(o, "inbounds", inbounds);
 	put(o, "outbounds", outbounds);
-	put(o, "sluice", own);
+	put(o, "sluice", own_print(c));
 	return o;
 }
 

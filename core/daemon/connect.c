@@ -6,10 +6,12 @@
 #include "daemon/command.h"
 #include "daemon/config.h"
 #include "daemon/resolve.h"
+#include "daemon/rules_gate.h"
 #include "daemon/stdio_stream.h"
 #include "daemon/words.h"
 #include "flow/relay.h"
 #include "loop/loop.h"
+#include "outbound/vmess.h"
 #include "platform/net.h"
 #include "platform/sys.h"
 
@@ -61,10 +63,13 @@ struct connect {
 	struct tcp_memory *memory;
 	struct names *names;
 	struct setup *setup;
+	struct times *times;
+	struct rules_gate gate; /* of times */
 
 	struct task task;
 	struct relay relay;
 	bool opened;
+	bool silent; /* a VMess server was, and so it failed */
 	int status;
 	struct err err;
 };
@@ -82,7 +87,38 @@ stop_failed(struct connect *c, const struct stream *s, int error)
 	const char *why = stream_reason(s);
 
 	err_set(&c->err, "%s", why && *why ? why : strerror(-error));
+	c->silent = strcmp(s->ops->name, "vmess") == 0 && !vmess_stream_answered(s);
 	stop(c, 1);
+}
+
+static void
+times_wait(struct connect *c)
+{
+	times_ask(c->times);
+	while (times_busy(c->times))
+		loop_turn(c->loop, -1);
+}
+
+/* What is known of this clock, where a VMess server was reached and said nothing. */
+static void
+clock_say(struct connect *c)
+{
+	const struct clock_reading *r;
+	char why[sizeof(c->err.text)], text[CLOCK_WHO + 48];
+
+	times_wait(c);
+	r = vmess_stream_clock(c->relay.far);
+	if (!r)
+		return;
+	snprintf(why, sizeof(why), "%s", c->err.text);
+	if (clock_is_wrong(r))
+		err_set(&c->err, "%.300s; this clock is %s", why,
+			clock_text(r, text, sizeof(text)));
+	else
+		err_set(&c->err,
+			"%.300s; this clock agrees with %s: the id or the server's own clock "
+			"is wrong",
+			why, r->who);
 }
 
 /* Carries the connection on, whenever one of its sides has news. */
@@ -177,9 +213,18 @@ connect_build(struct connect *c, struct err *e)
 		.names = c->names,
 		.memory = c->memory,
 		.unix_time = sys_unix_time };
+	if (build_times(c->from.config, &env) < 0)
+		return err_set(e, "no memory to start with");
+	c->times = env.times;
 	c->setup = build_setup(c->from.config, c->from.rules, &env, e);
 	c->from.rules = NULL;
-	return c->setup ? 0 : -1;
+	if (!c->setup)
+		return -1;
+	rules_gate_init(&c->gate, c->setup);
+	times_open(c->times, &c->gate.gate);
+	if (c->from.config->clock_auto)
+		times_wait(c);
+	return 0;
 }
 
 static int
@@ -203,10 +248,12 @@ connect_start(struct connect *c, const struct connect_words *w, struct err *e)
 static void
 connect_fini(struct connect *c)
 {
+	times_shut(c->times);
 	stream_free(c->relay.near);
 	stream_free(c->relay.far);
 	if (c->setup)
 		setup_drop(c->setup);
+	times_free(c->times);
 	names_free(c->names);
 	if (c->loop)
 		loop_free(c->loop);
@@ -255,6 +302,8 @@ command_connect(int argc, char **argv)
 	}
 	if (connect_build(&c, &c.err) == 0 && connect_start(&c, &w, &c.err) == 0)
 		loop_run(c.loop);
+	if (c.silent)
+		clock_say(&c);
 	if (c.status != STATUS_OK)
 		fprintf(stderr, "sluice: %s\n", c.err.text);
 	connect_fini(&c);

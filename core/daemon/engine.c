@@ -6,6 +6,7 @@
 #include "daemon/build.h"
 #include "daemon/config.h"
 #include "daemon/keeper_files.h"
+#include "daemon/rules_gate.h"
 #include "keeper/request.h"
 #include "loop/loop.h"
 #include "platform/sock.h"
@@ -25,6 +26,8 @@ struct engine {
 	struct names *names;
 	struct dns *dns;
 	struct setup *setup;
+	struct times *times;
+	struct rules_gate gate; /* of times */
 	struct flows *flows;
 
 	int keeper, tun, ping4, ping6;
@@ -78,13 +81,20 @@ setup_load(struct engine *g, struct err *e)
 	struct rules *rules;
 	int r;
 
+	if (build_times(g->config, &env) < 0)
+		return err_set(e, "no memory to start with");
+	g->times = env.times;
 	keeper_files_init(&files, g->keeper, g->config->geoip_file);
 	r = config_rules(g->config, &files.files, &rules, e);
 	keeper_files_fini(&files);
 	if (r < 0)
 		return -1;
 	g->setup = build_setup(g->config, rules, &env, e);
-	return g->setup ? 0 : -1;
+	if (!g->setup)
+		return -1;
+	rules_gate_init(&g->gate, g->setup);
+	times_open(g->times, &g->gate.gate);
+	return 0;
 }
 
 /* What needs nothing of the system beyond memory and descriptors. */
@@ -217,10 +227,12 @@ engine_fini(struct engine *g)
 
 	if (g->keeper_watch.loop)
 		watch_fini(&g->keeper_watch);
+	times_shut(g->times);
 	if (g->flows)
 		lost += flows_free(g->flows);
 	if (g->setup)
 		setup_drop(g->setup);
+	times_free(g->times);
 	dns_free(g->dns);
 	names_free(g->names);
 	if (g->loop)
@@ -252,6 +264,8 @@ engine_run(int keeper, void *options)
 		log_news("ready: device %s, outbounds: %zu, rules: %zu", g.device,
 			g.setup->noutbound, g.config->nrule);
 		flows_log_device(g.flows);
+		if (g.config->clock_auto)
+			times_ask(g.times);
 		loop_run(g.loop);
 		flows_log_counters(g.flows);
 	} else {

@@ -4,9 +4,6 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* VMess servers take a header whose time is so near to theirs (vmess.md 6). */
-enum { CLOCK_MAX_S = 120 };
-
 static const char *
 advice_name(const struct test_failure *f)
 {
@@ -68,15 +65,21 @@ advice_upgrade(const struct test_failure *f)
 }
 
 static const char *
-clock_advice(const struct test_failure *f, char *text, size_t cap)
+advice_clock(
+	const struct test_failure *f, const struct test_way *w, char *text, size_t cap)
 {
-	uint64_t off = (uint64_t)(f->ahead < 0 ? -f->ahead : f->ahead);
+	char how[CLOCK_WHO + 48];
 
-	snprintf(text, cap,
-		"set this machine's clock: it is %llu min %llu s %s the server's, and VMess "
-		"allows 2 min",
-		(unsigned long long)(off / 60), (unsigned long long)(off % 60),
-		f->ahead < 0 ? "behind" : "ahead of");
+	clock_text(f->clock, how, sizeof(how));
+	if (w->env->clock_auto && !f->clock->bound)
+		snprintf(text, cap,
+			"check the id and the server's own clock: this one is %s, but a "
+			"header with that time is refused, too",
+			how);
+	else
+		snprintf(text, cap,
+			"set this machine's clock: it is %s, and VMess allows 2 min%s",
+			how, f->clock->bound ? "" : "; or set sluice.clock to \"auto\"");
 	return text;
 }
 
@@ -85,15 +88,18 @@ advice_vmess(
 	const struct test_failure *f, const struct test_way *w, char *text, size_t cap)
 {
 	const struct vmess_user_spec *user = w->spec->u.vmess.server[0].user;
+	char clock[CLOCK_WHO + 64] =
+		" and this machine's clock, which may be 2 min off at most (sluice.sntp "
+		"names time servers to ask)";
 
 	if (f->error == -EBADMSG)
 		return "another service answers there: check port, network and security (TLS)";
-	if (f->clock_told && (f->ahead > CLOCK_MAX_S || f->ahead < -CLOCK_MAX_S))
-		return clock_advice(f, text, cap);
-	snprintf(text, cap, "check the id%s%s%s",
-		f->clock_told
-			? " (this clock agrees with the server's)"
-			: " and this machine's clock, which may be 2 min off at most",
+	if (clock_is_wrong(f->clock))
+		return advice_clock(f, w, text, cap);
+	if (f->clock)
+		snprintf(clock, sizeof(clock), " (this clock agrees with %s)",
+			f->clock->who);
+	snprintf(text, cap, "check the id%s%s%s", clock,
 		user->alter_ids ? ", and that the server takes an alterId above 0" : "",
 		f->drained ? ": the server cut this off like a stranger" : "");
 	return text;

@@ -3,6 +3,7 @@
 #define DAEMON_TEST_STEPS_H
 
 #include "outbound/outbound.h"
+#include "outbound/times.h"
 
 /*
  * `sluice test`: one connection through an outbound, a step at a time.  Each step is
@@ -44,10 +45,11 @@ struct test_failure {
 	bool late;    /* it was given up for its time */
 	bool drained; /* the VMess server took no more than it takes from strangers */
 	int status;   /* of an HTTP answer to an upgrade; 0: none came */
-	/* This clock less the server's, in seconds, where an answer told (clock_told). */
-	int64_t ahead;
-	bool clock_told;
+	const struct clock_reading *clock; /* what is known of this one; NULL: nothing */
 };
+
+/* Asks the time servers, and turns the loop until it is known what they say. */
+void test_times_wait(const struct outbound_env *env);
 
 /* Which step failed; TEST_DONE: none did. -1 and why, where it could not be tried. */
 int test_steps_run(const struct test_way *w, struct err *e);

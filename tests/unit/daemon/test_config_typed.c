@@ -65,6 +65,33 @@ offload_is_taken(void **state)
 	}
 }
 
+static void
+time_servers_are_taken(void **state)
+{
+	struct config *c = read_text(
+		"{" DIRECT ",\"sluice\":{\"clock\":\"Auto\",\"sntp\":["
+		"\"192.0.2.1\",\"192.0.2.2:1123\",\"[2001:db8::1]:99\","
+		"\"Time.Example.COM.:1124\"]}}");
+
+	(void)state;
+	assert_true(c->clock_auto);
+	assert_int_equal(c->nsntp, 4);
+	assert_int_equal(c->sntp[0].at.port, 123);
+	assert_int_equal(c->sntp[0].at.ip.b[3], 1);
+	assert_int_equal(c->sntp[1].at.port, 1123);
+	assert_int_equal(c->sntp[2].at.ip.family, 6);
+	assert_int_equal(c->sntp[2].at.port, 99);
+	assert_string_equal(c->sntp[3].at.name, "time.example.com");
+	assert_int_equal(c->sntp[3].at.port, 1124);
+	assert_string_equal(c->sntp[3].path, "c.json: sluice.sntp[3]");
+	config_free(c);
+	c = read_text("{" DIRECT ",\"sluice\":{\"sntp\":\"2001:db8::1\"}}");
+	assert_false(c->clock_auto);
+	assert_int_equal(c->nsntp, 1);
+	assert_int_equal(c->sntp[0].at.ip.family, 6);
+	config_free(c);
+}
+
 /* An address of the device itself would never lead into it. */
 static void
 dns_is_a_neighbour(void **state)
@@ -455,6 +482,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_tun_is_implied),
 		cmocka_unit_test(offload_is_taken),
+		cmocka_unit_test(time_servers_are_taken),
 		cmocka_unit_test(dns_is_a_neighbour),
 		cmocka_unit_test(last_key_counts_in_any_case),
 		cmocka_unit_test(one_string_is_a_list),

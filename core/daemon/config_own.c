@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: MIT */
+/* `sluice`: what Xray has no word for. */
+#include "daemon/config_json.h"
+
+#include "base/text.h"
+#include "outbound/sntp.h"
+
+#include <string.h>
+
+static int
+tls_library_read(const struct node *own, enum tls_library *l)
+{
+	static const char *const words[] = { "auto", "bearssl", "openssl", NULL };
+	static const enum tls_library libraries[] = { TLS_ANY, TLS_BEARSSL, TLS_OPENSSL };
+	struct node n = node_get(own, "tls");
+	const char *s;
+	int i = 0;
+
+	if (node_word(&n, words, &i, &s) == -1)
+		return -1;
+	if (i < 0)
+		return node_fail(&n, "%s is not auto, bearssl or openssl", shown(s).text);
+	*l = libraries[i];
+	if (!tls_library_built(*l))
+		return node_fail(&n, "this sluice was built without %s", words[i]);
+	return 0;
+}
+
+static int
+clock_read(const struct node *own, bool *automatic)
+{
+	static const char *const words[] = { "system", "auto", NULL };
+	struct node n = node_get(own, "clock");
+	const char *s;
+	int i = 0;
+
+	if (node_word(&n, words, &i, &s) == -1)
+		return -1;
+	if (i < 0)
+		return node_fail(&n, "%s is not system or auto", shown(s).text);
+	*automatic = i == 1;
+	return 0;
+}
+
+/* The length of the name in front of ":port", which is read. False: it is no port. */
+static bool
+name_part(const char *s, size_t *len, uint16_t *port)
+{
+	const char *colon = strchr(s, ':');
+	uint64_t v;
+
+	*len = colon ? (size_t)(colon - s) : strlen(s);
+	if (!colon)
+		return true;
+	if (!number_parse(&v, colon + 1, UINT16_MAX) || v == 0)
+		return false;
+	*port = (uint16_t)v;
+	return true;
+}
+
+static int
+time_server_read(const struct node *n, struct time_server_spec *t)
+{
+	char name[NAME_MAX_LEN + 1];
+	struct endpoint e;
+	const char *s = "";
+	size_t len;
+
+	if (node_text(n, &s) == -1)
+		return -1;
+	t->path = node_path(n);
+	t->at.port = SNTP_PORT;
+	if (ip_parse(&t->at.ip, s))
+		return 0;
+	if (endpoint_parse(&e, s) && e.port) {
+		t->at.ip = e.ip;
+		t->at.port = e.port;
+		return 0;
+	}
+	if (strpbrk(s, "/[]@*") || !name_part(s, &len, &t->at.port) ||
+		!name_normal(name, sizeof(name), s, len) ||
+		strspn(name, "0123456789.") == strlen(name))
+		return node_fail(n,
+			"%s is not a time server: a name or an address, or one with a "
+			":port behind it",
+			*s ? shown(s).text : "\"\"");
+	t->at.name = config_memory_text(n->reader->memory, name, strlen(name));
+	return 0;
+}
+
+static int
+sntp_read(const struct node *own)
+{
+	struct node list = node_get(own, "sntp");
+	struct config *c = own->reader->config;
+	size_t n = node_count(&list);
+
+	if (n > TIMES_MAX)
+		return node_fail(
+			&list, "%zu time servers; at most %d are asked", n, TIMES_MAX);
+	c->sntp = config_memory_take(own->reader->memory, n, sizeof(*c->sntp));
+	for (; c->nsntp < n; c->nsntp++) {
+		struct node at = node_at(&list, c->nsntp);
+
+		if (time_server_read(&at, &c->sntp[c->nsntp]) == -1)
+			return -1;
+	}
+	return 0;
+}
+
+int
+config_read_own(const struct node *root)
+{
+	/* A misspelt key here could be a protection that is not there: an error. */
+	static const struct key keys[] = {
+		{ "geoip", KEY_READ },
+		{ "offload", KEY_READ },
+		{ "tls", KEY_READ },
+		{ "clock", KEY_READ },
+		{ "sntp", KEY_READ },
+		{ NULL },
+	};
+	struct config *c = root->reader->config;
+	struct node own = node_get(root, "sluice");
+	struct node geoip = node_get(&own, "geoip");
+	struct node offload = node_get(&own, "offload");
+	bool offloads = true;
+	const char *s = NULL;
+
+	if (node_keys_strict(&own, keys) == -1 || node_text(&geoip, &s) == -1 ||
+		node_bool(&offload, &offloads) == -1 ||
+		tls_library_read(&own, &c->tls) == -1 ||
+		clock_read(&own, &c->clock_auto) == -1 || sntp_read(&own) == -1)
+		return -1;
+	c->tun_plain = !offloads;
+	c->geoip_file = s && s[0] ? s : NULL;
+	return 0;
+}
