@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 /* How TLS fails, in sentences. */
+#include "base/text.h"
 #include "stream/tls_inside.h"
 
 #include <errno.h>
@@ -122,6 +123,7 @@ int
 tls_fail_dates(struct tls_stream *t, const struct certificate *c, int64_t now)
 {
 	char clock[UNIX_TIME_TEXT], date[UNIX_TIME_TEXT], who[CERTIFICATE_NAME_TEXT] = "";
+	char off[32];
 	bool early = now < c->not_before;
 	bool own = t->chain && c == &t->chain->certificate[0];
 
@@ -130,9 +132,12 @@ tls_fail_dates(struct tls_stream *t, const struct certificate *c, int64_t now)
 	if (!own)
 		certificate_name_text(c->subject, who);
 	return tls_fail(t, -EACCES,
-		"the certificate%s%s %s %s, and this machine's clock says %s",
+		"the certificate%s%s %s %s, and this machine's clock says %s: one of the two "
+		"is wrong; if it is the clock, by at least %s",
 		own ? "" : " of ", who, early ? "is valid only from" : "ended on", date,
-		clock);
+		clock,
+		span_format((uint64_t)(early ? c->not_before - now : now - c->not_after),
+			off));
 }
 
 int

@@ -58,6 +58,8 @@ static const struct {
 		"the certificate ended on 20" },
 	{ "not yet valid", "p256", "server middle", "root", "a.example", -YEAR,
 		"the certificate is valid only from 20" },
+	{ "how far the clock is off", "p256", "server middle", "root", "a.example", -YEAR,
+		"one of the two is wrong; if it is the clock, by at least 36" },
 	{ "its authority expired", "p256", "under-brief brief-middle", "root",
 		"a.example", 40 * DAY,
 		"the certificate of Brief of Big Roots ended on 20" },
