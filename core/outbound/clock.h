@@ -18,6 +18,9 @@ enum {
 	CLOCK_WHO = 96,
 };
 
+/* Who has told it, where that was the server in HTTP. */
+#define CLOCK_HTTP_WHO "the server's HTTP answer"
+
 /* What somebody has told. */
 struct clock_reading {
 	bool told;

@@ -46,6 +46,7 @@ struct times {
 	uint8_t cookie[SNTP_COOKIE];
 
 	struct clock_reading reading, said;
+	struct http_clock http;
 };
 
 /* How people know it. */
@@ -324,6 +325,7 @@ times_new(const struct outbound_env *env, const struct time_server_spec *server,
 		t->server[t->nserver].spec = &server[t->nserver];
 	task_init(&t->task, times_run);
 	timer_init(&t->timer, env->loop, times_late);
+	http_clock_init(&t->http, env->loop);
 	return t;
 }
 
@@ -339,6 +341,7 @@ times_shut(struct times *t)
 	if (!t)
 		return;
 	hang_up(t);
+	http_clock_fini(&t->http);
 	t->gate = NULL;
 	t->busy = false;
 }
@@ -369,10 +372,17 @@ times_ask(struct times *t)
 	next_server(t);
 }
 
+void
+times_ask_http(struct times *t, const struct http_clock_server *s)
+{
+	if (t && t->gate)
+		http_clock_ask(&t->http, s);
+}
+
 bool
 times_busy(const struct times *t)
 {
-	return t && t->busy;
+	return t && (t->busy || http_clock_busy(&t->http));
 }
 
 const struct clock_reading *

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "outbound/clock.h"
+#include "outbound/http_clock.h"
 #include "outbound/outbound.h"
 
 /*
@@ -44,6 +45,8 @@ void times_open(struct times *t, struct time_gate *gate);
 
 /* Asks, where that was not done lately. NULL is fine. */
 void times_ask(struct times *t);
+/* Asks a VMess server itself, in HTTP, where nobody else is being asked so. NULL is fine. */
+void times_ask_http(struct times *t, const struct http_clock_server *s);
 /* An answer is on its way, or the next server's turn. NULL is fine. */
 bool times_busy(const struct times *t);
 /* What was told last; NULL: nothing, or t is NULL. */

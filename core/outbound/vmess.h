@@ -40,6 +40,8 @@ struct vmess_server {
 	unsigned unanswered; /* connections in a row that ended without an answer */
 	bool marks;          /* this server sends end marks: one was seen */
 	struct clock_choice clock;
+	bool asked; /* in HTTP, for the time; then not before... */
+	uint64_t ask_again;
 	struct clock_reading certificate; /* a bound; not told: its dates agree */
 	struct clock_reading said; /* what was last said to be the cause of silence... */
 	bool said_tried;           /* ...when another time had been tried in vain */

@@ -8,15 +8,18 @@
 #include <stdlib.h>
 #include <time.h>
 
-/* One connection may end without an answer for its target's sake; not several in a row. */
-enum { UNANSWERED_MIN = 2 };
+enum {
+	/* One connection may end without an answer for its target's sake; not several in a
+	 * row. */
+	UNANSWERED_MIN = 2,
+	ASK_AGAIN_MS = 60000,
+};
 
 void
 vmess_clock_hear(struct vmess_server *s, const struct carrier_told *told)
 {
 	if (told->date)
-		clock_tell(&s->clock.http, told->date_at - told->date,
-			"the server's HTTP answer");
+		clock_tell(&s->clock.http, told->date_at - told->date, CLOCK_HTTP_WHO);
 }
 
 /* A certificate was accepted that is not valid by this clock: pinned, or by
@@ -37,8 +40,9 @@ certificate_hear(struct vmess_server *s, const struct carrier_told *told, int64_
 	s->certificate.told = clock_is_wrong(&s->certificate);
 }
 
-/* What this connection has told so far. With early data it comes behind the header. */
-static void
+/* What this connection has told so far; with early data it comes behind the header.  True:
+ * the time. */
+static bool
 hear(const struct vmess_try *a)
 {
 	struct carrier_told told;
@@ -46,6 +50,7 @@ hear(const struct vmess_try *a)
 	vmess_reach_told(a->lower, &told);
 	vmess_clock_hear(a->server, &told);
 	certificate_hear(a->server, &told, a->v->o.env.unix_time());
+	return told.date != 0;
 }
 
 int64_t
@@ -183,6 +188,27 @@ say_known(const struct vmess_try *a, const struct clock_reading *r)
 			server, s->unanswered, r->who, old_header_text(s));
 }
 
+/* One that did not tell with its upgrade does so when it refuses one. */
+static void
+ask_server(const struct vmess_try *a)
+{
+	struct vmess_server *s = a->server;
+	const struct http_clock_server q = { .o = &a->v->o,
+		.carrier = &s->carrier,
+		.way = { .to = s->at,
+			.name = s->name,
+			.sock = &a->v->sock,
+			.family = &s->family },
+		.to = &s->clock.http };
+	uint64_t now = loop_now(a->v->o.env.loop);
+
+	if (s->carrier.kind != CARRIER_WEBSOCKET || (s->asked && now < s->ask_again))
+		return;
+	s->asked = true;
+	s->ask_again = now + ASK_AGAIN_MS;
+	times_ask_http(a->v->o.env.times, &q);
+}
+
 void
 vmess_unanswered(const struct vmess_try *a)
 {
@@ -191,7 +217,8 @@ vmess_unanswered(const struct vmess_try *a)
 	const struct clock_reading *r;
 
 	s->unanswered++;
-	hear(a);
+	if (!hear(a))
+		ask_server(a);
 	clock_unanswered(&s->clock, a->time);
 	times_ask(env->times);
 	r = vmess_clock_reading(a->v, s);

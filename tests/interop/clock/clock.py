@@ -167,6 +167,24 @@ def test_http_wrong_id(l):
     w.stop(p)
 
 
+def test_http_refusal(l):
+    """V2Ray puts no Date into its 101: it is asked for one that refuses. One connection pays for it."""
+    w = world(l, **WS)
+    p = start(w, configuration(w, WS, clock="auto"))
+    assert not fetch(w)
+    assert fetch(w), p.text
+    p.wait_line(f"this clock is {AHEAD}the server's HTTP answer: headers .* have the right time instead")
+    w.stop(p)
+    p = start(w, configuration(w, WS))
+    for _ in range(2):
+        assert not fetch(w)
+    p.wait_line(rf"This clock is {AHEAD}the server's HTTP answer, and VMess allows 2 min")
+    w.stop(p)
+    got, said = w.app.call([SLUICE, "connect", "-c", configuration(w, WS), f"{FAR}:80"], env=shifted(-600),
+                           input=b"GET / HTTP/1.0\r\n\r\n")
+    assert got == 1 and re.search(r"this clock is .* s behind the server's HTTP answer\n", said), said
+
+
 def test_sntp_auto(l):
     """By a time server, which the rules let out."""
     w = world(l)
@@ -217,5 +235,5 @@ def test_commands(l):
 if subprocess.run(["sh", "-c", "command -v v2ray"], capture_output=True).returncode:
     print("absent: v2ray")
     sys.exit(77)
-lab.main(test_http_auto, test_http_old_header, test_http_system, test_http_wrong_id, test_sntp_auto,
-         test_sntp_tunnelled, test_commands)
+lab.main(test_http_auto, test_http_old_header, test_http_system, test_http_wrong_id, test_http_refusal,
+         test_sntp_auto, test_sntp_tunnelled, test_commands)
