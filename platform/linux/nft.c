@@ -3,109 +3,20 @@
 
 #include "base/log.h"
 #include "platform/linux/diag.h"
-#include "platform/sys.h"
+#include "platform/linux/script.h"
 
 #include <netinet/in.h>
-#include <stdarg.h>
 #include <stdbool.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-/*
- * Rule sets are text for the `nft` program, one transaction each: a set of
- * rules is there as a whole or not at all.
- */
 enum {
-	NFT_WAIT = 10000,                /* ms for one run */
 	ELEMENT_TEXT = 2 * IP_TEXT + 32, /* one connection in a set */
 	SCRIPT_MAX = 8192 + 2 * DIAG_PEERS * ELEMENT_TEXT,
 	ASKED_MAX = 65536,   /* datagram clients from outside, of each family */
 	ASKED_SECONDS = 180, /* without a datagram of theirs; conntrack's own limit */
 	EPHEMERAL = 32768,   /* the first port that the kernel chooses by itself */
 };
-
-struct script {
-	char *text; /* script_free */
-	size_t len, cap;
-	bool cut;
-};
-
-static const char *
-nft_path(void)
-{
-	static const char *const usual[] = {
-		"/usr/sbin/nft",
-		"/sbin/nft",
-		"/usr/local/sbin/nft",
-		"/usr/bin/nft",
-		"/bin/nft",
-		"/usr/local/bin/nft",
-	};
-	size_t i;
-
-	for (i = 0; i < sizeof usual / sizeof *usual; i++) {
-		if (access(usual[i], X_OK) == 0)
-			return usual[i];
-	}
-	return NULL;
-}
-
-static struct script *
-script_new(void)
-{
-	struct script *s = calloc(1, sizeof *s);
-
-	if (s)
-		s->text = malloc(SCRIPT_MAX);
-	if (s && !s->text) {
-		free(s);
-		return NULL;
-	}
-	if (s)
-		s->cap = SCRIPT_MAX;
-	return s;
-}
-
-static void
-script_free(struct script *s)
-{
-	if (!s)
-		return;
-	free(s->text);
-	free(s);
-}
-
-__attribute__((format(printf, 2, 3))) static void
-add(struct script *s, const char *fmt, ...)
-{
-	va_list ap;
-	int n;
-
-	va_start(ap, fmt);
-	n = vsnprintf(s->text + s->len, s->cap - s->len, fmt, ap);
-	va_end(ap);
-	if (n < 0 || (size_t)n >= s->cap - s->len)
-		s->cut = true;
-	else
-		s->len += (size_t)n;
-}
-
-static int
-script_run(const struct script *s, struct err *e)
-{
-	const char *argv[] = { nft_path(), "-f", "-", NULL };
-
-	if (!argv[0])
-		return err_set(e,
-			"the program `nft` is not installed, and without it the way out "
-			"cannot be kept apart from the way in; install the package "
-			"nftables");
-	if (s->cut)
-		return err_set(e, "nft: the rule set has no room");
-	return sys_run(argv, s->text, NFT_WAIT, e) == 0 ? 0 : -1;
-}
 
 static void
 add_addresses(struct script *s, const struct net_firewall *f)
@@ -115,7 +26,7 @@ add_addresses(struct script *s, const struct net_firewall *f)
 
 	/* Who shares a link with us could else send into connections that run inside. */
 	for (i = 0; i < f->naddrs; i++)
-		add(s, "iifname != { \"%s\", \"lo\" } %s daddr %s drop\n", f->dev,
+		script_add(s, "iifname != { \"%s\", \"lo\" } %s daddr %s drop\n", f->dev,
 			f->addrs[i].ip.family == 6 ? "ip6" : "ip",
 			ip_format(&f->addrs[i].ip, text));
 }
@@ -127,11 +38,11 @@ add_sets(struct script *s)
 	size_t i;
 
 	for (i = 0; i < 2; i++) {
-		add(s,
+		script_add(s,
 			"set %s4 { typeof meta l4proto . ip saddr . th sport . ip daddr . "
 			"th dport; size %d; }\n",
 			names[i], 2 * DIAG_PEERS);
-		add(s,
+		script_add(s,
 			"set %s6 { typeof meta l4proto . ip6 saddr . th sport . ip6 daddr "
 			". th dport; size %d; }\n",
 			names[i], 2 * DIAG_PEERS);
@@ -167,14 +78,14 @@ add_asked(struct script *s, const struct net_firewall *f)
 
 	/* Not one map: the nft program fails at IPv6 keys of several parts there. */
 	for (i = 0; i < 2; i++)
-		add(s,
+		script_add(s,
 			"set asked_%s { typeof %s saddr . udp sport . udp dport; "
 			"flags dynamic, timeout; size %d; timeout %ds; }\n"
 			"map address_%s { typeof %s saddr : %s daddr; "
 			"flags dynamic, timeout; size %d; timeout %ds; }\n",
 			ip[i], ip[i], ASKED_MAX, ASKED_SECONDS, ip[i], ip[i], ip[i],
 			ASKED_MAX, ASKED_SECONDS);
-	add(s,
+	script_add(s,
 		"chain asked {\n"
 		"meta l4proto != udp return\n"
 		"ct direction reply return\n"
@@ -182,20 +93,20 @@ add_asked(struct script *s, const struct net_firewall *f)
 		"udp dport >= %u return\n",
 		ephemeral_first());
 	for (i = 0; i < 2; i++)
-		add(s,
+		script_add(s,
 			"update @asked_%s { %s saddr . udp sport . udp dport }\n"
 			"update @address_%s { %s saddr : %s daddr }\n",
 			ip[i], ip[i], ip[i], ip[i], ip[i]);
-	add(s,
+	script_add(s,
 		"}\n"
 		"chain answer {\n"
 		"type filter hook output priority raw; policy accept;\n");
 	for (i = 0; i < 2; i++)
-		add(s,
+		script_add(s,
 			"oifname \"%s\" %s daddr . udp dport . udp sport @asked_%s %s "
 			"saddr set %s daddr map @address_%s\n",
 			f->dev, ip[i], ip[i], ip[i], ip[i], ip[i]);
-	add(s, "}\n");
+	script_add(s, "}\n");
 }
 
 /*
@@ -208,7 +119,7 @@ add_asked(struct script *s, const struct net_firewall *f)
 static void
 add_output(struct script *s, const struct net_firewall *f)
 {
-	add(s,
+	script_add(s,
 		"chain output {\n"
 		"type route hook output priority mangle; policy accept;\n"
 		"meta skuid %u meta mark set %u\n"
@@ -242,7 +153,7 @@ add_output(struct script *s, const struct net_firewall *f)
 static void
 add_prerouting(struct script *s, const struct net_firewall *f)
 {
-	add(s,
+	script_add(s,
 		"chain began_outside {\n"
 		"meta l4proto . ip daddr . th dport . ip saddr . th sport @inbound4 "
 		"ct mark set %u return\n"
@@ -259,7 +170,7 @@ add_prerouting(struct script *s, const struct net_firewall *f)
 		"type filter hook prerouting priority mangle; policy accept;\n",
 		f->mark, f->mark, f->mark);
 	add_addresses(s, f);
-	add(s,
+	script_add(s,
 		"iifname != { \"%s\", \"lo\" } jump began_outside\n"
 		"iifname != { \"%s\", \"lo\" } ct mark %u jump asked\n"
 		"ct mark %u meta mark set %u\n"
@@ -280,7 +191,7 @@ add_peers(struct script *s, const struct diag_list *l, int protocol, int family,
 		if (p->local.ip.family != family || p->remote.ip.family != family ||
 			p->inbound != inbound || ip_is_loopback(&p->local.ip))
 			continue;
-		add(s, "add element inet sluice %s%d { %d . %s . %u . %s . %u }\n",
+		script_add(s, "add element inet sluice %s%d { %d . %s . %u . %s . %u }\n",
 			inbound ? "inbound" : "outbound", family, protocol,
 			ip_format(&p->local.ip, local), p->local.port,
 			ip_format(&p->remote.ip, remote), p->remote.port);
@@ -336,17 +247,17 @@ connections_keep(struct script *s)
 int
 net_firewall_add(const struct net_firewall *f, struct err *e)
 {
-	struct script *s = script_new();
+	struct script *s = script_new(SCRIPT_MAX);
 	int r;
 
 	if (!s)
 		return err_set(e, "nft: out of memory");
-	add(s, "create table inet sluice\ntable inet sluice {\n");
+	script_add(s, "create table inet sluice\ntable inet sluice {\n");
 	add_sets(s);
 	add_output(s, f);
 	add_asked(s, f);
 	add_prerouting(s, f);
-	add(s, "}\n");
+	script_add(s, "}\n");
 	r = script_run(s, e);
 	/* Now the table sees every connection that begins, so the list is complete. */
 	if (r == 0)

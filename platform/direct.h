@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PLATFORM_DIRECT_H
+#define PLATFORM_DIRECT_H
+
+#include "base/addr.h"
+#include "base/err.h"
+#include "platform/tun.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <sys/uio.h>
+
+/*
+ * Flows that the kernel carries by itself after they were decided.  The engine
+ * gets the first packet of each by the device, and sends it once more by a
+ * socket of net_direct_open: the table sees it, and leads what follows past the
+ * device.  One table a family, so that one may be there without the other.
+ */
+struct net_direct {
+	int family;
+	char dev[TUN_NAME];
+	struct cidr addrs[TUN_ADDRS]; /* the device's, of both families */
+	int naddrs;
+	unsigned mark; /* of what must leave outside */
+	unsigned kept; /* the mark of such connections, and their zone: below 65536 */
+};
+
+/* The keeper's.  0, or -1 and why: one transaction, which names what the kernel lacks. */
+int net_direct_add(const struct net_direct *d, struct err *e);
+/* The table and the connections that it carried, which end. Undoing what is not there is a
+ * success. */
+int net_direct_del(int family, unsigned kept, struct err *e);
+/* Whatever flows there are, their next packets come by the device again. */
+int net_direct_forget(int family, struct err *e);
+/* A socket that sends whole packets; or -errno. */
+int net_direct_open(int family, unsigned mark);
+/* Tells of each such connection that has ended (both families); or -errno. */
+int net_direct_follow(unsigned kept);
+
+/* The engine's.  One packet with all its headers, its transport checksum whole. 0, or
+ * -errno: -EPERM where a firewall refused it. */
+int net_direct_send(int fd, const struct ip *to, const struct iovec *v, int n);
+
+struct net_direct_end {
+	struct endpoint source, target; /* as the application has them; echo: no ports */
+	enum network network;
+	bool counted;      /* the system counted its bytes */
+	bool answered;     /* anything came back */
+	bool open;         /* TCP: it was not at its end when it was forgotten */
+	uint64_t up, down; /* bytes, with headers */
+};
+
+/* The next one that has ended. 0, -EAGAIN: none now; -ENOBUFS: some were lost; or -errno. */
+int net_direct_ended(int fd, struct net_direct_end *end);
+
+/*
+ * The rule sets of this program, watched.  A descriptor that becomes readable
+ * when somebody has changed any rule set; or -errno.
+ */
+int net_rules_watch(void);
+/* Reads all that there is. Whether a part of ours was taken away: a bit for the firewall
+ * and one for each family of direct flows. */
+enum { NET_RULES_FIREWALL = 1, NET_RULES_DIRECT4 = 2, NET_RULES_DIRECT6 = 4 };
+unsigned net_rules_lost(int fd);
+
+#endif

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT */
+#include "platform/linux/nfevents.h"
+
+#include "platform/posix/sock_os.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/netlink.h>
+#include <unistd.h>
+
+enum { EVENTS_QUEUED = 4 << 20 }; /* bytes, until they are lost */
+
+int
+nfevents_open(int group)
+{
+	struct sockaddr_nl at = { .nl_family = AF_NETLINK,
+		.nl_groups = 1u << (group - 1) };
+	int fd, room = EVENTS_QUEUED;
+
+	fd = sock_os_open(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER);
+	if (fd < 0)
+		return fd;
+	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room);
+	if (bind(fd, (const struct sockaddr *)&at, sizeof at) == 0)
+		return fd;
+	room = -errno;
+	close(fd);
+	return room;
+}
+
+ssize_t
+nfevents_recv(int fd, void *p, size_t cap)
+{
+	struct sockaddr_nl from = { .nl_pid = 1 };
+	socklen_t len = sizeof from;
+	ssize_t n;
+
+	n = recvfrom(fd, p, cap, MSG_DONTWAIT, (struct sockaddr *)&from, &len);
+	if (n == -1)
+		return errno == EINTR ? 0 : -errno;
+	return from.nl_pid == 0 && mnl_nlmsg_ok(p, (int)n) ? n : 0;
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: MIT */
+#include "platform/direct.h"
+#include "platform/linux/conntrack.h"
+#include "platform/linux/script.h"
+
+#include <stdio.h>
+
+/*
+ * How a flow gets past the device:
+ *
+ *   its SYN goes into the device, since a SYN is never looked up here: each
+ *   connection is decided anew, whatever its ports were used for before.  The
+ *   engine sends it again, marked.  From there the connection is tracked in a
+ *   zone of its own, apart from the same packet on its way into the device,
+ *   and its ends are noted in the set; what the application sends next is
+ *   found there, and routed again by the mark.  Answers have no zone, and
+ *   belong to the connection by their own ends, which the translation made.
+ *
+ * Entries live as long as the stack would have kept the flow, longer where
+ * that costs nothing: a packet that finds none goes to the engine, which knows
+ * the flow.  A TCP packet that finds one, but of which conntrack knows nothing
+ * any more (its network has gone, and the translation with it), is answered
+ * with a reset: sent on, it would come from another address.
+ */
+enum {
+	DIRECT_SCRIPT = 8192,
+	DIRECT_FLOWS = 131072, /* in a set; beyond, packets go by the engine */
+	TCP_SECONDS = 180,     /* without data from the application */
+	CLOSED_SECONDS = 15,   /* after its FIN or reset */
+	UDP_SECONDS = 60,      /* as long as the engine keeps an association */
+	HALF_SECONDS = 432000, /* a connection with one end closed is not at its end */
+};
+
+static const char *
+word_of(int family)
+{
+	return family == 6 ? "ip6" : "ip";
+}
+
+/* The five words of a flow, for sets. */
+static const char *
+ends_of(int family)
+{
+	return family == 6 ? "ip6 saddr . ip6 daddr . meta l4proto . th sport . th dport"
+			   : "ip saddr . ip daddr . meta l4proto . th sport . th dport";
+}
+
+static void
+add_ours(struct script *s, const struct net_direct *d)
+{
+	char text[IP_TEXT];
+	int i;
+
+	script_add(s, "%s saddr { ", word_of(d->family));
+	for (i = 0; i < d->naddrs; i++)
+		if (d->addrs[i].ip.family == d->family)
+			script_add(s, "%s, ", ip_format(&d->addrs[i].ip, text));
+	script_add(s, "}");
+}
+
+static void
+add_first(struct script *s, const struct net_direct *d)
+{
+	const char *ends = ends_of(d->family);
+
+	script_add(s,
+		"set flows { typeof %s; flags dynamic, timeout; size %d; timeout %ds; }\n"
+		"chain handed {\n"
+		"ct original zone set %u\n"
+		"meta l4proto tcp update @flows { %s }\n"
+		"meta l4proto udp update @flows { %s timeout %ds }\n"
+		"}\n"
+		"chain known {\n"
+		"ct original zone set %u\n"
+		"tcp flags & (fin | rst) != 0 update @flows { %s timeout %ds } return\n"
+		"tcp flags & psh != 0 update @flows { %s }\n"
+		"meta l4proto udp update @flows { %s timeout %ds }\n"
+		"}\n",
+		ends, DIRECT_FLOWS, TCP_SECONDS, d->kept, ends, ends, UDP_SECONDS,
+		d->kept, ends, CLOSED_SECONDS, ends, ends, UDP_SECONDS);
+	script_add(s,
+		"chain first {\n"
+		"type filter hook output priority raw + 10; policy accept;\n"
+		"oifname != \"%s\" meta mark %u ",
+		d->dev, d->mark);
+	add_ours(s, d);
+	script_add(s,
+		" goto handed\n"
+		"oifname != \"%s\" accept\n"
+		"tcp flags & (fin | syn | rst | ack) == syn delete @flows { %s } accept\n"
+		"%s @flows goto known\n"
+		"}\n",
+		d->dev, ends, ends);
+}
+
+/* With timeouts of its own: a connection that is half closed is kept, and one that has
+ * ended is told about soon. */
+static void
+add_routed(struct script *s, const struct net_direct *d)
+{
+	script_add(s,
+		"ct timeout patient { protocol tcp; l3proto %s; policy = { fin_wait: %d, "
+		"close_wait: %d, time_wait: %d, close: %d }; }\n"
+		"chain begins {\n"
+		"tcp flags & (fin | syn | rst | ack) != syn reject with tcp reset\n"
+		"meta l4proto tcp ct timeout set \"patient\"\n"
+		"}\n"
+		"chain kept {\n"
+		"ct state new jump begins\n"
+		"ct mark set %u meta mark set %u\n"
+		"}\n"
+		"chain output {\n"
+		"type route hook output priority mangle + 10; policy accept;\n"
+		"ct original zone %u jump kept\n"
+		"}\n"
+		"chain prerouting {\n"
+		"type filter hook prerouting priority mangle + 10; policy accept;\n"
+		"ct mark %u meta mark set %u\n"
+		"}\n",
+		word_of(d->family), HALF_SECONDS, HALF_SECONDS, CLOSED_SECONDS,
+		CLOSED_SECONDS, d->kept, d->mark, d->kept, d->kept, d->mark);
+}
+
+/*
+ * What other hosts and containers send into the device has mostly got the
+ * device's own address by then.  It is told apart by a hop limit of 1, and the
+ * engine relays it.  Nothing leaves with the device's address, whatever went
+ * wrong with its translation.
+ */
+static void
+add_edges(struct script *s, const struct net_direct *d)
+{
+	script_add(s,
+		"chain forward {\n"
+		"type filter hook forward priority mangle + 10; policy accept;\n"
+		"oifname \"%s\" %s set 1\n"
+		"}\n"
+		"chain translate {\n"
+		"type nat hook postrouting priority srcnat; policy accept;\n"
+		"ct original zone %u masquerade\n"
+		"}\n"
+		"chain last {\n"
+		"type filter hook postrouting priority srcnat + 100; policy accept;\n"
+		"oifname { \"%s\", \"lo\" } accept\n",
+		d->dev, d->family == 6 ? "ip6 hoplimit" : "ip ttl", d->kept, d->dev);
+	add_ours(s, d);
+	script_add(s,
+		" drop\n"
+		"ct mark %u tcp flags & (syn | rst) == syn tcp option maxseg size set rt "
+		"mtu\n"
+		"}\n",
+		d->kept);
+}
+
+/* What the rule set is made of, each alone: which of it this kernel refuses. */
+static const struct {
+	const char *what, *rules;
+} pieces[] = {
+	{ "nf_tables", "" },
+	{ "sets that rules fill (nf_tables)",
+		"set s { type inet_service; flags dynamic, timeout; size 16; timeout 1s; "
+		"}\n"
+		"chain c { update @s { th sport }\n delete @s { th sport }\n }\n" },
+	{ "connection tracking with zones (nf_conntrack, "
+	  "CONFIG_NF_CONNTRACK_ZONES)",
+		"chain c { ct original zone set 7\n ct mark set 7\n }\n" },
+	{ "timeouts of connection tracking (CONFIG_NF_CONNTRACK_TIMEOUT)",
+		"ct timeout t { protocol tcp; policy = { close: 9 }; }\n" },
+	{ "address translation (nft_masq)",
+		"chain c { type nat hook postrouting priority srcnat; masquerade\n }\n" },
+	{ "answers of the firewall (nft_reject)",
+		"chain c { type filter hook output priority 0; reject with tcp reset\n "
+		"}\n" },
+	{ "changes of the segment size (nft_exthdr, nft_rt)",
+		"chain c { tcp flags syn tcp option maxseg size set rt mtu\n }\n" },
+};
+
+static bool
+is_there(int family, const char *rules)
+{
+	struct script *s = script_new(DIRECT_SCRIPT);
+	struct err e;
+	int r = -1;
+
+	if (s) {
+		script_add(s, "table %s sluice_probe {\n%s}\n", word_of(family), rules);
+		r = script_check(s, &e);
+	}
+	script_free(s);
+	return r == 0;
+}
+
+static int
+name_missing(int family, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof pieces / sizeof *pieces; i++)
+		if (!is_there(family, pieces[i].rules))
+			return err_set(e, "this system lacks %s for IPv%d",
+				pieces[i].what, family);
+	return -1;
+}
+
+int
+net_direct_add(const struct net_direct *d, struct err *e)
+{
+	struct script *s = script_new(DIRECT_SCRIPT);
+	int r;
+
+	if (!s)
+		return err_set(e, "nft: out of memory");
+	/* Whatever is left of one that somebody has taken apart goes in the same moment. */
+	script_add(s,
+		"add table %s sluice_direct\ndelete table %s sluice_direct\n"
+		"table %s sluice_direct {\n",
+		word_of(d->family), word_of(d->family), word_of(d->family));
+	add_first(s, d);
+	add_routed(s, d);
+	add_edges(s, d);
+	script_add(s, "}\n");
+	r = script_run(s, e);
+	script_free(s);
+	return r == 0 ? 0 : name_missing(d->family, e);
+}
+
+/* `verb` is what is done to the table, or `what` in it. */
+static int
+table_change(const char *verb, int family, const char *what, struct err *e)
+{
+	struct script *s = script_new(256);
+	int r;
+
+	if (!s)
+		return err_set(e, "nft: out of memory");
+	script_add(s, "%s %s sluice_direct %s\n", verb, word_of(family), what);
+	r = script_run(s, e);
+	script_free(s);
+	return r;
+}
+
+int
+net_direct_del(int family, unsigned kept, struct err *e)
+{
+	/* Adding first makes the deletion succeed where the table is gone. */
+	if (table_change("add table", family, "", e) < 0 ||
+		table_change("delete table", family, "", e) < 0)
+		return -1;
+	conntrack_flush(family, kept);
+	return 0;
+}
+
+int
+net_direct_forget(int family, struct err *e)
+{
+	return table_change("flush set", family, "flows", e);
+}

@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT */
+#include "platform/direct.h"
+#include "platform/linux/nfevents.h"
+
+#include <errno.h>
+#include <libmnl/libmnl.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <string.h>
+
+enum { EVENTS_MAX = 32768 }; /* bytes: several changes of one transaction come together */
+
+int
+net_rules_watch(void)
+{
+	return nfevents_open(NFNLGRP_NFTABLES);
+}
+
+/* Which of our tables something was taken away from. In each of these messages the first
+ * attribute is the table's name. */
+static unsigned
+event_lost(const struct nlmsghdr *h)
+{
+	const struct nfgenmsg *g = mnl_nlmsg_get_payload(h);
+	const struct nlattr *a = mnl_nlmsg_get_payload_offset(h, sizeof *g);
+	const char *name;
+
+	if (h->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELTABLE) &&
+		h->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELCHAIN) &&
+		h->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELRULE))
+		return 0;
+	if (!mnl_attr_ok(a, (int)(h->nlmsg_len - MNL_ALIGN(sizeof *h) - sizeof *g)) ||
+		mnl_attr_get_type(a) != 1 ||
+		mnl_attr_validate(a, MNL_TYPE_NUL_STRING) < 0)
+		return 0;
+	name = mnl_attr_get_str(a);
+	if (g->nfgen_family == NFPROTO_INET && strcmp(name, "sluice") == 0)
+		return NET_RULES_FIREWALL;
+	if (strcmp(name, "sluice_direct") != 0)
+		return 0;
+	return g->nfgen_family == NFPROTO_IPV6 ? NET_RULES_DIRECT6 : NET_RULES_DIRECT4;
+}
+
+static unsigned
+events_lost(const char *p, ssize_t n)
+{
+	const struct nlmsghdr *h;
+	unsigned lost = 0;
+	int left = (int)n;
+
+	for (h = (const void *)p; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left))
+		if (h->nlmsg_len >= MNL_NLMSG_HDRLEN + sizeof(struct nfgenmsg))
+			lost |= event_lost(h);
+	return lost;
+}
+
+unsigned
+net_rules_lost(int fd)
+{
+	_Alignas(struct nlmsghdr) char events[EVENTS_MAX];
+	unsigned lost = 0;
+	ssize_t n;
+
+	for (;;) {
+		n = nfevents_recv(fd, events, sizeof events);
+		if (n > 0)
+			lost |= events_lost(events, n);
+		else if (n == -ENOBUFS)
+			lost = NET_RULES_FIREWALL | NET_RULES_DIRECT4 | NET_RULES_DIRECT6;
+		else if (n < 0)
+			return lost;
+	}
+}

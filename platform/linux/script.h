@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef PLATFORM_LINUX_SCRIPT_H
+#define PLATFORM_LINUX_SCRIPT_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/*
+ * Rule sets are text for the `nft` program, one transaction each: a set of
+ * rules is there as a whole or not at all.
+ */
+struct script {
+	char *text; /* script_free */
+	size_t len, cap;
+	bool cut; /* it has no room for all of it */
+};
+
+/* With room for `cap` bytes; NULL without memory. */
+struct script *script_new(size_t cap);
+void script_free(struct script *s);
+void
+script_add(struct script *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* 0, or -1 and why. */
+int script_run(const struct script *s, struct err *e);
+/* Whether the kernel would take it; changes nothing. */
+int script_check(const struct script *s, struct err *e);
+
+#endif
