@@ -20,6 +20,7 @@ static const char *const kinds[] = {
 	[CHANGE_FIREWALL] = "firewall",
 	[CHANGE_RESOLVER] = "resolver",
 	[CHANGE_SYSCTL] = "sysctl",
+	[CHANGE_DIRECT] = "direct",
 };
 
 enum { FIELDS = 10 };
@@ -45,6 +46,8 @@ fields_format(const struct change *c, char *to, size_t cap)
 	case CHANGE_SYSCTL:
 		return snprintf(to, cap, " %s %s %s", c->u.sysctl.name, c->u.sysctl.ours,
 			c->u.sysctl.old);
+	case CHANGE_DIRECT:
+		return snprintf(to, cap, " %d %u", c->u.direct.family, c->u.direct.kept);
 	}
 	return -1;
 }
@@ -163,6 +166,18 @@ sysctl_parse(struct change *c, char **f, int n)
 		copy(c->u.sysctl.old, sizeof c->u.sysctl.old, f[2]);
 }
 
+static bool
+direct_parse(struct change *c, char **f, int n)
+{
+	unsigned family;
+
+	if (n != 2 || !unsigned_parse(&family, f[0]) ||
+		!unsigned_parse(&c->u.direct.kept, f[1]))
+		return false;
+	c->u.direct.family = (int)family;
+	return (family == 4 || family == 6) && c->u.direct.kept != 0;
+}
+
 /* `resolved DEV`, `moved PATH`, `absent PATH` or `copied PATH SAVED`. */
 static bool
 plan_parse(char plan[static NET_PLAN], char **f, int n)
@@ -202,6 +217,8 @@ fields_parse(struct change *c, char **f, int n)
 		return plan_parse(c->u.plan, f, n);
 	case CHANGE_SYSCTL:
 		return sysctl_parse(c, f, n);
+	case CHANGE_DIRECT:
+		return direct_parse(c, f, n);
 	}
 	return false;
 }
@@ -259,6 +276,8 @@ change_undo(const struct change *c, struct err *e)
 		return net_resolver_restore(c->u.plan, e);
 	case CHANGE_SYSCTL:
 		return sysctl_undo(c, e);
+	case CHANGE_DIRECT:
+		return net_direct_del(c->u.direct.family, c->u.direct.kept, e);
 	}
 	return err_set(e, "a change of an unknown kind");
 }

@@ -4,6 +4,7 @@
 
 #include "base/addr.h"
 #include "base/err.h"
+#include "platform/direct.h"
 #include "platform/net.h"
 #include "platform/tun.h"
 
@@ -20,6 +21,7 @@ enum change_kind {
 	CHANGE_FIREWALL,
 	CHANGE_RESOLVER,
 	CHANGE_SYSCTL,
+	CHANGE_DIRECT,
 };
 
 enum { SYSCTL_NAME = 96, SYSCTL_VALUE = 64, CHANGE_TEXT = 512 };
@@ -39,6 +41,10 @@ struct change {
 			char name[SYSCTL_NAME];
 			char ours[SYSCTL_VALUE], old[SYSCTL_VALUE];
 		} sysctl;
+		struct {
+			int family;
+			unsigned kept; /* see struct net_direct */
+		} direct;
 	} u;
 };
 

@@ -95,6 +95,14 @@ check_ping(const struct request_ping *r, struct err *e)
 	return 0;
 }
 
+int
+check_direct(const struct request_direct *r, struct err *e)
+{
+	if (r->family != 4 && r->family != 6)
+		return err_set(e, "direct: family %d is neither 4 nor 6", (int)r->family);
+	return 0;
+}
+
 /* No part of a relative name may begin with a dot: neither `..` nor what people hide. */
 static bool
 is_plain(const char *name)

@@ -15,6 +15,7 @@ int check_tun(const struct tun_config *c, struct err *e);
 int check_routes(const struct request_routes *r, struct err *e);
 int check_resolver(const struct request_resolver *r, struct err *e);
 int check_ping(const struct request_ping *r, struct err *e);
+int check_direct(const struct request_direct *r, struct err *e);
 int check_file(const struct request_file *r, struct err *e);
 
 /* A name that an interface of ours may have: letters, digits, `_` and `-`. */

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "keeper/journal.h"
 #include "keeper/serve.h"
+#include "keeper/serve_direct.h"
 #include "keeper/state.h"
 #include "platform/priv.h"
 #include "platform/sys.h"
@@ -21,6 +22,7 @@ enum {
 	AGAIN_MOST = 5000,   /* doubling up to this, */
 	AGAIN_CALM = 60000,  /* and from the beginning for one that ran this long */
 	GOODBYE_WAIT = 3000, /* ms for an engine that was asked to end */
+	MEND_WAIT = 1000,    /* ms between two tries to put our rule sets back */
 };
 
 enum phase {
@@ -321,10 +323,13 @@ wait_ms(const struct keeper *k)
 	uint64_t now = sys_monotonic();
 	bool timed = k->phase == PHASE_WAITING || k->phase == PHASE_ENDING ||
 		(k->phase == PHASE_RUNNING && k->sock < 0);
+	int most = k->serve.lost != 0 ? MEND_WAIT : -1;
 
 	if (!timed || k->due == UINT64_MAX)
-		return -1;
-	return k->due <= now ? 0 : (int)(k->due - now);
+		return most;
+	if (k->due <= now)
+		return 0;
+	return most > 0 && k->due - now > MEND_WAIT ? most : (int)(k->due - now);
 }
 
 static void
@@ -339,12 +344,13 @@ wake_empty(const struct keeper *k)
 static void
 turn(struct keeper *k)
 {
-	struct pollfd p[2] = {
+	struct pollfd p[3] = {
 		{ .fd = k->wake[0], .events = POLLIN },
 		{ .fd = k->sock, .events = POLLIN },
+		{ .fd = k->serve.rules, .events = POLLIN },
 	};
 
-	if (poll(p, 2, wait_ms(k)) == -1 && errno != EINTR)
+	if (poll(p, 3, wait_ms(k)) == -1 && errno != EINTR)
 		log_error("poll: %s", strerror(errno));
 	wake_empty(k);
 	/* Requests first: what a dying engine has asked for is not answered, but what it
@@ -352,6 +358,8 @@ turn(struct keeper *k)
 	if (k->sock >= 0 && p[1].revents)
 		engine_listen(k);
 	engine_reap(k);
+	if (k->serve.rules >= 0 && (p[2].revents || k->serve.lost))
+		serve_rules_mend(&k->serve);
 	if (stop_wanted > 0)
 		stop(k, (int)stop_wanted);
 	if (k->phase == PHASE_RUNNING && k->sock < 0 && sys_monotonic() >= k->due)

@@ -21,6 +21,8 @@ enum request_code {
 	REQUEST_PING,
 	REQUEST_FILE,
 	REQUEST_READY,
+	REQUEST_DIRECT,
+	REQUEST_ENDINGS,
 	REQUEST_CODES
 };
 
@@ -39,6 +41,10 @@ struct request_ping {
 	int32_t family;
 };
 
+struct request_direct {
+	int32_t family;
+};
+
 struct request_file {
 	char name[REQUEST_NAME]; /* "": the configuration */
 };
@@ -50,6 +56,7 @@ struct request {
 		struct request_routes routes;
 		struct request_resolver resolver;
 		struct request_ping ping;
+		struct request_direct direct;
 		struct request_file file;
 	} u;
 };

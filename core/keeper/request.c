@@ -93,6 +93,25 @@ request_ping(int keeper, int family, struct err *e)
 }
 
 int
+request_direct(int keeper, int family, struct err *e)
+{
+	struct request q = { .code = REQUEST_DIRECT };
+	struct answer a;
+
+	q.u.direct.family = family;
+	return ask(keeper, &q, sizeof q.u.direct, true, &a, e);
+}
+
+int
+request_endings(int keeper, struct err *e)
+{
+	struct request q = { .code = REQUEST_ENDINGS };
+	struct answer a;
+
+	return ask(keeper, &q, 0, true, &a, e);
+}
+
+int
 request_file(int keeper, const char *name, struct err *e)
 {
 	struct request q = { .code = REQUEST_FILE };

@@ -31,6 +31,12 @@ int request_resolver(int keeper, const struct ip *server, int n, struct err *e);
 int request_resolvers(int keeper, struct net_resolvers *r, struct err *e);
 /* A ping socket of a family, marked so that it leaves outside. */
 int request_ping(int keeper, int family, struct err *e);
+/* Direct flows of a family may be handed back to the kernel, by this socket of
+ * net_direct_open; after the routes. What it carried for an engine before this one comes by
+ * the device again. */
+int request_direct(int keeper, int family, struct err *e);
+/* Tells of the ends of such flows: see net_direct_ended. */
+int request_endings(int keeper, struct err *e);
 /* The configuration (name NULL), or a data file that it names; for reading. */
 int request_file(int keeper, const char *name, struct err *e);
 /* Flows pass. The keeper tells the service manager. */

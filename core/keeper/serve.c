@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "keeper/check.h"
 #include "keeper/files.h"
+#include "keeper/serve_direct.h"
 #include "platform/sock.h"
 #include "platform/sys.h"
 
@@ -11,13 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-/*
- * Numbers that this program has on the machine.  The mark and the table are
- * the same number, which is easily found in `ip rule` and `nft list ruleset`;
- * the rules come well before the main table's (32766).
- */
-enum { OUR_TABLE = 7370, OUR_MARK = 7370, OUR_RULES = 7370 };
 
 /* What a handler gives back beside success. */
 struct reply {
@@ -33,6 +27,7 @@ serve_init(struct serve *s, const struct keeper_config *c, struct journal *j)
 	s->config = c;
 	s->journal = j;
 	s->tun = -1;
+	s->rules = -1;
 }
 
 void
@@ -40,7 +35,9 @@ serve_fini(struct serve *s)
 {
 	if (s->tun >= 0)
 		close(s->tun);
-	s->tun = -1;
+	if (s->rules >= 0)
+		close(s->rules);
+	s->tun = s->rules = -1;
 }
 
 static int
@@ -117,9 +114,8 @@ tun_serve(struct serve *s, const struct request *q, struct reply *r, struct err 
 	return 0;
 }
 
-/* Journalled with what it was; no entry where it is so already. */
-static int
-sysctl_change(struct serve *s, const char *name, const char *value, struct err *e)
+int
+serve_sysctl(struct serve *s, const char *name, const char *value, struct err *e)
 {
 	struct change c = { .until = CHANGE_SESSION, .kind = CHANGE_SYSCTL };
 
@@ -144,19 +140,26 @@ sysctl_wish(struct serve *s, const char *name, const char *value, const char *lo
 {
 	struct err e;
 
-	if (sysctl_change(s, name, value, &e) < 0)
+	if (serve_sysctl(s, name, value, &e) < 0)
 		log_warn("%s: %s", e.text, loss);
+}
+
+void
+serve_firewall(const struct serve *s, struct net_firewall *f)
+{
+	*f = (struct net_firewall){ .uid = s->uid, .mark = OUR_MARK };
+	memcpy(f->dev, s->tun_name, TUN_NAME);
+	memcpy(f->addrs, s->tun_config.addrs, sizeof f->addrs);
+	f->naddrs = s->tun_config.naddrs;
 }
 
 static int
 firewall_make(struct serve *s, struct err *e)
 {
 	struct change c = { .until = CHANGE_SESSION, .kind = CHANGE_FIREWALL };
-	struct net_firewall f = { .uid = s->uid, .mark = OUR_MARK };
+	struct net_firewall f;
 
-	memcpy(f.dev, s->tun_name, TUN_NAME);
-	memcpy(f.addrs, s->tun_config.addrs, sizeof f.addrs);
-	f.naddrs = s->tun_config.naddrs;
+	serve_firewall(s, &f);
 	if (journal_add(s->journal, &c, e) < 0)
 		return -1;
 	if (net_firewall_add(&f, e) == 0)
@@ -220,6 +223,7 @@ routes_serve(struct serve *s, const struct request *q, struct reply *r, struct e
 	}
 	s->routed = true;
 	s->routes = routes;
+	serve_rules_watch(s);
 	return 0;
 }
 
@@ -316,7 +320,7 @@ ping_open(struct serve *s, int family)
 	fd = sock_ping_open(family, OUR_MARK);
 	if (fd != -EACCES)
 		return fd;
-	if (sysctl_change(s, "net.ipv4.ping_group_range", "0\t0", &e) == 0)
+	if (serve_sysctl(s, "net.ipv4.ping_group_range", "0\t0", &e) == 0)
 		fd = sock_ping_open(family, OUR_MARK);
 	(void)journal_undo(s->journal, from);
 	return fd;
@@ -333,6 +337,25 @@ ping_serve(struct serve *s, const struct request *q, struct reply *r, struct err
 		return 0;
 	return err_set(e, "IPv%d echo requests cannot be sent: %s", (int)q->u.ping.family,
 		strerror(-r->fd));
+}
+
+static int
+direct_serve(struct serve *s, const struct request *q, struct reply *r, struct err *e)
+{
+	if (check_direct(&q->u.direct, e) < 0)
+		return -1;
+	r->fd = serve_direct(s, q->u.direct.family, e);
+	r->passes = true;
+	return r->fd < 0 ? -1 : 0;
+}
+
+static int
+endings_serve(struct serve *s, const struct request *q, struct reply *r, struct err *e)
+{
+	(void)q;
+	r->fd = serve_endings(s, e);
+	r->passes = true;
+	return r->fd < 0 ? -1 : 0;
 }
 
 static int
@@ -374,6 +397,12 @@ is_starting(const struct serve *s)
 	return !s->ready;
 }
 
+static bool
+is_routed(const struct serve *s)
+{
+	return s->routed;
+}
+
 static const struct duty {
 	const char *name;
 	size_t size;                        /* of its part of struct request */
@@ -389,6 +418,9 @@ static const struct duty {
 	[REQUEST_RESOLVERS] = { "resolvers", 0, always, resolvers_serve },
 	[REQUEST_PING] = { "ping", sizeof(struct request_ping), always, ping_serve },
 	[REQUEST_FILE] = { "file", sizeof(struct request_file), always, file_serve },
+	[REQUEST_DIRECT] = { "direct", sizeof(struct request_direct), is_routed,
+		direct_serve },
+	[REQUEST_ENDINGS] = { "endings", 0, is_routed, endings_serve },
 	[REQUEST_READY] = { "ready", 0, is_starting, ready_serve },
 };
 

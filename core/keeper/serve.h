@@ -10,6 +10,13 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
+/*
+ * Numbers that this program has on the machine.  The mark and the table are
+ * the same number, which is easily found in `ip rule` and `nft list ruleset`;
+ * the rules come well before the main table's (32766).
+ */
+enum { OUR_TABLE = 7370, OUR_MARK = 7370, OUR_RULES = 7370, OUR_KEPT = 7371 };
+
 /* What the engine has asked for so far and this machine therefore has. It outlives an
  * engine: the next one is given the same. */
 struct serve {
@@ -21,6 +28,9 @@ struct serve {
 	struct tun_config tun_config;
 	char tun_name[TUN_NAME];
 	bool routed;
+	bool direct4, direct6; /* see serve_direct.h */
+	int rules;             /* net_rules_watch; -1: none; closed by serve_fini */
+	unsigned lost;         /* NET_RULES_ bits: taken away and not back yet */
 	struct net_routes routes;
 	struct net_resolvers before; /* the machine's own, noted before any change */
 	bool noted, taken;
@@ -32,6 +42,12 @@ struct serve {
 void serve_init(struct serve *s, const struct keeper_config *c, struct journal *j);
 /* Closes the device. The journal is undone by its owner, before. */
 void serve_fini(struct serve *s);
+
+/* Sets a sysctl; journalled with what it was, but where it is so already. 0, or -1 and
+ * why. */
+int serve_sysctl(struct serve *s, const char *name, const char *value, struct err *e);
+/* The firewall of this device. */
+void serve_firewall(const struct serve *s, struct net_firewall *f);
 
 /* Reads one request from `sock` and answers it. 0; -EAGAIN: there was none; or -errno:
  * the engine is gone, or cannot be talked to any more. */

@@ -1,0 +1,160 @@
+/* SPDX-License-Identifier: MIT */
+#include "keeper/serve_direct.h"
+
+#include "base/log.h"
+#include "platform/direct.h"
+
+#include <string.h>
+
+static void
+direct_of(const struct serve *s, int family, struct net_direct *d)
+{
+	*d = (struct net_direct){ .family = family, .mark = OUR_MARK, .kept = OUR_KEPT };
+	memcpy(d->dev, s->tun_name, TUN_NAME);
+	memcpy(d->addrs, s->tun_config.addrs, sizeof d->addrs);
+	d->naddrs = s->tun_config.naddrs;
+}
+
+static bool
+has_address(const struct serve *s, int family)
+{
+	int i;
+
+	for (i = 0; i < s->tun_config.naddrs; i++)
+		if (s->tun_config.addrs[i].ip.family == family)
+			return true;
+	return false;
+}
+
+/* What we did ourselves is no news. */
+static void
+news_drop(const struct serve *s)
+{
+	if (s->rules >= 0)
+		(void)net_rules_lost(s->rules);
+}
+
+static int
+direct_make(struct serve *s, int family, struct err *e)
+{
+	struct change c = { .until = CHANGE_SESSION, .kind = CHANGE_DIRECT };
+	struct net_direct d;
+	int r;
+
+	c.u.direct.family = family;
+	c.u.direct.kept = OUR_KEPT;
+	direct_of(s, family, &d);
+	if (journal_add(s->journal, &c, e) < 0)
+		return -1;
+	r = net_direct_add(&d, e);
+	if (r < 0)
+		journal_drop(s->journal);
+	news_drop(s);
+	return r;
+}
+
+/* There only once connections are tracked. In a container it often cannot be changed. */
+static void
+counting_wish(struct serve *s)
+{
+	struct err e;
+
+	if (serve_sysctl(s, "net.netfilter.nf_conntrack_acct", "1", &e) < 0)
+		log_warn("%s: the bytes of flows in the kernel are not counted", e.text);
+}
+
+int
+serve_direct(struct serve *s, int family, struct err *e)
+{
+	bool *made = family == 6 ? &s->direct6 : &s->direct4;
+	int fd;
+
+	if (!has_address(s, family))
+		return err_set(e, "%s has no IPv%d address", s->tun_name, family);
+	/* Another engine may have other rules. */
+	if (*made && net_direct_forget(family, e) < 0)
+		return -1;
+	if (!*made && direct_make(s, family, e) < 0)
+		return -1;
+	if (!*made)
+		counting_wish(s);
+	*made = true;
+	fd = net_direct_open(family, OUR_MARK);
+	if (fd >= 0)
+		return fd;
+	return err_set(e, "packets cannot be handed to the kernel: %s", strerror(-fd));
+}
+
+int
+serve_endings(const struct serve *s, struct err *e)
+{
+	int fd = net_direct_follow(OUR_KEPT);
+
+	(void)s;
+	if (fd >= 0)
+		return fd;
+	return err_set(
+		e, "the kernel does not tell of flows that end: %s", strerror(-fd));
+}
+
+void
+serve_rules_watch(struct serve *s)
+{
+	s->rules = net_rules_watch();
+	if (s->rules < 0)
+		log_warn("the firewall tables cannot be watched (%s): should somebody "
+			 "take them away, nobody notices",
+			strerror(-s->rules));
+}
+
+static int
+direct_mend(const struct serve *s, int family, struct err *e)
+{
+	struct net_direct d;
+
+	direct_of(s, family, &d);
+	return net_direct_add(&d, e);
+}
+
+static int
+firewall_mend(const struct serve *s, struct err *e)
+{
+	struct net_firewall f;
+
+	serve_firewall(s, &f);
+	return net_firewall_del(e) < 0 ? -1 : net_firewall_add(&f, e);
+}
+
+/* What of `lost` is ours and could not be put back. */
+static unsigned
+mend(const struct serve *s, unsigned lost, struct err *e)
+{
+	unsigned left = 0;
+
+	if (lost & NET_RULES_FIREWALL && firewall_mend(s, e) < 0)
+		left |= NET_RULES_FIREWALL;
+	if (lost & NET_RULES_DIRECT4 && s->direct4 && direct_mend(s, 4, e) < 0)
+		left |= NET_RULES_DIRECT4;
+	if (lost & NET_RULES_DIRECT6 && s->direct6 && direct_mend(s, 6, e) < 0)
+		left |= NET_RULES_DIRECT6;
+	return left;
+}
+
+void
+serve_rules_mend(struct serve *s)
+{
+	unsigned before = s->lost;
+	struct err e;
+
+	s->lost |= net_rules_lost(s->rules);
+	if (s->lost == 0)
+		return;
+	s->lost = mend(s, s->lost, &e);
+	if (s->lost == 0)
+		log_warn("somebody took our firewall rules away; they are put back");
+	else if (before == 0)
+		log_error("somebody took our firewall rules away, and they cannot be put "
+			  "back: %s; sluice tries again each second",
+			e.text);
+	news_drop(s);
+}

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KEEPER_SERVE_DIRECT_H
+#define KEEPER_SERVE_DIRECT_H
+
+#include "keeper/serve.h"
+
+/* Direct flows in the kernel, and the rule sets that somebody else may take away. */
+
+/* What request_direct and request_endings ask for: a descriptor, or -1 and why. */
+int serve_direct(struct serve *s, int family, struct err *e);
+int serve_endings(const struct serve *s, struct err *e);
+
+/* Begins to look after the rule sets: s->rules. */
+void serve_rules_watch(struct serve *s);
+/* Puts back what was taken away; tries again at the next call what could not be. */
+void serve_rules_mend(struct serve *s);
+
+#endif
