@@ -145,12 +145,21 @@ route_new(struct assoc *a, const struct assoc_route_key *k)
 }
 
 static struct assoc_route *
-route_find(struct assocs *all, const struct assoc_route_key *k)
+route_find(const struct assocs *all, const struct assoc_route_key *k)
 {
 	struct table_node *n = table_find(
 		&all->by_route, route_hash(all, k), route_same, k);
 
 	return n != NULL ? container_of(n, struct assoc_route, in_table) : NULL;
+}
+
+bool
+assoc_has(const struct flows *fs, const struct endpoint *source,
+	const struct endpoint *target)
+{
+	struct assoc_route_key k = { .source = *source, .target = *target };
+
+	return route_find(&fs->assocs, &k) != NULL;
 }
 
 /* Associations. */

@@ -92,10 +92,17 @@ int flows_use(struct flows *f, struct setup *setup, struct err *e);
  * come home. */
 size_t flows_free(struct flows *f);
 
+/* New direct flows of a family are handed back to the kernel by `fd`, a socket of
+ * net_direct_open; borrowed for the life of the flows. */
+void flows_hand_back(struct flows *f, int family, int fd);
+/* Their ends are told by `fd`, of net_direct_follow; borrowed too. */
+void flows_follow(struct flows *f, int fd);
+
 struct flow_counters {
 	size_t tcp, udp; /* now */
 	uint64_t tcp_total, udp_total;
-	uint64_t up, down; /* payload bytes */
+	uint64_t up, down; /* payload bytes; of flows in the kernel, with headers */
+	size_t handed;     /* flows in the kernel, now */
 	uint64_t refused, dropped;
 };
 void flows_count(const struct flows *f, struct flow_counters *c);

@@ -18,7 +18,12 @@ static enum stack_answer
 on_syn(struct stack_user *u, const struct endpoint *source, const struct endpoint *target,
 	struct held *held, void **cookie)
 {
-	return flow_syn(flows_of(u), source, target, held, cookie);
+	struct flows *fs = flows_of(u);
+	enum stack_answer a;
+
+	if (handback_syn(fs, source, target, &a))
+		return a;
+	return flow_syn(fs, source, target, held, cookie);
 }
 
 static void
@@ -39,14 +44,27 @@ static void
 on_datagram(struct stack_user *u, const struct endpoint *source,
 	const struct endpoint *target, const uint8_t *p, size_t len)
 {
-	assoc_datagram(flows_of(u), source, target, p, len);
+	struct flows *fs = flows_of(u);
+
+	if (!handback_datagram(fs, source, target))
+		assoc_datagram(fs, source, target, p, len);
 }
 
 static void
 on_echo(struct stack_user *u, const struct ip *source, const struct ip *target,
 	uint16_t id, uint16_t seq, const uint8_t *p, size_t len)
 {
-	ping_echo(flows_of(u), source, target, id, seq, p, len);
+	struct flows *fs = flows_of(u);
+
+	if (!handback_echo(fs, source, target))
+		ping_echo(fs, source, target, id, seq, p, len);
+}
+
+static bool
+on_stray(struct stack_user *u, const struct endpoint *source,
+	const struct endpoint *target)
+{
+	return handback_stray(flows_of(u), source, target);
 }
 
 static int
@@ -92,6 +110,7 @@ static const struct stack_user user = {
 	.gone = on_gone,
 	.datagram = on_datagram,
 	.echo = on_echo,
+	.stray = on_stray,
 	.output = on_output,
 };
 
@@ -114,6 +133,8 @@ parts_init(struct flows *fs, int tun, const struct flows_config *c)
 	err = assocs_init(fs, c->assocs_max ? c->assocs_max : ASSOCS_MAX,
 		c->udp_idle ? c->udp_idle : UDP_IDLE);
 	tun_port_init(&fs->tun, fs->loop, tun, c->plain);
+	if (err == 0)
+		err = handed_init(fs);
 	if (err == 0)
 		err = pings_init(fs, c->ping4, c->ping6);
 	if (err < 0)
@@ -181,6 +202,7 @@ flows_free(struct flows *fs)
 	loop_not_at_end(fs->loop, &fs->reaper);
 	lost += flow_table_fini(fs);
 	lost += assocs_fini(fs);
+	lost += handed_fini(fs);
 	pings_fini(fs);
 	tun_port_fini(&fs->tun);
 	setup_drop(fs->setup);

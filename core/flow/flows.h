@@ -5,6 +5,7 @@
 #include "base/pool.h"
 #include "flow/assoc.h"
 #include "flow/flow.h"
+#include "flow/handback.h"
 #include "flow/ping.h"
 #include "flow/tun_port.h"
 
@@ -37,6 +38,7 @@ struct flows {
 	struct flow_table tcp;
 	struct assocs assocs;
 	struct pings pings;
+	struct handback handback;
 };
 
 /* Whether a way out failed for want of descriptors or memory of this machine, which

@@ -22,6 +22,17 @@ kind_new(const struct outbound_spec *spec, const struct outbound_env *env, struc
 	return NULL;
 }
 
+bool
+outbound_is_plain(const struct outbound_spec *spec)
+{
+	const struct freedom_spec *f = &spec->u.freedom;
+
+	return spec->kind == OUTBOUND_FREEDOM && f->strategy == DOMAIN_AS_IS &&
+		!f->redirect_address && f->redirect_port == 0 &&
+		!spec->sock.interface[0] && spec->sock.source.family == 0 &&
+		spec->sock.mark == 0;
+}
+
 struct outbound *
 outbound_new(
 	const struct outbound_spec *spec, const struct outbound_env *env, struct err *e)
@@ -40,6 +51,7 @@ outbound_new(
 	}
 	o->env = *env;
 	o->policy = spec->policy;
+	o->plain = outbound_is_plain(spec);
 	o->count = 1;
 	snprintf(o->tag, sizeof(o->tag), "%s", spec->tag ? spec->tag : "");
 	snprintf(o->path, sizeof(o->path), "%s", path);

@@ -152,8 +152,12 @@ struct outbound {
 	char tag[64];
 	char path[128];
 	struct outbound_policy policy;
+	bool plain; /* it adds nothing to what the kernel does with a packet by itself */
 	unsigned count;
 };
+
+/* True for a freedom outbound without settings of its own: see struct outbound, `plain`. */
+bool outbound_is_plain(const struct outbound_spec *spec);
 
 /* NULL and why. The caller holds one count. */
 struct outbound *outbound_new(

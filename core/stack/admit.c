@@ -290,6 +290,16 @@ held_reset(struct stack *s, const struct segment *g)
 	return true;
 }
 
+/* What belongs to nothing here may still be somebody's. */
+static void
+stray(struct stack *s, const struct segment *g)
+{
+	struct stack_user *u = s->user;
+
+	if (!u->stray || !u->stray(u, &g->app, &g->target))
+		reply_reset(s, g);
+}
+
 void
 admit_segment(struct stack *s, const struct segment *g)
 {
@@ -303,7 +313,7 @@ admit_segment(struct stack *s, const struct segment *g)
 	if (c)
 		port_input(c, g, NULL);
 	else if (!held_reset(s, g))
-		reply_reset(s, g);
+		stray(s, g);
 }
 
 static void

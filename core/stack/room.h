@@ -103,6 +103,7 @@ struct stack {
 	struct stack_user *user;
 	struct stack_config config;
 	struct stack_counters n;
+	struct stack_packet now; /* p is NULL: none */
 	struct reassembly *parts;
 	struct lent *reading; /* owned: what the device is read into */
 	struct pool conn_pool, held_pool, kept_pool, lent_pool;

@@ -285,10 +285,23 @@ take(struct stack *s, const void *p, size_t len, const struct offload *o)
 	r = packet_read(&k, p, len, o);
 	if (r < 0)
 		return r;
-	if (!k.part)
-		return take_whole(s, &k, o);
+	if (!k.part) {
+		s->now = (struct stack_packet){ p, len,
+			(size_t)(k.p - (const uint8_t *)p) };
+		if (o)
+			s->now.offload = *o;
+		r = take_whole(s, &k, o);
+		s->now.p = NULL;
+		return r;
+	}
 	r = reassembly_add(s->parts, &k);
 	return r == 1 ? take_whole(s, &k, NULL) : r;
+}
+
+const struct stack_packet *
+stack_packet(const struct stack *s)
+{
+	return s->now.p ? &s->now : NULL;
 }
 
 void

@@ -54,6 +54,10 @@ struct stack_user {
 	void (*echo)(struct stack_user *, const struct ip *source,
 		const struct ip *target, uint16_t id, uint16_t seq, const uint8_t *p,
 		size_t len);
+	/* A segment of a connection that is not here. True: it is taken care of; else it is
+	 * answered with a reset. May be NULL. */
+	bool (*stray)(struct stack_user *, const struct endpoint *source,
+		const struct endpoint *target);
 	/* A packet for the device. 0, or -EAGAIN: it is full, keep it until stack_resume.
 	 */
 	int (*output)(struct stack_user *, const struct iovec *v, int n,
@@ -101,6 +105,17 @@ void *stack_buffer(struct stack *s);
 /* A packet from the device; copied, unless it is in stack_buffer's memory. Whatever is in
  * it, nothing worse than a drop happens. */
 void stack_input(struct stack *s, const void *p, size_t len, const struct offload *o);
+/*
+ * While the user is told of something that came in: the packet itself, as it came.  NULL
+ * where it came in fragments.
+ */
+struct stack_packet {
+	const uint8_t *p;
+	size_t len;
+	size_t at; /* where the transport header begins */
+	struct offload offload;
+};
+const struct stack_packet *stack_packet(const struct stack *s);
 /* The device takes packets again. */
 void stack_resume(struct stack *s);
 const struct stack_counters *stack_counters(const struct stack *s);

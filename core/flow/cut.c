@@ -1,0 +1,114 @@
+/* SPDX-License-Identifier: MIT */
+#include "flow/cut.h"
+
+#include "base/bytes.h"
+
+#include <string.h>
+
+enum {
+	PROTO_TCP = 6,
+	PROTO_UDP = 17,
+	UDP_HEADER = 8,
+	TCP_SUM = 16, /* where the checksum is, RFC 9293 3.1 */
+	UDP_SUM = 6,  /* RFC 768 */
+	FLAG_FIN = 1,
+	FLAG_PSH = 8,
+	FLAG_CWR = 128,
+};
+
+static size_t
+header_len(const struct stack_packet *k, enum network network)
+{
+	switch (network) {
+	case NETWORK_TCP:
+		return k->at + (size_t)(k->p[k->at + 12] >> 4) * 4;
+	case NETWORK_UDP:
+		return k->at + UDP_HEADER;
+	case NETWORK_ICMP:
+		break;
+	}
+	return k->at;
+}
+
+bool
+cut_begin(struct cut *c, const struct stack_packet *k, enum network network)
+{
+	c->whole = k;
+	c->network = network;
+	c->header = header_len(k, network);
+	c->segment = k->offload.gso == OFFLOAD_NONE ? 0 : k->offload.segment;
+	c->done = 0;
+	c->n = 0;
+	return c->header <= sizeof(c->mem) && c->header <= k->len;
+}
+
+/* The lengths and numbers of one packet of several with `n` bytes of payload. */
+static void
+header_write(struct cut *c, size_t n, bool last)
+{
+	size_t at = c->whole->at, total = c->header + n;
+	uint8_t *h = c->mem;
+
+	if (h[0] >> 4 == 4) {
+		be16_put(h + 2, (uint16_t)total);
+		be16_put(h + 4, (uint16_t)(be16_get(h + 4) + c->n));
+		be16_put(h + 10, 0);
+		be16_put(h + 10, checksum_fold(checksum_add(0, h, at)));
+	} else {
+		be16_put(h + 4, (uint16_t)(total - 40));
+	}
+	if (c->network == NETWORK_UDP) {
+		be16_put(h + at + 4, (uint16_t)(UDP_HEADER + n));
+		return;
+	}
+	be32_put(h + at + 4, be32_get(h + at + 4) + (uint32_t)c->done);
+	if (!last)
+		h[at + 13] &= (uint8_t) ~(FLAG_FIN | FLAG_PSH);
+	if (c->n > 0)
+		h[at + 13] &= (uint8_t)~FLAG_CWR;
+}
+
+/* Over the pseudo header (RFC 9293 3.1, RFC 8200 8.1), the header and the payload. */
+static void
+sum_write(struct cut *c)
+{
+	size_t at = c->whole->at, len = c->header - at + c->v[1].iov_len;
+	bool tcp = c->network == NETWORK_TCP, six = c->mem[0] >> 4 == 6;
+	uint8_t *field = c->mem + at + (tcp ? TCP_SUM : UDP_SUM);
+	uint8_t tail[4] = { 0, tcp ? PROTO_TCP : PROTO_UDP };
+	uint32_t sum;
+
+	be16_put(tail + 2, (uint16_t)len);
+	be16_put(field, 0);
+	sum = checksum_add(0, c->mem + (six ? 8 : 12), six ? 32 : 8);
+	sum = checksum_add(sum, tail, sizeof(tail));
+	/* A header has a whole number of words. */
+	sum = checksum_add(sum, c->mem + at, c->header - at);
+	sum = checksum_add(sum, c->v[1].iov_base, c->v[1].iov_len);
+	be16_put(field, checksum_fold(sum));
+	/* RFC 768: no sum is a zero; a zero is written as all ones. */
+	if (!tcp && be16_get(field) == 0)
+		be16_put(field, 0xffff);
+}
+
+bool
+cut_next(struct cut *c)
+{
+	const struct stack_packet *k = c->whole;
+	size_t left = k->len - c->header - c->done, n = left;
+
+	if (c->n > 0 && left == 0)
+		return false;
+	if (c->segment > 0 && n > c->segment)
+		n = c->segment;
+	memcpy(c->mem, k->p, c->header);
+	c->v[0] = (struct iovec){ c->mem, c->header };
+	c->v[1] = (struct iovec){ (void *)(k->p + c->header + c->done), n };
+	if (n < k->len - c->header)
+		header_write(c, n, n == left);
+	if (k->offload.partial || n < k->len - c->header)
+		sum_write(c);
+	c->done += n;
+	c->n++;
+	return true;
+}

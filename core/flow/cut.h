@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FLOW_CUT_H
+#define FLOW_CUT_H
+
+#include "stack/stack.h"
+
+/*
+ * A packet of the device's as the packets that it stands for: cut where the
+ * device left the cutting to us, with checksums where it left those.  Each is a
+ * header and a piece of the payload, in v[0] and v[1].
+ */
+enum {
+	CUT_HEADER = 40 + 256 + 60
+}; /* bytes: IPv6 with some extensions, TCP with options */
+
+struct cut {
+	const struct stack_packet *whole; /* borrowed */
+	enum network network;
+	size_t header, segment; /* bytes */
+	size_t done;            /* payload so far */
+	unsigned n;             /* packets so far */
+	uint8_t mem[CUT_HEADER];
+	struct iovec v[2];
+};
+
+/* `k` is sound, as the stack's are. False: its headers are too long. */
+bool cut_begin(struct cut *c, const struct stack_packet *k, enum network network);
+/* The next one is in c->v. False: there is none. */
+bool cut_next(struct cut *c);
+
+#endif

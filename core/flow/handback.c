@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: MIT */
+#include "flow/handback.h"
+
+#include "flow/cut.h"
+#include "flow/facts.h"
+#include "flow/flows.h"
+#include "platform/direct.h"
+
+#include <errno.h>
+
+/* What the rules said of a flow that may be handed back. */
+struct choice {
+	struct verdict verdict;
+	struct outbound *outbound;
+};
+
+static int
+socket_for(const struct flows *fs, const struct ip *target)
+{
+	return target->family == 6 ? fs->handback.fd6 : fs->handback.fd4;
+}
+
+/*
+ * Only what this machine's own applications send comes from the device's
+ * address and has hops left: what is forwarded for others was given a limit of
+ * 1 (platform/linux/nft_direct.c), and the translation on its way here would
+ * clash with another one.
+ */
+static bool
+is_own(const struct flows *fs, const struct ip *source)
+{
+	const struct stack_packet *k = stack_packet(fs->stack);
+
+	if (k == NULL || k->p[source->family == 6 ? 7 : 8] <= 1)
+		return false;
+	for (int i = 0; i < fs->ndevice; i++)
+		if (ip_equal(&fs->device[i].ip, source))
+			return true;
+	return false;
+}
+
+/* A time limit of the configuration's would not be kept by the kernel. */
+static bool
+has_limits(const struct setup *s, const struct outbound *o)
+{
+	const struct flow_policy *p = &s->policy;
+	const struct outbound_policy *q = &o->policy;
+
+	return p->conn_idle_set || p->uplink_only != 0 || p->downlink_only != 0 ||
+		q->conn_idle != 0 || q->uplink_only != 0 || q->downlink_only != 0;
+}
+
+/* Whether the rules say of this flow, now and by this packet alone, that it leaves as it
+ * is. Names are learned from queries to anybody's port 53. */
+static bool
+is_direct(struct flows *fs, enum network network, const struct endpoint *source,
+	const struct endpoint *target, struct choice *c)
+{
+	struct target to = { .ip = target->ip, .port = target->port };
+	enum inquiry_answer a;
+	struct inquiry q;
+
+	if (socket_for(fs, &target->ip) < 0 || !is_own(fs, &source->ip) ||
+		flows_refuse(&target->ip) || flows_lead_back(fs, &target->ip) ||
+		(network != NETWORK_ICMP && fs->dns != NULL && target->port == 53))
+		return false;
+	inquiry_begin(&q, fs->setup, fs->dns, fs->names);
+	inquiry_about(&q, network, source, &to);
+	a = inquiry_decide(&q, &c->verdict, NULL);
+	c->outbound = a == INQUIRY_DECIDED ? inquiry_outbound(&q, &c->verdict) : NULL;
+	inquiry_fini(&q);
+	return c->outbound != NULL && c->outbound->plain &&
+		!has_limits(fs->setup, c->outbound);
+}
+
+/* The packet that the stack was given. 0, or -errno: (some of) it did not leave. */
+static int
+hand_on(struct flows *fs, enum network network, const struct ip *target)
+{
+	struct cut c;
+	int err = 0;
+
+	if (!cut_begin(&c, stack_packet(fs->stack), network))
+		return -EMSGSIZE;
+	while (err == 0 && cut_next(&c))
+		err = net_direct_send(socket_for(fs, target), target, c.v, 2);
+	return err;
+}
+
+static int
+outbound_number(const struct flows *fs, const struct outbound *o)
+{
+	for (size_t i = 0; i < fs->setup->noutbound; i++)
+		if (fs->setup->outbound[i] == o)
+			return (int)i;
+	return -1;
+}
+
+static void
+note(struct flows *fs, enum network network, const struct endpoint *source,
+	const struct endpoint *target, const struct choice *c)
+{
+	handed_note(fs, network, source, target, &c->verdict,
+		outbound_number(fs, c->outbound));
+}
+
+/*
+ * What the kernel says at once is the truth about the target, but where a
+ * firewall or a full table refused the packet: there the stack may fare better.
+ */
+bool
+handback_syn(struct flows *fs, const struct endpoint *source,
+	const struct endpoint *target, enum stack_answer *a)
+{
+	struct choice c;
+	int err;
+
+	if (!is_direct(fs, NETWORK_TCP, source, target, &c))
+		return false;
+	err = hand_on(fs, NETWORK_TCP, &target->ip);
+	*a = STACK_IGNORE;
+	if (err == 0)
+		note(fs, NETWORK_TCP, source, target, &c);
+	else if (err == -ENETUNREACH)
+		*a = STACK_NO_NET;
+	else if (err == -EHOSTUNREACH)
+		*a = STACK_NO_HOST;
+	else if (err != -EAGAIN && err != -ENOBUFS)
+		return false;
+	return true;
+}
+
+/*
+ * Of a flow that was handed back, or of one from before this engine: the
+ * kernel knows it, or answers with a reset.  One that the rules send elsewhere
+ * has nobody to belong to.
+ */
+bool
+handback_stray(
+	struct flows *fs, const struct endpoint *source, const struct endpoint *target)
+{
+	struct choice c;
+	bool known;
+
+	if (socket_for(fs, &target->ip) < 0 || !is_own(fs, &source->ip))
+		return false;
+	known = handed_is(fs, NETWORK_TCP, source, target);
+	if (!known && !is_direct(fs, NETWORK_TCP, source, target, &c))
+		return false;
+	if (!known)
+		note(fs, NETWORK_TCP, source, target, &c);
+	/* What did not leave is sent again by the application. */
+	(void)hand_on(fs, NETWORK_TCP, &target->ip);
+	return true;
+}
+
+bool
+handback_datagram(
+	struct flows *fs, const struct endpoint *source, const struct endpoint *target)
+{
+	struct choice c;
+	bool known;
+	int err;
+
+	if (socket_for(fs, &target->ip) < 0 || !is_own(fs, &source->ip))
+		return false;
+	known = handed_is(fs, NETWORK_UDP, source, target);
+	if (!known &&
+		(assoc_has(fs, source, target) ||
+			!is_direct(fs, NETWORK_UDP, source, target, &c)))
+		return false;
+	err = hand_on(fs, NETWORK_UDP, &target->ip);
+	if (err == 0 && !known)
+		note(fs, NETWORK_UDP, source, target, &c);
+	return err == 0 || err == -EAGAIN || err == -ENOBUFS;
+}
+
+bool
+handback_echo(struct flows *fs, const struct ip *source, const struct ip *target)
+{
+	struct endpoint from = { .ip = *source }, to = { .ip = *target };
+	struct choice c;
+
+	return is_direct(fs, NETWORK_ICMP, &from, &to, &c) &&
+		hand_on(fs, NETWORK_ICMP, target) == 0;
+}
+
+void
+flows_hand_back(struct flows *fs, int family, int fd)
+{
+	if (family == 6)
+		fs->handback.fd6 = fd;
+	else
+		fs->handback.fd4 = fd;
+}

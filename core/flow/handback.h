@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FLOW_HANDBACK_H
+#define FLOW_HANDBACK_H
+
+#include "base/addr.h"
+#include "base/log.h"
+#include "base/pool.h"
+#include "base/table.h"
+#include "loop/loop.h"
+#include "stack/stack.h"
+
+/*
+ * Direct flows in the kernel.  A flow that the rules send out as it is, and for
+ * which its first packet was enough to say so, is handed back: that packet
+ * leaves by a socket of the keeper's, and the system carries what follows past
+ * the device.  Here is remembered which flows those are, until the system says
+ * that they have ended, and how much they carried.
+ */
+enum {
+	HANDED_MAX = 65536, /* flows remembered; beyond, the oldest is forgotten */
+	HANDED_NEW_MS =
+		1000,      /* an end before that is of the one before on the same ports */
+	HANDED_TURN = 256, /* ends that are read in a turn */
+};
+
+struct flows;
+struct setup;
+struct verdict;
+
+struct handback {
+	struct pool pool;
+	struct table table;
+	struct list by_age; /* the oldest first */
+	int fd4, fd6; /* net_direct_open's, borrowed; -1: that family has the stack */
+	int ends;     /* net_direct_follow's, borrowed; -1: none */
+	struct watch watch;
+	struct task task;
+	struct log_limit troubles;
+};
+
+/* handed.c */
+/* 0, or -ENOMEM. */
+int handed_init(struct flows *fs);
+/* The blocks that did not come home. */
+size_t handed_fini(struct flows *fs);
+/* Begins to remember a flow; one that begins anew takes the place of the one before. */
+void handed_note(struct flows *fs, enum network network, const struct endpoint *source,
+	const struct endpoint *target, const struct verdict *v, int outbound);
+bool handed_is(const struct flows *fs, enum network network,
+	const struct endpoint *source, const struct endpoint *target);
+
+/*
+ * handback.c: the stack's questions, before anybody else is asked.  True: the
+ * packet is with the kernel, or *a is the answer.
+ */
+bool handback_syn(struct flows *fs, const struct endpoint *source,
+	const struct endpoint *target, enum stack_answer *a);
+bool handback_stray(
+	struct flows *fs, const struct endpoint *source, const struct endpoint *target);
+bool handback_datagram(
+	struct flows *fs, const struct endpoint *source, const struct endpoint *target);
+bool handback_echo(struct flows *fs, const struct ip *source, const struct ip *target);
+
+#endif

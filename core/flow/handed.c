@@ -1,0 +1,289 @@
+/* SPDX-License-Identifier: MIT */
+#include "base/bytes.h"
+#include "flow/ending.h"
+#include "flow/flows.h"
+#include "flow/handback.h"
+#include "platform/direct.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* A flow that was handed back.  There are many: the source is one of the device's own
+ * addresses, and the time is counted in tenths. */
+struct handed {
+	struct table_node node;
+	struct list age;      /* in by_age */
+	struct setup *setup;  /* counted */
+	const char *rule_tag; /* the setup's */
+	uint32_t began;       /* loop time / TENTH */
+	uint16_t sport, tport;
+	int16_t rule, outbound; /* numbers in the setup; -1: none */
+	struct ip target;
+	uint8_t source, network;
+	bool again; /* the end of the one before, on the same ports, is still to come */
+};
+
+enum { TENTH = 100 }; /* ms */
+
+struct ends {
+	enum network network;
+	const struct endpoint *source, *target;
+	uint8_t number; /* of the source's address */
+};
+
+/* False: it is not one of the device's addresses. */
+static bool
+ends_set(struct ends *k, const struct flows *fs, enum network network,
+	const struct endpoint *source, const struct endpoint *target)
+{
+	*k = (struct ends){ network, source, target, 0 };
+	for (int i = 0; i < fs->ndevice; i++) {
+		k->number = (uint8_t)i;
+		if (ip_equal(&fs->device[i].ip, &source->ip))
+			return true;
+	}
+	return false;
+}
+
+static uint64_t
+ends_hash(const struct table *t, const struct ends *k)
+{
+	uint8_t key[24];
+	struct writer w;
+
+	writer_init(&w, key, sizeof(key));
+	writer_u8(&w, (uint8_t)k->network);
+	writer_u8(&w, k->number);
+	writer_be16(&w, k->source->port);
+	writer_be16(&w, k->target->port);
+	writer_bytes(&w, k->target->ip.b, 16);
+	return table_hash(t, key, w.len);
+}
+
+static bool
+same(const struct table_node *n, const void *key)
+{
+	const struct handed *h = container_of(n, struct handed, node);
+	const struct ends *k = key;
+
+	return h->network == k->network && h->source == k->number &&
+		h->sport == k->source->port && h->tport == k->target->port &&
+		ip_equal(&h->target, &k->target->ip);
+}
+
+static struct handed *
+handed_find(const struct flows *fs, const struct ends *k)
+{
+	const struct table *t = &fs->handback.table;
+	struct table_node *n = table_find(t, ends_hash(t, k), same, k);
+
+	return n != NULL ? container_of(n, struct handed, node) : NULL;
+}
+
+bool
+handed_is(const struct flows *fs, enum network network, const struct endpoint *source,
+	const struct endpoint *target)
+{
+	struct ends k;
+
+	return ends_set(&k, fs, network, source, target) && handed_find(fs, &k) != NULL;
+}
+
+static void
+handed_free(struct flows *fs, struct handed *h)
+{
+	table_remove(&fs->handback.table, &h->node);
+	list_remove(&h->age);
+	setup_drop(h->setup);
+	pool_put(&fs->handback.pool, h);
+	fs->count.handed--;
+}
+
+static struct handed *
+handed_new(struct flows *fs, const struct ends *k)
+{
+	struct handback *b = &fs->handback;
+	struct handed *h;
+
+	if (b->pool.out >= b->pool.max)
+		handed_free(fs, container_of(b->by_age.next, struct handed, age));
+	h = pool_get(&b->pool);
+	if (h == NULL)
+		return NULL;
+	h->network = (uint8_t)k->network;
+	h->source = k->number;
+	h->sport = k->source->port;
+	h->tport = k->target->port;
+	h->target = k->target->ip;
+	list_init(&h->age);
+	table_insert(&b->table, &h->node, ends_hash(&b->table, k));
+	fs->count.handed++;
+	return h;
+}
+
+static uint32_t
+now_of(const struct flows *fs)
+{
+	return (uint32_t)(loop_now(fs->loop) / TENTH);
+}
+
+void
+handed_note(struct flows *fs, enum network network, const struct endpoint *source,
+	const struct endpoint *target, const struct verdict *v, int outbound)
+{
+	struct setup *old = NULL;
+	struct handed *h;
+	struct ends k;
+
+	if (!ends_set(&k, fs, network, source, target))
+		return;
+	if (network == NETWORK_TCP)
+		fs->count.tcp_total++;
+	else
+		fs->count.udp_total++;
+	h = handed_find(fs, &k);
+	if (h != NULL)
+		old = h->setup;
+	else
+		h = handed_new(fs, &k);
+	if (h == NULL)
+		return;
+	h->again = old != NULL;
+	h->setup = setup_hold(fs->setup);
+	setup_drop(old);
+	h->rule = (int16_t)v->rule;
+	h->rule_tag = v->rule_tag;
+	h->outbound = (int16_t)outbound;
+	h->began = now_of(fs);
+	list_remove(&h->age);
+	list_append(&fs->handback.by_age, &h->age);
+}
+
+/* Ends. */
+
+static const char *
+how_of(const struct net_direct_end *end)
+{
+	if (!end->answered && end->down == 0)
+		return "no answer";
+	if (end->network == NETWORK_UDP)
+		return "idle";
+	return end->open ? "given up by the kernel" : "ended";
+}
+
+static void
+end_log(struct flows *fs, const struct handed *h, const struct net_direct_end *end)
+{
+	struct verdict v = { .rule = h->rule, .rule_tag = h->rule_tag };
+	char outbound[96];
+	struct ending e = {
+		.network = end->network,
+		.source = end->source,
+		.target = end->target,
+		.name = fs->dns != NULL ? dns_name_of(fs->dns, &end->target.ip) : NULL,
+		.rule = &v,
+		.outbound = outbound,
+		.up = end->up,
+		.down = end->down,
+		.duration = (uint64_t)(now_of(fs) - h->began) * TENTH,
+		.how = how_of(end),
+	};
+
+	if (!log_wants(LOG_INFO))
+		return;
+	snprintf(outbound, sizeof(outbound), "%s (kernel)",
+		h->outbound >= 0 ? h->setup->outbound[h->outbound]->tag : "direct");
+	ending_log(&e);
+}
+
+static void
+flow_ended(struct flows *fs, const struct net_direct_end *end)
+{
+	struct handed *h = NULL;
+	struct ends k;
+
+	fs->count.up += end->up;
+	fs->count.down += end->down;
+	if (end->network != NETWORK_ICMP &&
+		ends_set(&k, fs, end->network, &end->source, &end->target))
+		h = handed_find(fs, &k);
+	if (h == NULL)
+		return;
+	end_log(fs, h, end);
+	if (h->again && now_of(fs) - h->began < HANDED_NEW_MS / TENTH)
+		h->again = false;
+	else
+		handed_free(fs, h);
+}
+
+static void
+ends_read(struct flows *fs)
+{
+	struct handback *b = &fs->handback;
+	struct net_direct_end end;
+	int r = 0;
+
+	for (int i = 0; i < HANDED_TURN && r == 0; i++) {
+		r = net_direct_ended(b->ends, &end);
+		if (r == 0)
+			flow_ended(fs, &end);
+	}
+	if (r == -ENOBUFS)
+		log_limited(&b->troubles, loop_now(fs->loop), LOG_WARNING,
+			"flows in the kernel end faster than they can be counted: the "
+			"totals lack some");
+	watch_want(&b->watch, WATCH_READ);
+}
+
+static void
+ends_run(struct task *t)
+{
+	struct handback *b = container_of(t, struct handback, task);
+
+	b->watch.happened = 0;
+	ends_read(container_of(b, struct flows, handback));
+}
+
+void
+flows_follow(struct flows *fs, int fd)
+{
+	struct handback *b = &fs->handback;
+
+	b->ends = fd;
+	task_init(&b->task, ends_run);
+	watch_init(&b->watch, fs->loop, fd, &b->task);
+	watch_want(&b->watch, WATCH_READ);
+}
+
+int
+handed_init(struct flows *fs)
+{
+	struct handback *b = &fs->handback;
+
+	b->fd4 = b->fd6 = b->ends = -1;
+	b->troubles.every = 60000;
+	pool_init(
+		&b->pool, "flows in the kernel", sizeof(struct handed), HANDED_MAX, 256);
+	list_init(&b->by_age);
+	return table_init(&b->table, 64);
+}
+
+size_t
+handed_fini(struct flows *fs)
+{
+	struct handback *b = &fs->handback;
+
+	if (b->by_age.next == NULL)
+		return 0;
+	if (b->ends >= 0) {
+		watch_fini(&b->watch);
+		task_fini(&b->task);
+	}
+	if (fs->count.handed > 0)
+		log_info("%zu flows that the kernel carries end with sluice",
+			fs->count.handed);
+	while (!list_empty(&b->by_age))
+		handed_free(fs, container_of(b->by_age.next, struct handed, age));
+	table_fini(&b->table);
+	return pool_fini(&b->pool);
+}

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: MIT */
+#include "flow/cut.h"
+
+#include "base/bytes.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { PAYLOAD = 2500 };
+
+static uint8_t mem[4096];
+
+/* A packet with `len` bytes of payload that count up, its lengths and address made up. */
+static struct stack_packet
+packet(int family, enum network network, size_t len)
+{
+	size_t ip = family == 6 ? 40 : 20, head = network == NETWORK_TCP ? 32 : 8, i;
+	struct stack_packet k = { mem, ip + head + len, ip };
+
+	memset(mem, 0, sizeof(mem));
+	for (i = 0; i < (family == 6 ? 32 : 8); i++)
+		mem[(family == 6 ? 8 : 12) + i] = (uint8_t)(i + 1);
+	mem[0] = family == 6 ? 0x60 : 0x45;
+	mem[family == 6 ? 6 : 9] = network == NETWORK_TCP ? 6 : 17;
+	if (family == 6)
+		be16_put(mem + 4, (uint16_t)(head + len));
+	else
+		be16_put(mem + 2, (uint16_t)k.len);
+	if (network == NETWORK_TCP) {
+		be32_put(mem + ip + 4, 0xfffffff0);
+		mem[ip + 12] = 8 << 4;
+		mem[ip + 13] = 0x80 | 0x18 | 1; /* CWR, ACK, PSH, FIN */
+	} else {
+		be16_put(mem + ip + 4, (uint16_t)(8 + len));
+	}
+	for (i = 0; i < len; i++)
+		mem[ip + head + i] = (uint8_t)i;
+	return k;
+}
+
+/* Whether the transport checksum of what was cut holds. */
+static bool
+sum_holds(const struct cut *c, int family)
+{
+	size_t at = c->whole->at, len = c->header - at + c->v[1].iov_len;
+	uint8_t tail[4] = { 0, c->network == NETWORK_TCP ? 6 : 17 };
+	const uint8_t *h = c->v[0].iov_base;
+	uint32_t sum;
+
+	be16_put(tail + 2, (uint16_t)len);
+	sum = checksum_add(0, h + (family == 6 ? 8 : 12), family == 6 ? 32 : 8);
+	sum = checksum_add(sum, tail, 4);
+	sum = checksum_add(sum, h + at, c->header - at);
+	return checksum_fold(checksum_add(sum, c->v[1].iov_base, c->v[1].iov_len)) == 0;
+}
+
+static size_t
+length_of(const uint8_t *h, int family)
+{
+	return family == 6 ? 40u + be16_get(h + 4) : be16_get(h + 2);
+}
+
+static void
+one_is_as_it_was(void **state)
+{
+	struct stack_packet k = packet(4, NETWORK_TCP, 100);
+	struct cut c;
+
+	(void)state;
+	assert_true(cut_begin(&c, &k, NETWORK_TCP));
+	assert_true(cut_next(&c));
+	assert_int_equal(c.v[0].iov_len + c.v[1].iov_len, k.len);
+	assert_memory_equal(c.v[0].iov_base, mem, 52);
+	assert_ptr_equal(c.v[1].iov_base, mem + 52);
+	assert_false(cut_next(&c));
+}
+
+static void
+an_empty_one_is_one(void **state)
+{
+	struct stack_packet k = packet(6, NETWORK_UDP, 0);
+	struct cut c;
+
+	(void)state;
+	assert_true(cut_begin(&c, &k, NETWORK_UDP));
+	assert_true(cut_next(&c));
+	assert_int_equal(c.v[0].iov_len, 48);
+	assert_int_equal(c.v[1].iov_len, 0);
+	assert_false(cut_next(&c));
+}
+
+static void
+a_sum_is_made_whole(void **state)
+{
+	struct stack_packet k = packet(6, NETWORK_TCP, 33);
+	struct cut c;
+
+	(void)state;
+	k.offload.partial = true;
+	assert_true(cut_begin(&c, &k, NETWORK_TCP));
+	assert_true(cut_next(&c));
+	assert_true(sum_holds(&c, 6));
+}
+
+static void
+segments_follow_each_other(void **state)
+{
+	static const int families[] = { 4, 6 };
+	size_t f, at;
+
+	(void)state;
+	for (f = 0; f < 2; f++) {
+		struct stack_packet k = packet(families[f], NETWORK_TCP, PAYLOAD);
+		struct cut c;
+
+		k.offload = (struct offload){
+			.gso = OFFLOAD_TCP, .segment = 1000, .partial = true
+		};
+		assert_true(cut_begin(&c, &k, NETWORK_TCP));
+		for (at = 0; cut_next(&c); at += c.v[1].iov_len) {
+			const uint8_t *h = c.v[0].iov_base, *t = h + k.at;
+			bool last = at + c.v[1].iov_len == PAYLOAD;
+
+			assert_int_equal(be32_get(t + 4), (uint32_t)(0xfffffff0 + at));
+			assert_int_equal(
+				t[13], 0x10 | (at == 0 ? 0x80 : 0) | (last ? 8 | 1 : 0));
+			assert_int_equal(
+				length_of(h, families[f]), c.header + c.v[1].iov_len);
+			assert_true(sum_holds(&c, families[f]));
+			if (families[f] == 4)
+				assert_int_equal(
+					checksum_fold(checksum_add(0, h, 20)), 0);
+		}
+		assert_int_equal(at, PAYLOAD);
+		assert_int_equal(c.n, 3);
+	}
+}
+
+static void
+datagrams_have_lengths_of_their_own(void **state)
+{
+	struct stack_packet k = packet(4, NETWORK_UDP, PAYLOAD);
+	size_t sizes[4], n = 0;
+	struct cut c;
+
+	(void)state;
+	k.offload = (struct offload){
+		.gso = OFFLOAD_UDP, .segment = 1200, .partial = true
+	};
+	assert_true(cut_begin(&c, &k, NETWORK_UDP));
+	while (cut_next(&c)) {
+		assert_true(sum_holds(&c, 4));
+		assert_int_equal(
+			be16_get((uint8_t *)c.v[0].iov_base + 24), 8 + c.v[1].iov_len);
+		sizes[n++] = c.v[1].iov_len;
+	}
+	assert_int_equal(n, 3);
+	assert_int_equal(sizes[0], 1200);
+	assert_int_equal(sizes[2], 100);
+}
+
+static void
+a_header_too_long_is_refused(void **state)
+{
+	struct stack_packet k = packet(6, NETWORK_UDP, 10);
+	struct cut c;
+
+	(void)state;
+	k.at = CUT_HEADER;
+	k.len = CUT_HEADER + 20;
+	assert_false(cut_begin(&c, &k, NETWORK_UDP));
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(one_is_as_it_was),
+		cmocka_unit_test(an_empty_one_is_one),
+		cmocka_unit_test(a_sum_is_made_whole),
+		cmocka_unit_test(segments_follow_each_other),
+		cmocka_unit_test(datagrams_have_lengths_of_their_own),
+		cmocka_unit_test(a_header_too_long_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
