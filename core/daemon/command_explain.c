@@ -274,6 +274,44 @@ outbound_of(const struct explain *x)
 	return &c->outbound[0];
 }
 
+/* Whether a flow like this one must be let in to be decided, for its first bytes. */
+static bool
+needs_bytes(const struct explain *x)
+{
+	struct facts f = x->facts;
+	struct verdict v;
+
+	if (f.network != NETWORK_TCP)
+		return false;
+	f.protocol = PROTOCOL_UNKNOWN;
+	f.known = FACT_ADDRESSES | (f.name ? FACT_NAME : 0);
+	rules_decide(x->setup.rules, &f, &v);
+	if (v.missing & ~f.known & FACT_NAME) {
+		if (x->setup.config->sniffing.override)
+			return true;
+		f.known |= FACT_NAME;
+		rules_decide(x->setup.rules, &f, &v);
+	}
+	return (v.missing & ~f.known & FACT_BYTES) != 0;
+}
+
+/*
+ * Whether such a flow is given back to the kernel once it is decided: the same
+ * conditions as in core/flow/handback.c, but for what only the running system
+ * knows.
+ */
+static bool
+kernel_carries(const struct explain *x)
+{
+	const struct config *c = x->setup.config;
+	const struct outbound_spec *o = outbound_of(x);
+	const struct flow_policy *p = &c->policy;
+
+	return c->direct != DIRECT_STACK && outbound_is_plain(o) && !needs_bytes(x) &&
+		x->facts.port != 53 && !p->conn_idle_set && p->uplink_only == 0 &&
+		p->downlink_only == 0;
+}
+
 static const char *
 kind_word(const struct outbound_spec *o)
 {
@@ -350,7 +388,7 @@ text_print(struct explain *x)
 	if (x->verdict.rule < 0)
 		puts("  no rule matches: the first outbound");
 	printf("outbound: %s (%s)\n", out->tag[0] ? out->tag : "the first",
-		kind_word(out));
+		kernel_carries(x) ? "kernel" : kind_word(out));
 	if (country_of(x, cc)[0])
 		printf("country: %s\n", cc);
 }
@@ -405,6 +443,7 @@ json_print(struct explain *x)
 	printf("],\"rule\":%d", x->verdict.rule);
 	json_field("outboundTag", out->tag);
 	json_field("outbound", kind_word(out));
+	json_field("carriedBy", kernel_carries(x) ? "kernel" : "sluice");
 	json_field("country", country_of(x, cc));
 	printf(",\"notes\":[");
 	for (i = 0; i < x->nremark; i++) {

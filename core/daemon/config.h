@@ -28,6 +28,16 @@ struct dns_server_spec {
 	struct endpoint at;
 };
 
+/* sluice.direct: who carries direct flows once they are decided. */
+enum direct_way {
+	DIRECT_STACK,  /* sluice, each byte of them */
+	DIRECT_AUTO,   /* the kernel, where it can; else sluice */
+	DIRECT_KERNEL, /* the kernel; where it cannot is an error */
+};
+
+/* Where the file says nothing. */
+enum { CONFIG_DIRECT = DIRECT_STACK };
+
 /* A file whose text is wanted, and where it goes. */
 struct config_certificate {
 	const char *file;
@@ -71,6 +81,7 @@ struct config {
 	struct time_server_spec *sntp;          /* sluice.sntp */
 	size_t nsntp;
 	bool clock_auto;        /* sluice.clock: "auto" */
+	enum direct_way direct; /* sluice.direct */
 	const char *geoip_file; /* sluice.geoip, or NULL: the default place */
 
 	struct config_memory *memory; /* everything above */

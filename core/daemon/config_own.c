@@ -27,6 +27,27 @@ tls_library_read(const struct node *own, enum tls_library *l)
 }
 
 static int
+direct_read(const struct node *own, enum direct_way *way)
+{
+	static const char *const words[] = {
+		[DIRECT_STACK] = "stack",
+		[DIRECT_AUTO] = "auto",
+		[DIRECT_KERNEL] = "kernel",
+		[DIRECT_KERNEL + 1] = NULL,
+	};
+	struct node n = node_get(own, "direct");
+	const char *s;
+	int i = CONFIG_DIRECT;
+
+	if (node_word(&n, words, &i, &s) == -1)
+		return -1;
+	if (i < 0)
+		return node_fail(&n, "%s is not auto, stack or kernel", shown(s).text);
+	*way = (enum direct_way)i;
+	return 0;
+}
+
+static int
 clock_read(const struct node *own, bool *automatic)
 {
 	static const char *const words[] = { "system", "auto", NULL };
@@ -116,6 +137,7 @@ config_read_own(const struct node *root)
 		{ "geoip", KEY_READ },
 		{ "offload", KEY_READ },
 		{ "tls", KEY_READ },
+		{ "direct", KEY_READ },
 		{ "clock", KEY_READ },
 		{ "sntp", KEY_READ },
 		{ NULL },
@@ -130,6 +152,7 @@ config_read_own(const struct node *root)
 	if (node_keys_strict(&own, keys) == -1 || node_text(&geoip, &s) == -1 ||
 		node_bool(&offload, &offloads) == -1 ||
 		tls_library_read(&own, &c->tls) == -1 ||
+		direct_read(&own, &c->direct) == -1 ||
 		clock_read(&own, &c->clock_auto) == -1 || sntp_read(&own) == -1)
 		return -1;
 	c->tun_plain = !offloads;

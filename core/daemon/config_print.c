@@ -413,6 +413,12 @@ sntp_print(const struct config *c)
 	return list;
 }
 
+static const char *const direct_words[] = {
+	[DIRECT_STACK] = "stack",
+	[DIRECT_AUTO] = "auto",
+	[DIRECT_KERNEL] = "kernel",
+};
+
 static struct json_object *
 own_print(const struct config *c)
 {
@@ -427,6 +433,8 @@ own_print(const struct config *c)
 		put_text(own, "clock", "auto");
 	if (c->nsntp)
 		put(own, "sntp", sntp_print(c));
+	if ((int)c->direct != CONFIG_DIRECT)
+		put_text(own, "direct", direct_words[c->direct]);
 	return own;
 }
 

@@ -31,7 +31,8 @@ struct engine {
 	struct flows *flows;
 
 	int keeper, tun, ping4, ping6;
-	unsigned long descriptors; /* the limit */
+	int direct4, direct6, endings; /* -1: none */
+	unsigned long descriptors;     /* the limit */
 	char device[TUN_NAME];
 	struct net_resolvers machine;
 	struct watch keeper_watch; /* readable only when the keeper has gone */
@@ -164,6 +165,54 @@ flows_build(struct engine *g, struct err *e)
 	return g->flows ? 0 : -1;
 }
 
+static bool
+has_address(const struct config *c, int family)
+{
+	for (int i = 0; i < c->tun.naddrs; i++)
+		if (c->tun.addrs[i].ip.family == family)
+			return true;
+	return false;
+}
+
+/* Direct flows of a family, by the kernel where it can. */
+static int
+direct_begin(struct engine *g, int family, int *fd, struct err *e)
+{
+	if (!has_address(g->config, family))
+		return 0;
+	*fd = request_direct(g->keeper, family, e);
+	if (*fd < 0 && g->config->direct == DIRECT_KERNEL)
+		return err_prefix(e, "%s: sluice.direct: \"kernel\"", g->config->file);
+	if (*fd < 0) {
+		log_news("direct IPv%d flows are carried by sluice itself: %s", family,
+			e->text);
+		return 0;
+	}
+	flows_hand_back(g->flows, family, *fd);
+	log_news("direct IPv%d flows are carried by the kernel", family);
+	return 0;
+}
+
+static int
+direct_take(struct engine *g, struct err *e)
+{
+	struct err why;
+
+	if (g->config->direct == DIRECT_STACK)
+		return 0;
+	if (direct_begin(g, 4, &g->direct4, e) < 0 ||
+		direct_begin(g, 6, &g->direct6, e) < 0)
+		return -1;
+	if (g->direct4 < 0 && g->direct6 < 0)
+		return 0;
+	g->endings = request_endings(g->keeper, &why);
+	if (g->endings >= 0)
+		flows_follow(g->flows, g->endings);
+	else
+		log_warn("flows in the kernel are not counted: %s", why.text);
+	return 0;
+}
+
 static int
 resolver_take(struct engine *g, struct err *e)
 {
@@ -186,7 +235,8 @@ outside_build(struct engine *g, struct err *e)
 	if (g->tun < 0 || flows_build(g, e) < 0)
 		return -1;
 	/* Users route by hand, too, and the engine must not meet itself there. */
-	if (request_routes(g->keeper, c->route_v4, c->route_v6, e) < 0)
+	if (request_routes(g->keeper, c->route_v4, c->route_v6, e) < 0 ||
+		direct_take(g, e) < 0)
 		return -1;
 	return c->auto_routes ? resolver_take(g, e) : 0;
 }
@@ -241,6 +291,9 @@ engine_fini(struct engine *g)
 	config_free(g->config);
 	descriptor_close(g->ping4);
 	descriptor_close(g->ping6);
+	descriptor_close(g->direct4);
+	descriptor_close(g->direct6);
+	descriptor_close(g->endings);
 	descriptor_close(g->tun);
 	return lost;
 }
@@ -249,7 +302,13 @@ int
 engine_run(int keeper, void *options)
 {
 	const struct engine_options *o = options;
-	struct engine g = { .keeper = keeper, .tun = -1, .ping4 = -1, .ping6 = -1 };
+	struct engine g = { .keeper = keeper,
+		.tun = -1,
+		.ping4 = -1,
+		.ping6 = -1,
+		.direct4 = -1,
+		.direct6 = -1,
+		.endings = -1 };
 	struct err e = { "" };
 	bool built;
 

@@ -145,7 +145,7 @@ route_new(struct assoc *a, const struct assoc_route_key *k)
 }
 
 static struct assoc_route *
-route_find(const struct assocs *all, const struct assoc_route_key *k)
+route_find(struct assocs *all, const struct assoc_route_key *k)
 {
 	struct table_node *n = table_find(
 		&all->by_route, route_hash(all, k), route_same, k);
@@ -154,8 +154,7 @@ route_find(const struct assocs *all, const struct assoc_route_key *k)
 }
 
 bool
-assoc_has(const struct flows *fs, const struct endpoint *source,
-	const struct endpoint *target)
+assoc_has(struct flows *fs, const struct endpoint *source, const struct endpoint *target)
 {
 	struct assoc_route_key k = { .source = *source, .target = *target };
 

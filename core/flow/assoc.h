@@ -46,8 +46,8 @@ size_t assocs_fini(struct flows *fs); /* the blocks that did not come home */
 void assocs_reap(struct flows *fs);
 
 /* Whether datagrams from `source` to `target` already have a way out here. */
-bool assoc_has(const struct flows *fs, const struct endpoint *source,
-	const struct endpoint *target);
+bool
+assoc_has(struct flows *fs, const struct endpoint *source, const struct endpoint *target);
 /* A datagram of an application. */
 void assoc_datagram(struct flows *fs, const struct endpoint *source,
 	const struct endpoint *target, const uint8_t *p, size_t len);

@@ -18,7 +18,7 @@
  * configuration lies in a folder of its own, without data files.
  */
 static char dir[] = "/tmp/sluice-command-XXXXXX";
-static char good[64], bad[64], sniff[64];
+static char good[64], bad[64], sniff[64], kernel[64];
 
 static const char config[] =
 	"{\"outbounds\":[{\"tag\":\"proxy\",\"protocol\":\"vmess\",\"settings\":{"
@@ -55,6 +55,13 @@ make(void **state)
 	file_write(sniff, sizeof(sniff), "sniff.json",
 		"{\"outbounds\":[{\"protocol\":\"freedom\"}],\"inbounds\":[{\"protocol\":"
 		"\"tun\",\"sniffing\":{\"domainsExcluded\":[\"regexp:(\"]}}]}");
+	file_write(kernel, sizeof(kernel), "kernel.json",
+		"{\"outbounds\":[{\"tag\":\"near\",\"protocol\":\"freedom\"},"
+		"{\"tag\":\"named\",\"protocol\":\"freedom\",\"settings\":{"
+		"\"domainStrategy\":\"UseIP\"}}],\"sluice\":{\"direct\":\"auto\"},"
+		"\"routing\":{\"rules\":[{\"ip\":[\"192.0.2.0/24\"],"
+		"\"outboundTag\":\"near\"},{\"port\":81,\"outboundTag\":\"named\"},"
+		"{\"protocol\":[\"http\"],\"outboundTag\":\"near\"}]}}");
 	return 0;
 }
 
@@ -65,6 +72,7 @@ clear(void **state)
 	unlink(good);
 	unlink(bad);
 	unlink(sniff);
+	unlink(kernel);
 	return rmdir(dir);
 }
 
@@ -76,7 +84,7 @@ struct said {
 	int status;
 };
 
-/* GOOD, BAD and SNIFF stand for the files. */
+/* GOOD, BAD, SNIFF and KERNEL stand for the files. */
 static char *
 file_of(char *word)
 {
@@ -84,6 +92,8 @@ file_of(char *word)
 		return good;
 	if (strcmp(word, "BAD") == 0)
 		return bad;
+	if (strcmp(word, "KERNEL") == 0)
+		return kernel;
 	return strcmp(word, "SNIFF") == 0 ? sniff : word;
 }
 
@@ -191,6 +201,33 @@ explain_uses_what_it_is_told(void **state)
 	assert_non_null(strstr(s.text, "-> rules[3]: "));
 }
 
+/* The kernel gets what is decided by the first packet, and goes out as it is. */
+static void
+explain_says_what_the_kernel_carries(void **state)
+{
+	static const struct {
+		const char *words, *want;
+	} cases[] = {
+		{ "192.0.2.1:80", "outbound: near (kernel)\n" },
+		{ "-u 192.0.2.1:80", "outbound: near (kernel)\n" },
+		{ "-u 192.0.2.1:53", "outbound: near (freedom)\n" },
+		{ "198.51.100.1:81", "outbound: named (freedom)\n" },
+		{ "198.51.100.1:80", "outbound: near (freedom)\n" },
+		{ "-u 198.51.100.1:80", "outbound: near (kernel)\n" },
+		{ "--protocol http 198.51.100.1:80", "outbound: near (freedom)\n" },
+	};
+	char line[128];
+	struct said s;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		snprintf(line, sizeof(line), "explain -c KERNEL %s", cases[i].words);
+		s = call(command_explain, STDOUT_FILENO, line);
+		assert_non_null(strstr(s.text, cases[i].want));
+	}
+}
+
 /* By the hosts of the configuration; nothing is asked of the network. */
 static void
 explain_finds_addresses(void **state)
@@ -217,7 +254,8 @@ explain_speaks_json(void **state)
 		"{\"target\":\"www.ads.example:443\",\"network\":\"tcp\",\"rules\":[{"
 		"\"rule\":0,\"ruleTag\":\"ads\",\"matched\":true,\"why\":\"domain: "
 		"www.ads.example is under ads.example\"}],\"rule\":0,\"outboundTag\":"
-		"\"block\",\"outbound\":\"blackhole\",\"country\":\"\",\"notes\":[]}\n");
+		"\"block\",\"outbound\":\"blackhole\",\"carriedBy\":\"sluice\","
+		"\"country\":\"\",\"notes\":[]}\n");
 }
 
 static void
@@ -288,6 +326,7 @@ main(void)
 		cmocka_unit_test(check_looks_at_what_is_left_out_of_sniffing),
 		cmocka_unit_test(quiet_is_quiet),
 		cmocka_unit_test(explain_tells_each_rule),
+		cmocka_unit_test(explain_says_what_the_kernel_carries),
 		cmocka_unit_test(explain_uses_what_it_is_told),
 		cmocka_unit_test(explain_finds_addresses),
 		cmocka_unit_test(explain_speaks_json),

@@ -92,6 +92,37 @@ time_servers_are_taken(void **state)
 	config_free(c);
 }
 
+static void
+direct_is_taken(void **state)
+{
+	static const struct {
+		const char *own;
+		enum direct_way way;
+	} cases[] = {
+		{ "{}", (enum direct_way)CONFIG_DIRECT },
+		{ "{\"direct\":\"stack\"}", DIRECT_STACK },
+		{ "{\"direct\":\"Auto\"}", DIRECT_AUTO },
+		{ "{\"direct\":\"kernel\"}", DIRECT_KERNEL },
+	};
+	char text[256], *printed;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct config *c;
+
+		snprintf(text, sizeof(text), "{" DIRECT ",\"sluice\":%s}", cases[i].own);
+		c = read_text(text);
+		assert_int_equal(c->direct, cases[i].way);
+		assert_int_equal(config_print(c, &printed), 0);
+		config_free(c);
+		c = read_text(printed);
+		assert_int_equal(c->direct, cases[i].way);
+		config_free(c);
+		config_print_free(printed);
+	}
+}
+
 /* An address of the device itself would never lead into it. */
 static void
 dns_is_a_neighbour(void **state)
@@ -483,6 +514,7 @@ main(void)
 		cmocka_unit_test(a_tun_is_implied),
 		cmocka_unit_test(offload_is_taken),
 		cmocka_unit_test(time_servers_are_taken),
+		cmocka_unit_test(direct_is_taken),
 		cmocka_unit_test(dns_is_a_neighbour),
 		cmocka_unit_test(last_key_counts_in_any_case),
 		cmocka_unit_test(one_string_is_a_list),

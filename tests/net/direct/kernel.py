@@ -1,0 +1,385 @@
+# SPDX-License-Identifier: MIT
+"""Direct flows that the kernel carries: `sluice.direct`."""
+import contextlib
+import json
+import os
+import select
+import socket
+import threading
+
+from direct import (APP, FAR, FAR6, GONE, GONE6, NEAR, NEAR6, TUN, World, engine_of, family, lab, noise, read_all,
+                    read_exactly, reset, running, sites, tcp, tcp_error, tun_address, udp, works)
+
+BOTH = (NEAR, NEAR6)
+HOSTS = {4: "ip", 6: "ip6"}
+
+
+@contextlib.contextmanager
+def kernel(w, rules=(), first="direct", way="kernel", **more):
+    with running(w, rules, first=first, sluice={"geoip": w.database(), "direct": way}, **more) as p:
+        yield p
+
+
+def echoes(w):
+    for address in BOTH:
+        w.lab.server(w.near, address, 7, lab.echo)
+        w.lab.server(w.near, address, 7, lab.echo_datagram, socket.SOCK_DGRAM)
+
+
+def said(s, word):
+    s.sendall(word)
+    assert read_exactly(s, len(word)) == word
+
+
+def heard(s, word, to):
+    """A datagram there and back, tried again as a careful application would."""
+    for _ in range(5):
+        s.sendto(word, to)
+        with contextlib.suppress(TimeoutError):
+            if s.recv(65536) == word:
+                return
+    raise lab.Failed(f"no answer from {to}")
+
+
+def device_packets(s, proto):
+    return s.seen(lambda q: q.proto == proto and q.dst in BOTH)
+
+
+def test_only_the_first_packet(l):
+    """Of a flow the device sees one packet, whatever it carries; and everything is put back."""
+    w = World(l)
+    echoes(w)
+    acct = "net.netfilter.nf_conntrack_acct"
+    w.app.run("nft list ruleset")
+    before = w.app.system()
+    with kernel(w) as p:
+        p.wait_line("IPv4 flows are carried by the kernel", again=True)
+        p.wait_line("IPv6 flows are carried by the kernel", again=True)
+        assert w.app.run(f"sysctl -n {acct}").strip() == "1"
+        with lab.Sniffer(w.app, TUN) as s:
+            for address in BOTH:
+                with tcp(w.app, address, 7) as c:
+                    data = noise(3 << 20)
+                    threading.Thread(target=c.sendall, args=(data,), daemon=True).start()
+                    assert read_exactly(c, len(data)) == data
+                with udp(w.app, address, seconds=5) as u:
+                    for i in range(20):
+                        heard(u, b"%d" % i, (address, 7))
+            assert len(device_packets(s, 6)) == 2, device_packets(s, 6)
+            assert len(device_packets(s, 17)) == 2, device_packets(s, 17)
+        # The kernel tells of the end and of what it carried: at the latest when its ports are used again.
+        for n in (100000, 1):
+            with w.app.socket(socket.AF_INET, socket.SOCK_STREAM) as c:
+                c.settimeout(5)
+                c.bind(("", 40000))
+                c.connect((NEAR, 7))
+                said(c, noise(n))
+                reset(c)
+        up = int(p.wait_line(r"tcp .*:40000 .*no rule, direct \(kernel\), up (\d+) down \d+, .*: ended")[1])
+        assert up > 100000, up
+    lab.equal(w.app.system(), before, "after the end")
+    assert w.app.run(f"sysctl -n {acct}").strip() == "0"
+    out = w.app.run("cat /proc/net/nf_conntrack") if os.path.exists("/proc/net/nf_conntrack") else ""
+    assert "mark=7371" not in out, out
+
+
+def half(connection, _peer):
+    """Reads to the end, and answers afterwards."""
+    data = read_all(connection)
+    connection.sendall(b"%d bytes\n" % len(data))
+
+
+def abrupt(connection, _peer):
+    connection.recv(100)
+    reset(connection)
+
+
+def tried(w, what, address):
+    """One flow of a kind; what the application saw."""
+    try:
+        return what(w, address)
+    except OSError as e:
+        return f"errno {e.errno}"
+
+
+def large(w, address):
+    with tcp(w.app, address, 7) as s:
+        data = noise(1 << 20)
+        threading.Thread(target=s.sendall, args=(data,), daemon=True).start()
+        return read_exactly(s, len(data)) == data
+
+
+def half_closed(w, address):
+    with tcp(w.app, address, 8) as s:
+        s.sendall(noise(100000))
+        s.shutdown(socket.SHUT_WR)
+        return read_all(s)
+
+
+def aborted(w, address):
+    with tcp(w.app, address, 9) as s:
+        s.sendall(b"x")
+        return read_all(s)
+
+
+def refused(w, address):
+    return tcp_error(w.app, address, 81)[0]
+
+
+def closed_udp(w, address):
+    with udp(w.app, address, seconds=5) as s:
+        s.connect((address, 81))
+        s.send(b"x")
+        return s.recv(10)
+
+
+def gone(w, address):
+    return tcp_error(w.app, GONE6 if ":" in address else GONE, 80)[0]
+
+
+def sizes(w, address):
+    with udp(w.app, address, seconds=5) as s:
+        got = []
+        for n in (0, 1, 1000, 1452, 5000, 20000):
+            s.sendto(noise(n), (address, 7))
+            got.append(len(s.recv(65536)))
+        return got
+
+
+def ping(w, address):
+    return w.app.call(f"ping -n -c 2 -i 0.2 -W 5 -s 1000 {address}")[0]
+
+
+def many(w, address):
+    """Short ones on few ports."""
+    good = 0
+    for i in range(300):
+        s = w.app.socket(family(address), socket.SOCK_STREAM)
+        s.settimeout(5)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        s.bind(("", 40000 + i % 10))
+        s.connect((address, 7))
+        said(s, b"short")
+        reset(s)
+        good += 1
+    return good
+
+
+KINDS = (large, half_closed, aborted, refused, closed_udp, gone, sizes, ping, many)
+
+
+def test_same_as_the_stack(l):
+    """What applications see is the same by both ways."""
+    w = World(l)
+    echoes(w)
+    w.router.sysctl("net.ipv4.icmp_ratelimit", 0)
+    w.router.sysctl("net.ipv6.icmp.ratelimit", 0)
+    for address in BOTH:
+        l.server(w.near, address, 8, half)
+        l.server(w.near, address, 9, abrupt)
+    got = {}
+    for way in ("stack", "kernel"):
+        with kernel(w, way=way):
+            got[way] = "\n".join(f"{kind.__name__} {address}: {tried(w, kind, address)}"
+                                 for kind in KINDS for address in BOTH)
+    lab.equal(got["kernel"], got["stack"], "by the kernel, and by the stack")
+    assert "errno 104" in got["stack"] and "111" in got["stack"] and "300" in got["stack"], got["stack"]
+
+
+def killed(w, p):
+    """kill -9 of the engine; returns when the next one is ready."""
+    ready = len([x for x in p.lines if "ready" in x])
+    os.kill(engine_of(p), 9)
+    lab.until(lambda: len([x for x in p.lines if "ready: device" in x]) > ready, "the next engine")
+
+
+def test_never_beside_the_tunnel(l):
+    """Ports that a direct flow had are a tunnelled flow's now: nothing of it leaves outside, at the next rule set
+    and amid traffic."""
+    w = World(l)
+    echoes(w)
+    w.start_v2ray()
+    p = w.start(w.config([], first="direct", sluice={"geoip": w.database(), "direct": "kernel"}))
+    flows = {}
+    for address in BOTH:
+        tun = tun_address(w, ":" in address)
+        flows[address] = tcp(w.app, address, 7), udp(w.app, address, seconds=1)
+        said(flows[address][0], b"direct")
+        flows[address][1].bind((tun, 40001))
+        heard(flows[address][1], b"direct", (address, 7))
+        with w.app.socket(family(address), socket.SOCK_STREAM) as s:
+            s.settimeout(5)
+            s.bind((tun, 40000))
+            s.connect((address, 7))
+            said(s, b"direct")
+            reset(s)
+    # The same machine with other rules.
+    w.config([], first="proxy", sluice={"geoip": w.database(), "direct": "kernel"})
+    killed(w, p)
+    with lab.Sniffer(w.app, "eth0") as out:
+        for address in BOTH:
+            tun = tun_address(w, ":" in address)
+            # Those from before end; none goes on outside.
+            stream, datagrams = flows[address]
+            try:
+                said(stream, b"tunnel")
+                raise lab.Failed("a connection that belongs to nobody goes on")
+            except ConnectionResetError:
+                pass
+            heard(datagrams, b"tunnel", (address, 7))
+            with w.app.socket(family(address), socket.SOCK_STREAM) as s:
+                s.settimeout(5)
+                s.bind((tun, 40000))
+                s.connect((address, 7))
+                said(s, b"tunnel")
+        beside = out.seen(lambda q: q.outgoing and q.dst in BOTH)
+        assert not beside, beside
+    assert p.stop() == 0 and "Sanitizer" not in p.text, p.text
+
+
+def test_deaths_and_losses(l):
+    """Killed amid traffic, forgotten, all rule sets flushed, under each rp_filter: what runs goes on, what is new
+    works, and nothing has another address than the link's."""
+    w = World(l)
+    sites(w)
+    echoes(w)
+    for value in (2, 1, 0):
+        for dev in ("all", "default", "eth0"):
+            w.app.sysctl(f"net.ipv4.conf.{dev}.rp_filter", value)
+        p = w.start(w.config([], first="direct", sluice={"geoip": w.database(), "direct": "kernel"}))
+        with lab.Sniffer(w.app, "eth0") as out:
+            ones = [tcp(w.app, address, 7) for address in BOTH]
+            for s in ones:
+                said(s, b"before")
+            if value == 2:
+                killed(w, p)
+            for word in HOSTS.values():
+                w.app.run(f"nft flush set {word} sluice_direct flows")
+            for s in ones:
+                said(s, b"forgotten")
+            tun = {tun_address(w), tun_address(w, True)}
+
+            def strange(since=0):
+                return out.seen(lambda q: q.src in tun or q.dst in tun, since)
+
+            assert not strange(), strange()
+            w.app.run("nft flush ruleset")
+            p.wait_line("they are put back")
+            since = out.count()
+            tables = w.app.run("nft list tables")
+            assert all(f"table {x}" in tables for x in ("inet sluice", "ip sluice_direct", "ip6 sluice_direct"))
+            for s in ones:
+                said(s, b"flushed")
+                s.close()
+            for address in BOTH:
+                works(w, address)
+            assert not strange(since), strange(since)
+        assert p.stop() == 0, p.text
+        assert not [x for x in p.lines if "error" in x and "signal 9" not in x], p.text
+        assert "sluice" not in w.app.run("nft list ruleset")
+
+
+def test_full(l):
+    """The set is full: packets go by the engine, and all the same outside."""
+    w = World(l)
+    sites(w)
+    echoes(w)
+    with kernel(w):
+        path = os.path.join(l.dir, "full.nft")
+        with open(path, "w") as f:
+            for begin in range(0, 131072, 8192):
+                f.write("add element ip sluice_direct flows { " + ",".join(
+                    f"192.0.2.1 . 198.51.{i >> 16}.{i >> 8 & 255} . tcp . {i & 255} . 9"
+                    for i in range(begin, begin + 8192)) + " }\n")
+        w.app.run(["nft", "-f", path])
+        with lab.Sniffer(w.app, TUN) as s, tcp(w.app, NEAR, 7) as c:
+            data = noise(300000)
+            threading.Thread(target=c.sendall, args=(data,), daemon=True).start()
+            assert read_exactly(c, len(data)) == data
+            assert len(s.seen(lambda q: q.proto == 6)) > 2
+        with udp(w.app, NEAR, seconds=5) as u:
+            for i in range(5):
+                heard(u, b"%d" % i, (NEAR, 7))
+        works(w)
+
+
+def test_lost_network(l):
+    """The link goes and comes back with another address: an open connection ends with a reset, new ones work."""
+    w = World(l)
+    sites(w)
+    echoes(w)
+    with kernel(w):
+        ones = [tcp(w.app, address, 7) for address in BOTH]
+        for s in ones:
+            said(s, b"before")
+        w.app.run("ip link set eth0 down")
+        w.app.run(f"ip addr del {APP}/24 dev eth0")
+        w.app.run("ip addr flush dev eth0")
+        w.app.run("ip addr add 198.18.0.9/24 dev eth0")
+        w.app.run("ip -6 addr add 2001:db8:f::9/64 dev eth0 nodad")
+        w.app.run("ip link set eth0 up")
+        w.app.route("default via 198.18.0.1")
+        w.app.run("ip -6 route replace default via 2001:db8:f::1")
+        for s in ones:
+            try:
+                said(s, b"after")
+                raise lab.Failed("a connection of a lost network goes on")
+            except ConnectionResetError:
+                pass
+        for address in BOTH:
+            works(w, address)
+
+
+def test_others(l):
+    """A container behind a bridge that masquerades is relayed: its connections and the machine's own do not meet."""
+    w = World(l)
+    sites(w)
+    echoes(w)
+    box = l.space("box")
+    l.link(box, "eth0", "203.0.113.130/25", w.app, "docker0", "203.0.113.129/25")
+    box.route("default via 203.0.113.129")
+    w.app.sysctl("net.ipv4.ip_forward", 1)
+    w.app.run("nft add table ip other")
+    w.app.run("nft add chain ip other post { type nat hook postrouting priority srcnat ; }")
+    w.app.run("nft add rule ip other post ip saddr 203.0.113.128/25 masquerade")
+    with kernel(w):
+        for space in (w.app, box):
+            assert "asked by" in space.run(f"curl -sS -m 10 http://{NEAR}/")
+            with tcp(space, NEAR, 7) as s:
+                said(s, b"x" * 5000)
+            with udp(space, NEAR, seconds=5) as u:
+                heard(u, b"datagram", (NEAR, 7))
+            space.run(f"ping -n -c 1 -W 5 {NEAR}")
+
+
+WRAPPER = """#!/bin/sh
+text=$(cat)
+case "$text" in *"zone set"*) echo "Error: Could not process rule: Operation not supported" >&2; exit 1;; esac
+printf '%s\\n' "$text" | exec /proc/self/fd/9 "$@"
+"""
+
+
+def test_missing(l):
+    """A kernel without the pieces: `kernel` says which one, `auto` takes the stack and says so."""
+    w = World(l)
+    sites(w)
+    fake = os.path.join(l.dir, "nft")
+    with open(fake, "w") as f:
+        f.write(WRAPPER.replace("exec /proc/self/fd/9", f"exec {l.dir}/real"))
+    os.chmod(fake, 0o755)
+    inside = f"touch {l.dir}/real; mount --bind /usr/sbin/nft {l.dir}/real; mount --bind {fake} /usr/sbin/nft; exec "
+    command = f"{os.environ['SLUICE']} run -c %s --state {w.app.state}"
+    path = w.config([], first="direct", sluice={"geoip": w.database(), "direct": "kernel"})
+    p = w.app.start(["sh", "-c", inside + command % path])
+    assert p.wait() == 1, p.text
+    assert "lacks connection tracking with zones" in p.text and "IPv4" in p.text, p.text
+    path = w.config([], first="direct", sluice={"geoip": w.database(), "direct": "auto"})
+    p = w.app.start(["sh", "-c", inside + command % path])
+    p.wait_line("IPv4 flows are carried by sluice itself: .*zones")
+    p.wait_line("ready: device")
+    works(w)
+    w.stop(p)
+
+
+lab.main(test_only_the_first_packet, test_same_as_the_stack, test_never_beside_the_tunnel, test_deaths_and_losses,
+         test_full, test_lost_network, test_others, test_missing)
