@@ -1,9 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/digest.h"
 
-#include <assert.h>
 #include <bearssl.h>
-#include <string.h>
 
 void
 md5(const void *p, size_t len, uint8_t out[static MD5_LEN])
@@ -28,11 +26,11 @@ sha1(const void *p, size_t len, uint8_t out[static SHA1_LEN])
 void
 sha256(const void *p, size_t len, uint8_t out[static SHA256_LEN])
 {
-	br_sha256_context h;
+	struct sha256 h;
 
-	br_sha256_init(&h);
-	br_sha256_update(&h, p, len);
-	br_sha256_out(&h, out);
+	sha256_init(&h);
+	sha256_add(&h, p, len);
+	sha256_out(&h, out);
 }
 
 void
@@ -46,29 +44,6 @@ hmac_md5(const void *key, size_t keylen, const void *p, size_t len,
 	br_hmac_init(&h, &k, 0);
 	br_hmac_update(&h, p, len);
 	br_hmac_out(&h, out);
-}
-
-static_assert(sizeof(struct sha256) >= sizeof(br_sha256_context),
-	"struct sha256 holds the library's context");
-static_assert(_Alignof(struct sha256) >= _Alignof(br_sha256_context),
-	"struct sha256 is aligned for it");
-
-void
-sha256_init(struct sha256 *h)
-{
-	br_sha256_init((br_sha256_context *)(void *)h);
-}
-
-void
-sha256_add(struct sha256 *h, const void *p, size_t len)
-{
-	br_sha256_update((br_sha256_context *)(void *)h, p, len);
-}
-
-void
-sha256_out(const struct sha256 *h, uint8_t out[static SHA256_LEN])
-{
-	br_sha256_out((const br_sha256_context *)(const void *)h, out);
 }
 
 /* Four bits at a time: the checksum guards headers of some dozen bytes, and a table of 64
