@@ -80,38 +80,106 @@ freedom_dial(struct outbound *o, const struct target *to, struct task *owner)
 
 /*
  * Datagrams.  Without a redirect and a strategy one of these serves every target
- * that has an address.  Otherwise, and for a target that is only a name, it
- * serves the one that it was bound with, and answers seem to come from there.
+ * that has an address, and there are thousands.  Otherwise, and for a target that
+ * is only a name, it serves the one that it was bound with, and answers seem to
+ * come from there.
  */
 struct freedom_packets {
 	struct packets k;
 	struct packets *udp; /* owned */
+	struct outbound *o;  /* held */
+};
+
+struct steered_packets {
+	struct freedom_packets plain;
 	struct lookup *lookup;
-	struct outbound *o; /* held */
 	struct ip otherwise;
 	struct endpoint asked; /* what the flow calls its target; family 0: only a name */
 	struct endpoint real;  /* where that is; family 0: not known yet */
-	bool steered;          /* all that is sent goes to `real` */
 	int error;             /* -errno: the lookup failed */
 };
 
-static struct freedom_packets *
-packets_of(struct packets *k)
+static struct packets *
+udp_of(const struct packets *k)
 {
-	return container_of(k, struct freedom_packets, k);
+	return container_of(k, const struct freedom_packets, k)->udp;
 }
 
 static int
-freedom_packets_open(struct packets *k)
+plain_open(struct packets *k)
 {
-	struct freedom_packets *f = packets_of(k);
+	return packets_open(udp_of(k));
+}
+
+/* A name other than one it was bound with: lost, as datagrams may be. */
+static int
+plain_send(struct packets *k, const struct target *to, const uint8_t *p, size_t len)
+{
+	return to->ip.family ? packets_send(udp_of(k), to, p, len) : STREAM_OK;
+}
+
+static int
+plain_recv(struct packets *k, struct endpoint *from, uint8_t *p, size_t cap, size_t *n)
+{
+	return packets_recv(udp_of(k), from, p, cap, n);
+}
+
+static int
+plain_send_many(struct packets *k, const struct dgram_out *d, int n)
+{
+	return packets_send_many(udp_of(k), d, n);
+}
+
+static int
+plain_recv_many(struct packets *k, struct dgram_in *d, int cap, int *n)
+{
+	return packets_recv_many(udp_of(k), d, cap, n);
+}
+
+static const char *
+plain_reason(const struct packets *k)
+{
+	return packets_reason(udp_of(k));
+}
+
+static void
+plain_free(struct packets *k)
+{
+	struct freedom_packets *f = container_of(k, struct freedom_packets, k);
+
+	packets_free(f->udp);
+	outbound_drop(f->o);
+	free(f);
+}
+
+static const struct packets_ops plain_ops = {
+	.name = "freedom",
+	.open = plain_open,
+	.send = plain_send,
+	.recv = plain_recv,
+	.send_many = plain_send_many,
+	.recv_many = plain_recv_many,
+	.reason = plain_reason,
+	.free = plain_free,
+};
+
+static struct steered_packets *
+steered_of(struct packets *k)
+{
+	return container_of(k, struct steered_packets, plain.k);
+}
+
+static int
+steered_open(struct packets *k)
+{
+	struct steered_packets *f = steered_of(k);
 	const struct ip *ip;
 	int n;
 
 	if (f->error)
 		return f->error;
-	if (!f->steered || f->real.ip.family)
-		return packets_open(f->udp);
+	if (f->real.ip.family)
+		return packets_open(f->plain.udp);
 	if (!f->lookup)
 		return f->error = -ENETUNREACH;
 	n = lookup_answer(f->lookup, &ip);
@@ -123,111 +191,118 @@ freedom_packets_open(struct packets *k)
 		f->real.ip = f->otherwise;
 	else
 		return f->error = n < 0 ? n : -ENOENT;
-	return packets_open(f->udp);
+	return packets_open(f->plain.udp);
 }
 
 static int
-freedom_packets_send(
-	struct packets *k, const struct target *to, const uint8_t *p, size_t len)
+steered_send(struct packets *k, const struct target *to, const uint8_t *p, size_t len)
 {
-	struct freedom_packets *f = packets_of(k);
-	struct target real = { .ip = to->ip, .port = to->port };
+	struct steered_packets *f = steered_of(k);
+	struct target real;
 	int r;
 
-	r = freedom_packets_open(k);
+	(void)to;
+	r = steered_open(k);
 	if (r != STREAM_OK)
 		return r;
-	if (f->steered) {
-		real.ip = f->real.ip;
-		real.port = f->real.port;
-	}
-	/* A name other than the one it was bound with: lost, as datagrams may be. */
-	if (!real.ip.family)
-		return STREAM_OK;
-	return packets_send(f->udp, &real, p, len);
+	real = (struct target){ .ip = f->real.ip, .port = f->real.port };
+	return packets_send(f->plain.udp, &real, p, len);
 }
 
 static int
-freedom_packets_recv(
-	struct packets *k, struct endpoint *from, uint8_t *p, size_t cap, size_t *n)
+steered_recv(struct packets *k, struct endpoint *from, uint8_t *p, size_t cap, size_t *n)
 {
-	struct freedom_packets *f = packets_of(k);
+	struct steered_packets *f = steered_of(k);
 	int r;
 
-	r = freedom_packets_open(k);
+	r = steered_open(k);
 	if (r != STREAM_OK)
 		return r;
-	r = packets_recv(f->udp, from, p, cap, n);
+	r = packets_recv(f->plain.udp, from, p, cap, n);
 	if (r < 0 || r == STREAM_AGAIN)
 		return r;
-	if (f->steered && f->asked.ip.family && endpoint_equal(from, &f->real))
+	if (f->asked.ip.family && endpoint_equal(from, &f->real))
 		*from = f->asked;
 	return r;
 }
 
 static const char *
-freedom_packets_reason(const struct packets *k)
+steered_reason(const struct packets *k)
 {
-	const struct freedom_packets *f = container_of(k, struct freedom_packets, k);
+	const struct steered_packets *f = container_of(
+		k, const struct steered_packets, plain.k);
 
 	if (!f->error)
-		return packets_reason(f->udp);
+		return packets_reason(f->plain.udp);
 	return f->lookup ? lookup_reason(f->lookup) : stream_error_text(f->error);
 }
 
 static void
-freedom_packets_free(struct packets *k)
+steered_free(struct packets *k)
 {
-	struct freedom_packets *f = packets_of(k);
-
-	packets_free(f->udp);
-	lookup_free(f->lookup);
-	outbound_drop(f->o);
-	free(f);
+	lookup_free(steered_of(k)->lookup);
+	plain_free(k);
 }
 
-static const struct packets_ops freedom_packets_ops = {
+static const struct packets_ops steered_packets_ops = {
 	.name = "freedom",
-	.open = freedom_packets_open,
-	.send = freedom_packets_send,
-	.recv = freedom_packets_recv,
-	.reason = freedom_packets_reason,
-	.free = freedom_packets_free,
+	.open = steered_open,
+	.send = steered_send,
+	.recv = steered_recv,
+	.reason = steered_reason,
+	.free = steered_free,
 };
 
 /* All that goes through it goes where the way of its target leads. */
-static void
-bind_target(struct freedom_packets *f, const struct way *way, const struct target *to,
+static struct freedom_packets *
+steered_new(struct outbound *o, const struct way *way, const struct target *to,
 	struct task *owner)
 {
-	f->steered = true;
+	struct steered_packets *f = calloc(1, sizeof(*f));
+
+	if (!f)
+		return NULL;
+	f->plain.k.ops = &steered_packets_ops;
 	f->asked.ip = to->ip;
 	f->asked.port = to->port;
 	f->real = way->to;
 	f->otherwise = way->otherwise;
-	if (!way->to.ip.family && way->name && f->o->env.names)
-		f->lookup = names_lookup(
-			f->o->env.names, way->name, way->families, owner);
+	if (!way->to.ip.family && way->name && o->env.names)
+		f->lookup = names_lookup(o->env.names, way->name, way->families, owner);
+	return &f->plain;
+}
+
+static struct freedom_packets *
+plain_new(void)
+{
+	struct freedom_packets *f = calloc(1, sizeof(*f));
+
+	if (f)
+		f->k.ops = &plain_ops;
+	return f;
 }
 
 static struct packets *
 freedom_bind(struct outbound *o, const struct target *to, struct task *owner)
 {
-	struct freedom_packets *f = calloc(1, sizeof(*f));
+	struct freedom_packets *f;
+	struct packets *udp;
 	struct way way;
 
-	if (!f)
+	udp = udp_open(o->env.loop, &freedom_of(o)->sock, owner);
+	if (!udp)
 		return NULL;
-	f->udp = udp_open(o->env.loop, &freedom_of(o)->sock, owner);
-	if (!f->udp) {
-		free(f);
-		return NULL;
-	}
-	f->k.ops = &freedom_packets_ops;
-	f->o = outbound_hold(o);
 	steer(freedom_of(o), to, &way);
 	if (o->ops->per_target || !way.to.ip.family)
-		bind_target(f, &way, to, owner);
+		f = steered_new(o, &way, to, owner);
+	else
+		f = plain_new();
+	if (!f) {
+		packets_free(udp);
+		return NULL;
+	}
+	f->udp = udp;
+	f->o = outbound_hold(o);
 	return &f->k;
 }
 

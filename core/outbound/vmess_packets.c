@@ -122,6 +122,7 @@ vmess_packets_free(struct packets *k)
 
 static const struct packets_ops vmess_packets_ops = {
 	.name = "vmess",
+	.most = DATAGRAM_MAX,
 	.open = vmess_packets_open,
 	.send = vmess_packets_send,
 	.recv = vmess_packets_recv,

@@ -3,6 +3,7 @@
 #define STREAM_PACKETS_H
 
 #include "base/addr.h"
+#include "platform/dgram.h"
 #include "stream/stream.h"
 
 /*
@@ -16,6 +17,7 @@ struct packets;
 
 struct packets_ops {
 	const char *name;
+	size_t most; /* bytes of a datagram that passes; 0: any number */
 	int (*open)(struct packets *);
 	/* OK: it has gone or will. AGAIN: not taken. -EMSGSIZE: never will, not final. */
 	int (*send)(
@@ -27,6 +29,15 @@ struct packets_ops {
 	 */
 	int (*recv)(struct packets *, struct endpoint *from, uint8_t *p, size_t cap,
 		size_t *n);
+	/*
+	 * Several at once, up to DGRAM_BATCH, where that is cheaper; NULL: one after the
+	 * other.  How many have gone, will go or were lost on the way: the others were not
+	 * taken.  -EMSGSIZE is about the first.  What stands for several may lose a part.
+	 */
+	int (*send_many)(struct packets *, const struct dgram_out *d, int n);
+	/* The next ones, up to `cap`, *n of them on OK. Otherwise as `recv`, with its `from`
+	 * in that of the first. */
+	int (*recv_many)(struct packets *, struct dgram_in *d, int cap, int *n);
 	const char *(*reason)(const struct packets *);
 	void (*free)(struct packets *);
 };
@@ -42,6 +53,10 @@ int
 packets_send(struct packets *k, const struct target *to, const uint8_t *p, size_t len);
 int
 packets_recv(struct packets *k, struct endpoint *from, uint8_t *p, size_t cap, size_t *n);
+int packets_send_many(struct packets *k, const struct dgram_out *d, int n);
+int packets_recv_many(struct packets *k, struct dgram_in *d, int cap, int *n);
+/* The longest datagram that passes, in bytes; that the system takes it is not said. */
+size_t packets_most(const struct packets *k);
 const char *packets_reason(const struct packets *k);
 void packets_free(struct packets *k); /* NULL is fine */
 

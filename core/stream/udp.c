@@ -8,9 +8,15 @@
 
 enum { V4, V6, FAMILIES };
 
+/* So many at once, and the kernel is asked to join what comes. */
+enum { JOIN_FROM = 4 };
+
 struct socket {
 	struct watch w;
-	int fd; /* -1: not opened yet */
+	int fd;    /* -1: not opened yet */
+	bool dry;  /* nothing more is there until the watch says so */
+	bool cuts; /* see dgram_send */
+	bool joins;
 };
 
 /* What the system said at once about a destination, told by the next recv. */
@@ -23,7 +29,7 @@ struct udp {
 	struct packets k;
 	struct loop *loop;
 	struct task *owner;
-	struct sock_options options;
+	const struct sock_options *options; /* borrowed; may be NULL */
 	struct socket socket[FAMILIES];
 	struct verdict verdict;
 	struct deferred gone;
@@ -67,61 +73,100 @@ meaning(int error)
 	return 0;
 }
 
-static int
+static void
 say(struct udp *u, const struct endpoint *about, int what)
 {
 	u->verdict.about = *about;
 	u->verdict.what = what;
 	loop_ready(u->loop, u->owner);
-	return STREAM_OK;
 }
 
 static int
 socket_open(struct udp *u, struct socket *s, int family)
 {
-	int fd = sock_udp_open(family, &u->options);
+	int fd = sock_udp_open(family, u->options);
 
 	if (fd < 0)
 		return fd;
 	s->fd = fd;
+	s->dry = true;
+	s->cuts = true;
 	watch_init(&s->w, u->loop, fd, u->owner);
 	watch_want(&s->w, WATCH_READ);
 	return 0;
 }
 
+/* How many datagrams from the first on go to addresses of one family. */
 static int
-udp_send(struct packets *k, const struct target *to, const uint8_t *p, size_t len)
+of_one_family(const struct dgram_out *d, int n)
 {
-	struct endpoint at = { .ip = to->ip, .port = to->port };
+	int i;
+
+	for (i = 1; i < n; i++)
+		if ((d[i].to.ip.family == 6) != (d->to.ip.family == 6))
+			return i;
+	return n;
+}
+
+/* Why d did not go: 1: it is dealt with; 0: not taken; or below. */
+static int
+not_sent(struct udp *u, struct socket *s, const struct dgram_out *d, int error)
+{
+	if (error == -EMSGSIZE)
+		return -EMSGSIZE;
+	if (s->fd >= 0 && (error == -EAGAIN || error == -ENOBUFS || error == -ENOMEM)) {
+		watch_want(&s->w, WATCH_WRITE);
+		return 0;
+	}
+	if (!meaning(-error))
+		return u->error = error;
+	say(u, &d->to, meaning(-error));
+	return 1;
+}
+
+/* As packets_send_many, for one family, and maybe for fewer than n. */
+static int
+send_some(struct udp *u, const struct dgram_out *d, int n)
+{
+	int family = d->to.ip.family == 6 ? 6 : 4, r = 0;
+	struct socket *s = &u->socket[family == 6 ? V6 : V4];
+
+	if (s->fd < 0)
+		r = socket_open(u, s, family);
+	if (r == 0)
+		r = dgram_send(s->fd, &s->cuts, d, of_one_family(d, n));
+	/* An error that an earlier datagram left on the socket: the next recv takes it
+	 * from the queue, and this datagram has not been tried yet. */
+	if (s->fd >= 0 && (r == -ECONNREFUSED || r == -EHOSTUNREACH))
+		r = dgram_send(s->fd, &s->cuts, d, 1);
+	return r > 0 ? r : not_sent(u, s, d, r);
+}
+
+static int
+udp_send_many(struct packets *k, const struct dgram_out *d, int n)
+{
 	struct udp *u = udp_of(k);
-	struct socket *s = &u->socket[to->ip.family == 6 ? V6 : V4];
-	ssize_t r;
+	int i, r;
 
 	if (u->error)
 		return u->error;
-	if (s->fd < 0) {
-		r = socket_open(u, s, to->ip.family == 6 ? 6 : 4);
-		if (r < 0 && meaning((int)-r))
-			return say(u, &at, meaning((int)-r));
-		if (r < 0)
-			return u->error = (int)r;
+	for (i = 0; i < n; i += r) {
+		r = send_some(u, d + i, n - i);
+		if (r <= 0)
+			return i > 0 ? i : r;
 	}
-	r = sock_send_to(s->fd, &at, p, len);
-	/* An error that an earlier datagram left on the socket: the next recv takes it
-	 * from the queue, and this datagram has not been tried yet. */
-	if (r == -ECONNREFUSED || r == -EHOSTUNREACH)
-		r = sock_send_to(s->fd, &at, p, len);
-	if (r >= 0)
-		return STREAM_OK;
-	if (r == -EMSGSIZE)
-		return -EMSGSIZE;
-	if (r == -EAGAIN || r == -ENOBUFS || r == -ENOMEM) {
-		watch_want(&s->w, WATCH_WRITE);
-		return STREAM_AGAIN;
-	}
-	if (meaning((int)-r))
-		return say(u, &at, meaning((int)-r));
-	return u->error = (int)r;
+	return n;
+}
+
+static int
+udp_send(struct packets *k, const struct target *to, const uint8_t *p, size_t len)
+{
+	struct dgram_out d = { { to->ip, to->port }, p, len, 0 };
+	int r = udp_send_many(k, &d, 1);
+
+	if (r < 0)
+		return r;
+	return r == 1 ? STREAM_OK : STREAM_AGAIN;
 }
 
 /* The next error that the socket has queued and that concerns a destination. */
@@ -138,36 +183,47 @@ next_error(struct socket *s, struct endpoint *from)
 	return STREAM_AGAIN;
 }
 
+/* Nothing more: whoever is woken next begins with what has come. */
 static int
-socket_recv(struct socket *s, struct endpoint *from, uint8_t *p, size_t cap, size_t *n)
+run_dry(struct socket *s)
 {
-	ssize_t r;
-	int what;
-
-	r = sock_recv_from(s->fd, from, p, cap);
-	if (r >= 0) {
-		*n = (size_t)r;
-		return STREAM_OK;
-	}
-	if (r != -EAGAIN && !meaning((int)-r) && r != -EMSGSIZE)
-		return (int)r;
-	/* A pending error hides the queue for one call, and is about something in it. */
-	what = next_error(s, from);
-	if (what != STREAM_AGAIN)
-		return what;
-	if (r != -EAGAIN) {
-		r = sock_recv_from(s->fd, from, p, cap);
-		if (r >= 0) {
-			*n = (size_t)r;
-			return STREAM_OK;
-		}
-	}
+	s->dry = true;
 	watch_want(&s->w, WATCH_READ);
 	return STREAM_AGAIN;
 }
 
+/*
+ * Errors are looked for where the socket was woken and nothing has come: they
+ * keep it awake for as long as they are queued.
+ */
 static int
-udp_recv(struct packets *k, struct endpoint *from, uint8_t *p, size_t cap, size_t *n)
+socket_recv(struct socket *s, struct dgram_in *d, int cap, int *n)
+{
+	int r, what;
+
+	if (s->w.happened)
+		s->dry = false;
+	s->w.happened = 0;
+	if (s->dry)
+		return STREAM_AGAIN;
+	r = dgram_recv(s->fd, d, cap);
+	if (r <= 0 && r != -EAGAIN && !meaning(-r) && r != -EMSGSIZE)
+		return r;
+	if (r <= 0) {
+		what = next_error(s, &d->from);
+		return what != STREAM_AGAIN ? what : run_dry(s);
+	}
+	if (r < cap)
+		run_dry(s);
+	if (r >= JOIN_FROM && !s->joins)
+		dgram_join(s->fd);
+	s->joins |= r >= JOIN_FROM;
+	*n = r;
+	return STREAM_OK;
+}
+
+static int
+udp_recv_many(struct packets *k, struct dgram_in *d, int cap, int *n)
 {
 	struct udp *u = udp_of(k);
 	struct socket *s;
@@ -177,20 +233,31 @@ udp_recv(struct packets *k, struct endpoint *from, uint8_t *p, size_t cap, size_
 		return u->error;
 	if (u->verdict.what) {
 		r = u->verdict.what;
-		*from = u->verdict.about;
+		d->from = u->verdict.about;
 		u->verdict.what = 0;
 		return r;
 	}
 	for (i = 0; i < FAMILIES; i++) {
 		u->turn = !u->turn;
 		s = &u->socket[u->turn];
-		r = s->fd < 0 ? STREAM_AGAIN : socket_recv(s, from, p, cap, n);
+		r = s->fd < 0 ? STREAM_AGAIN : socket_recv(s, d, cap, n);
 		if (r < 0)
 			return u->error = r;
 		if (r != STREAM_AGAIN)
 			return r;
 	}
 	return STREAM_AGAIN;
+}
+
+static int
+udp_recv(struct packets *k, struct endpoint *from, uint8_t *p, size_t cap, size_t *n)
+{
+	struct dgram_in d = { .p = p, .cap = cap };
+	int one, r = udp_recv_many(k, &d, 1, &one);
+
+	*from = d.from;
+	*n = d.len;
+	return r;
 }
 
 static const char *
@@ -227,6 +294,8 @@ static const struct packets_ops udp_ops = {
 	.open = udp_ready,
 	.send = udp_send,
 	.recv = udp_recv,
+	.send_many = udp_send_many,
+	.recv_many = udp_recv_many,
 	.reason = udp_reason,
 	.free = udp_free,
 };
@@ -241,8 +310,7 @@ udp_open(struct loop *l, const struct sock_options *options, struct task *owner)
 	u->k.ops = &udp_ops;
 	u->loop = l;
 	u->owner = owner;
-	if (options)
-		u->options = *options;
+	u->options = options;
 	u->socket[V4].fd = u->socket[V6].fd = -1;
 	return &u->k;
 }

@@ -10,6 +10,9 @@
  * UDP sockets of the kernel behind the packet face: one unconnected socket a
  * family, opened at the first datagram of that family, so that mapping and
  * filtering are endpoint-independent (RFC 4787).  Targets must have an address.
+ * `options` may be NULL, and lives as long as what is opened.  The memory that `recv`
+ * reads into must hold any datagram once several were received at a time: the kernel
+ * may then join them.
  */
 struct packets *
 udp_open(struct loop *l, const struct sock_options *options, struct task *owner);

@@ -239,8 +239,8 @@ sock_shut_write(int fd)
  * takes the place of the real answer, so the call is made a second time; the
  * error itself stays in the queue for sock_next_error.
  */
-static bool
-may_be_stale(int error)
+bool
+sock_may_be_stale(int error)
 {
 	return error == ECONNREFUSED || error == EHOSTUNREACH || error == ENETUNREACH ||
 		error == EHOSTDOWN || error == ENOPROTOOPT || error == EPROTO ||
@@ -256,7 +256,7 @@ sock_send_to(int fd, const struct endpoint *to, const void *p, size_t len)
 	ssize_t n;
 
 	n = sendto(fd, p, len, MSG_NOSIGNAL, (struct sockaddr *)&sa, salen);
-	if (n == -1 && may_be_stale(errno))
+	if (n == -1 && sock_may_be_stale(errno))
 		n = sendto(fd, p, len, MSG_NOSIGNAL, (struct sockaddr *)&sa, salen);
 	return n == -1 ? -errno : n;
 }
@@ -269,7 +269,7 @@ sock_recv_from(int fd, struct endpoint *from, void *p, size_t cap)
 	ssize_t n;
 
 	n = recvfrom(fd, p, cap, 0, (struct sockaddr *)&sa, &len);
-	if (n == -1 && may_be_stale(errno)) {
+	if (n == -1 && sock_may_be_stale(errno)) {
 		len = sizeof sa;
 		n = recvfrom(fd, p, cap, 0, (struct sockaddr *)&sa, &len);
 	}

@@ -23,4 +23,8 @@ void sock_os_bind_late(int fd);
 socklen_t sock_address_put(struct sockaddr_storage *to, const struct endpoint *e);
 void sock_address_get(struct endpoint *e, const struct sockaddr_storage *from);
 
+/* Whether the answer of a call on a socket with queued ICMP errors may be one of these,
+ * about something else, so that the call has to be made again. */
+bool sock_may_be_stale(int error);
+
 #endif
