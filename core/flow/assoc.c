@@ -71,7 +71,7 @@ route_log(const struct assoc_route *r, const char *how)
 		.network = NETWORK_UDP,
 		.source = a->source,
 		.target = r->key.as.ip.family != 0 ? r->key.as : r->key.target,
-		.name = r->name[0] != '\0' ? r->name : NULL,
+		.name = r->name,
 		.rule = &r->verdict,
 		.outbound = r->outbound->tag,
 		.up = r->up,
@@ -95,6 +95,7 @@ route_free(struct assoc_route *r, const char *how)
 	table_remove(&all->by_route, &r->in_table);
 	a->nroutes--;
 	setup_drop(r->setup);
+	free(r->name);
 	pool_put(&all->routes, r);
 }
 
@@ -112,7 +113,7 @@ route_decide(struct assoc_route *r)
 	q.to_local = r->key.as.ip.family != 0 && dns_is_local(fs->dns, &r->key.target);
 	answer = inquiry_decide(&q, &r->verdict, NULL);
 	if (q.facts.name != NULL)
-		memcpy(r->name, q.name, sizeof(r->name));
+		r->name = strdup(q.facts.name);
 	r->outbound = answer == INQUIRY_DECIDED ? inquiry_outbound(&q, &r->verdict)
 						: NULL;
 	inquiry_fini(&q);
@@ -135,6 +136,7 @@ route_new(struct assoc *a, const struct assoc_route_key *k)
 	list_init(&r->node);
 	if (!route_decide(r)) {
 		setup_drop(r->setup);
+		free(r->name);
 		pool_put(&all->routes, r);
 		return NULL;
 	}
@@ -144,8 +146,8 @@ route_new(struct assoc *a, const struct assoc_route_key *k)
 	return r;
 }
 
-static struct assoc_route *
-route_find(struct assocs *all, const struct assoc_route_key *k)
+struct assoc_route *
+assoc_route_find(struct assocs *all, const struct assoc_route_key *k)
 {
 	struct table_node *n = table_find(
 		&all->by_route, route_hash(all, k), route_same, k);
@@ -158,16 +160,27 @@ assoc_has(struct flows *fs, const struct endpoint *source, const struct endpoint
 {
 	struct assoc_route_key k = { .source = *source, .target = *target };
 
-	return route_find(&fs->assocs, &k) != NULL;
+	return assoc_route_find(&fs->assocs, &k) != NULL;
 }
 
 /* Associations. */
+
+/* It may have more to say than the question that was answered. */
+static void
+not_answered(struct assoc *a)
+{
+	if (list_empty(&a->answered))
+		return;
+	list_remove(&a->answered);
+	a->flows->assocs.nanswered--;
+}
 
 static void
 assoc_end(struct assoc *a, const char *how)
 {
 	struct flows *fs = a->flows;
 
+	not_answered(a);
 	while (!list_empty(&a->routes))
 		route_free(container_of(a->routes.next, struct assoc_route, node), how);
 	while (!list_empty(&a->legs))
@@ -246,27 +259,49 @@ assoc_route_used(struct assoc_route *r)
 }
 
 void
-assoc_answered(struct assoc *a, const struct endpoint *from, size_t len)
+assoc_route_sent(struct assoc_route *r, size_t len, uint32_t count)
+{
+	not_answered(r->assoc);
+	r->sent += count;
+	r->up += len;
+	r->assoc->flows->count.up += len;
+}
+
+void
+assoc_answered(struct assoc *a, const struct endpoint *from, size_t len, uint32_t count)
 {
 	struct assoc_route_key k = { .source = a->source, .target = *from };
-	struct assoc_route *r = route_find(&a->flows->assocs, &k);
+	struct assoc_route *r = assoc_route_find(&a->flows->assocs, &k);
 
 	/* From where the application never sent to: it is let in (RFC 4787, 5:
 	 * endpoint-independent filtering), and keeps nothing alive. */
 	if (r != NULL)
-		assoc_route_answered(r, len);
+		assoc_route_answered(r, len, count);
+}
+
+/* A resolver's answer was the last thing that a socket waited for, mostly. */
+static void
+query_answered(struct assoc *a)
+{
+	struct assocs *all = &a->flows->assocs;
+
+	timer_arm(&a->timer, idle_limit(a));
+	if (!only_answered_queries(a) || !list_empty(&a->answered))
+		return;
+	list_append(&all->answered, &a->answered);
+	if (++all->nanswered > ANSWERED_MAX)
+		assoc_end(container_of(all->answered.next, struct assoc, answered),
+			"answered");
 }
 
 void
-assoc_route_answered(struct assoc_route *r, size_t len)
+assoc_route_answered(struct assoc_route *r, size_t len, uint32_t count)
 {
-	struct assoc *a = r->assoc;
-
-	r->received++;
+	r->received += count;
 	r->down += len;
 	assoc_route_used(r);
 	if (r->key.target.port == 53)
-		timer_arm(&a->timer, idle_limit(a));
+		query_answered(r->assoc);
 }
 
 static struct assoc *
@@ -282,6 +317,7 @@ assoc_new(struct flows *fs, const struct endpoint *source)
 	list_init(&a->routes);
 	list_init(&a->legs);
 	list_init(&a->node);
+	list_init(&a->answered);
 	timer_init(&a->timer, fs->loop, timer_fired);
 	table_insert(&all->by_source, &a->in_table, source_hash(all, source));
 	assoc_used(a);
@@ -291,12 +327,18 @@ assoc_new(struct flows *fs, const struct endpoint *source)
 	return a;
 }
 
-/* Ends the association that was used longest ago, if it is idle. */
+/* Ends one that waits for nothing, or that was used longest ago, if it is idle. */
 static bool
 evict(struct flows *fs)
 {
+	struct list *answered = &fs->assocs.answered;
 	struct assoc *a;
 
+	if (!list_empty(answered)) {
+		assoc_end(
+			container_of(answered->next, struct assoc, answered), "answered");
+		return true;
+	}
 	if (list_empty(&fs->assocs.by_use))
 		return false;
 	a = container_of(fs->assocs.by_use.next, struct assoc, node);
@@ -325,7 +367,7 @@ assoc_get(struct flows *fs, const struct endpoint *source)
 static struct assoc_route *
 route_get(struct flows *fs, const struct assoc_route_key *k)
 {
-	struct assoc_route *r = route_find(&fs->assocs, k);
+	struct assoc_route *r = assoc_route_find(&fs->assocs, k);
 	struct assoc *a;
 
 	if (r != NULL)
@@ -372,15 +414,22 @@ query_turn(struct flows *fs, struct assoc_route_key *k, const uint8_t *p, size_t
 	return true;
 }
 
-void
-assoc_datagram(struct flows *fs, const struct endpoint *source,
-	const struct endpoint *target, const uint8_t *p, size_t len)
+/* Whether a question of this route may share a way out with those of others. */
+static bool
+may_share(const struct assoc_route *r)
 {
-	struct assoc_route_key k = { .source = *source, .target = *target };
+	return (r->key.target.port == 53 || r->key.as.ip.family != 0) &&
+		r->outbound->ops->per_target && !r->outbound->ops->direct;
+}
+
+static void
+take(struct flows *fs, const struct stack_datagram *d)
+{
+	struct assoc_route_key k = { .source = d->source, .target = d->target };
 	struct assoc_route *r = NULL;
 
-	if (!flows_refuse(&target->ip)) {
-		if (!query_turn(fs, &k, p, len))
+	if (!flows_refuse(&d->target.ip)) {
+		if (!query_turn(fs, &k, d->p, d->len))
 			return;
 		r = route_get(fs, &k);
 	}
@@ -388,10 +437,36 @@ assoc_datagram(struct flows *fs, const struct endpoint *source,
 		fs->count.dropped++;
 		return;
 	}
-	if (fs->dns != NULL && target->port == 53)
-		dns_asked(fs->dns, source, &r->key.target, p, len);
+	if (fs->dns != NULL && d->target.port == 53)
+		dns_asked(fs->dns, &d->source, &r->key.target, d->p, d->len);
 	assoc_route_used(r);
-	leg_send(r, p, len);
+	if (!may_share(r) || !line_ask(r, d->p, d->len))
+		leg_send(r, d);
+}
+
+/* Resolvers are asked one by one. */
+static bool
+is_several(const struct flows *fs, const struct stack_datagram *d)
+{
+	return d->segment > 0 && (d->target.port == 53 || flows_own(fs, &d->target.ip));
+}
+
+void
+assoc_datagram(struct flows *fs, const struct stack_datagram *d)
+{
+	struct stack_datagram one = *d;
+	size_t at;
+
+	if (!is_several(fs, d)) {
+		take(fs, d);
+		return;
+	}
+	one.segment = 0;
+	for (at = 0; at < d->len; at += one.len) {
+		one.p = d->p + at;
+		one.len = d->len - at < d->segment ? d->len - at : d->segment;
+		take(fs, &one);
+	}
 }
 
 /* The room's part. */
@@ -411,12 +486,14 @@ assocs_init(struct flows *fs, size_t max, unsigned idle)
 	pool_init(&all->pool, "associations", sizeof(struct assoc), 2 * max, 64);
 	pool_init(&all->routes, "routes", sizeof(struct assoc_route), routes, 64);
 	pool_init(&all->legs, "legs", sizeof(struct leg), 2 * routes, 64);
+	lines_init(&all->lines);
 	list_init(&all->by_use);
+	list_init(&all->answered);
 	list_init(&all->dead);
 	list_init(&all->dead_legs);
-	all->datagram = malloc(TUN_PACKET);
-	if (all->datagram == NULL || table_init(&all->by_source, 64) < 0 ||
-		table_init(&all->by_route, 64) < 0)
+	all->datagram = malloc((size_t)INBOX_MAX * TUN_PACKET);
+	if (all->datagram == NULL || outbox_init(&all->outbox) < 0 ||
+		table_init(&all->by_source, 64) < 0 || table_init(&all->by_route, 64) < 0)
 		return -ENOMEM;
 	return 0;
 }
@@ -428,6 +505,7 @@ assocs_close(struct flows *fs)
 
 	while (!list_empty(by_use))
 		assoc_end(container_of(by_use->next, struct assoc, node), "sluice ends");
+	lines_close(fs);
 }
 
 void
@@ -436,6 +514,7 @@ assocs_reap(struct flows *fs)
 	struct assocs *all = &fs->assocs;
 	struct list *n;
 
+	lines_reap(fs);
 	while ((n = list_take(&all->dead_legs)) != NULL)
 		leg_bury(container_of(n, struct leg, node));
 	while ((n = list_take(&all->dead)) != NULL)
@@ -450,6 +529,8 @@ assocs_fini(struct flows *fs)
 	assocs_reap(fs);
 	table_fini(&all->by_source);
 	table_fini(&all->by_route);
+	outbox_fini(&all->outbox);
 	free(all->datagram);
-	return pool_fini(&all->pool) + pool_fini(&all->routes) + pool_fini(&all->legs);
+	return lines_fini(&all->lines) + pool_fini(&all->pool) + pool_fini(&all->routes) +
+		pool_fini(&all->legs);
 }

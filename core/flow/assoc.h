@@ -6,6 +6,8 @@
 #include "base/log.h"
 #include "base/pool.h"
 #include "base/table.h"
+#include "flow/line.h"
+#include "flow/outbox.h"
 #include "loop/loop.h"
 
 /*
@@ -16,14 +18,14 @@
  * target has a leg of its own where the outbound is bound to one.
  */
 enum {
-	ASSOC_ROUTES = 256,     /* targets an association; the oldest goes */
-	LEG_QUEUE = 16,         /* datagrams while a leg opens; the newest are dropped */
-	ROUTES_PER_ASSOC = 4,   /* on the average: the room's table of routes */
-	QUEUED_BYTES = 4 << 20, /* of all queues; above, the newest is dropped */
-	LEG_TURN = 64,          /* datagrams from one leg in a turn */
-	ASSOC_EVICT_MS = 1000,  /* one used later than that is not idle */
-	LEG_RETRY_MS = 1000,    /* between two tries of a way out that failed */
-	DNS_DONE_MS = 5000,     /* after a DNS exchange that was answered */
+	ASSOC_ROUTES = 256,    /* targets an association; the oldest goes */
+	ROUTES_PER_ASSOC = 4,  /* on the average: the room's table of routes */
+	LEG_TURN = 64,         /* datagrams, joined or not, from one leg in a turn */
+	INBOX_MAX = 16,        /* at one go */
+	ASSOC_EVICT_MS = 1000, /* one used later than that is not idle */
+	LEG_RETRY_MS = 1000,   /* between two tries of a way out that failed */
+	DNS_DONE_MS = 5000,    /* after a DNS exchange that was answered, and ... */
+	ANSWERED_MAX = 256,    /* ... of more of these the one that waits longest goes */
 };
 
 struct flows;
@@ -31,11 +33,15 @@ struct flows;
 struct assocs {
 	struct pool pool, routes, legs;
 	struct table by_source, by_route;
-	struct list by_use; /* the one that was used longest ago first */
+	struct list by_use;   /* the one that was used longest ago first */
+	struct list answered; /* asked resolvers only, and have their answers */
 	struct list dead, dead_legs;
-	uint8_t *datagram;  /* owned: one datagram, or a DNS reply */
+	struct outbox outbox;
+	struct lines lines;
+	uint8_t *datagram;  /* owned: INBOX_MAX datagrams, or a DNS reply */
 	size_t max, queued; /* associations; bytes in the queues of legs */
-	uint64_t idle;      /* milliseconds */
+	size_t nanswered;
+	uint64_t idle; /* milliseconds */
 	struct log_limit troubles;
 };
 
@@ -48,8 +54,8 @@ void assocs_reap(struct flows *fs);
 /* Whether datagrams from `source` to `target` already have a way out here. */
 bool
 assoc_has(struct flows *fs, const struct endpoint *source, const struct endpoint *target);
-/* A datagram of an application. */
-void assoc_datagram(struct flows *fs, const struct endpoint *source,
-	const struct endpoint *target, const uint8_t *p, size_t len);
+/* Datagrams of an application. */
+struct stack_datagram;
+void assoc_datagram(struct flows *fs, const struct stack_datagram *d);
 
 #endif

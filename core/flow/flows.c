@@ -41,13 +41,12 @@ on_gone(struct stack_user *u, void *cookie)
 }
 
 static void
-on_datagram(struct stack_user *u, const struct endpoint *source,
-	const struct endpoint *target, const uint8_t *p, size_t len)
+on_datagram(struct stack_user *u, const struct stack_datagram *d)
 {
 	struct flows *fs = flows_of(u);
 
-	if (!handback_datagram(fs, source, target))
-		assoc_datagram(fs, source, target, p, len);
+	if (!handback_datagram(fs, &d->source, &d->target))
+		assoc_datagram(fs, d);
 }
 
 static void
@@ -140,6 +139,7 @@ parts_init(struct flows *fs, int tun, const struct flows_config *c)
 	if (err < 0)
 		return err;
 	stack.offload = fs->tun.offload & TUN_SUMS;
+	stack.datagrams = fs->tun.offload & TUN_UDP;
 	fs->stack = stack_new(fs->loop, &stack, &fs->user);
 	return fs->stack == NULL ? -1 : 0;
 }

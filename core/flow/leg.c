@@ -2,64 +2,7 @@
 #include "flow/leg.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-
-/* A datagram that cannot go yet. */
-struct queued {
-	struct list node;
-	struct target to;
-	size_t len;
-	uint8_t bytes[];
-};
-
-static struct queued *
-queued_new(const struct target *to, const uint8_t *p, size_t len)
-{
-	struct queued *q = malloc(sizeof(*q) + len);
-
-	if (q == NULL)
-		return NULL;
-	list_init(&q->node);
-	q->to = *to;
-	q->len = len;
-	memcpy(q->bytes, p, len);
-	return q;
-}
-
-static void
-queued_free(struct queued *q)
-{
-	free(q);
-}
-
-/* The newest gives way: what is queued is older, and its answer is waited for longer. */
-static void
-queue_put(struct leg *g, const struct target *to, const uint8_t *p, size_t len)
-{
-	struct assocs *all = &g->flows->assocs;
-	struct queued *q = NULL;
-
-	if (g->queued < LEG_QUEUE && all->queued + len <= QUEUED_BYTES)
-		q = queued_new(to, p, len);
-	if (q == NULL) {
-		g->flows->count.dropped++;
-		return;
-	}
-	list_append(&g->queue, &q->node);
-	g->queued++;
-	all->queued += len;
-}
-
-static void
-queue_drop(struct leg *g)
-{
-	struct queued *q = container_of(list_take(&g->queue), struct queued, node);
-
-	g->queued--;
-	g->flows->assocs.queued -= q->len;
-	queued_free(q);
-}
 
 /* Life. */
 
@@ -83,7 +26,8 @@ leg_new(struct assoc_route *r)
 	if (g == NULL)
 		return NULL;
 	task_init(&g->task, leg_run);
-	list_init(&g->queue);
+	queue_init(&g->queue);
+	outbox_part_init(&g->outgoing);
 	list_init(&g->node);
 	g->flows = fs;
 	g->assoc = r->assoc;
@@ -104,8 +48,8 @@ leg_new(struct assoc_route *r)
 void
 leg_free(struct leg *g)
 {
-	while (!list_empty(&g->queue))
-		queue_drop(g);
+	queue_drop(&g->queue, &g->flows->assocs.queued);
+	list_remove(&g->outgoing.node);
 	packets_free(g->packets);
 	g->packets = NULL;
 	g->assoc = NULL;
@@ -140,9 +84,8 @@ answer_for(int error)
 	return error == -ENETUNREACH ? STACK_NO_NET : STACK_NO_HOST;
 }
 
-/* What the application sees as the other side. */
-static const struct endpoint *
-seen_as(const struct assoc_route *r)
+const struct endpoint *
+assoc_route_seen_as(const struct assoc_route *r)
 {
 	return r->key.as.ip.family != 0 ? &r->key.as : &r->key.target;
 }
@@ -167,8 +110,8 @@ leg_fail(struct leg *g, int error)
 		r->leg = NULL;
 		r->retry = loop_now(fs->loop) + LEG_RETRY_MS;
 		if (g->outbound->ops->truthful && !flows_are_short(error))
-			stack_udp_refuse(
-				fs->stack, &a->source, seen_as(r), answer_for(error));
+			stack_udp_refuse(fs->stack, &a->source, assoc_route_seen_as(r),
+				answer_for(error));
 	}
 	leg_free(g);
 }
@@ -223,48 +166,108 @@ leg_get(struct assoc_route *r)
 	return r->leg;
 }
 
-/* What was queued. False: the leg is gone. */
-static bool
-queue_send(struct leg *g)
+static uint32_t
+count_of(size_t len, size_t segment)
 {
-	while (!list_empty(&g->queue)) {
-		struct queued *q = container_of(g->queue.next, struct queued, node);
-		int err = packets_send(g->packets, &q->to, q->bytes, q->len);
+	return segment > 0 ? (uint32_t)((len + segment - 1) / segment) : 1;
+}
 
-		if (err == STREAM_AGAIN)
-			return true;
-		if (err < 0 && err != -EMSGSIZE) {
-			leg_fail(g, err);
-			return false;
+/* Datagrams of the leg, in their order: sent, or queued. */
+static void
+post(struct leg *g, const struct dgram_out *d, int n)
+{
+	struct assocs *all = &g->flows->assocs;
+	int i = 0, r = 1;
+
+	while (i < n && r != 0 && list_empty(&g->queue.list)) {
+		r = packets_send_many(g->packets, d + i, n - i);
+		if (r == -EMSGSIZE) {
+			g->flows->count.dropped++;
+			r = 1;
 		}
-		queue_drop(g);
+		if (r < 0) {
+			g->flows->count.dropped += (size_t)(n - i);
+			leg_fail(g, r);
+			return;
+		}
+		i += r;
 	}
-	return true;
+	for (; i < n; i++)
+		g->flows->count.dropped += queue_put(&g->queue, &all->queued, &d[i]);
+}
+
+static void
+part_send(struct outbox *o, struct outbox_part *part)
+{
+	struct dgram_out d[OUTBOX_MAX];
+	int n = outbox_take(o, part, d);
+
+	post(container_of(part, struct leg, outgoing), d, n);
 }
 
 void
-leg_send(struct assoc_route *r, const uint8_t *p, size_t len)
+legs_flush(struct flows *fs)
 {
-	struct target to = { .ip = r->key.target.ip, .port = r->key.target.port };
-	struct flow_counters *count = &r->assoc->flows->count;
-	struct leg *g = leg_get(r);
-	int err = STREAM_AGAIN;
+	struct outbox *o = &fs->assocs.outbox;
+	struct outbox_part *part;
 
-	if (g == NULL) {
-		count->dropped++;
+	while ((part = outbox_next(o)) != NULL)
+		part_send(o, part);
+}
+
+/* What is too long for its way, and may not be cut, is told to the application. */
+static void
+post_long(struct leg *g, const struct assoc_route *r, const struct stack_datagram *d,
+	const struct dgram_out *out)
+{
+	size_t len = d->segment > 0 ? d->segment : d->len;
+	size_t most = packets_most(g->packets);
+
+	if (len <= most) {
+		post(g, out, 1);
 		return;
 	}
-	r->sent++;
-	r->up += len;
-	count->up += len;
-	if (g->open && list_empty(&g->queue))
-		err = packets_send(g->packets, &to, p, len);
-	if (err == STREAM_AGAIN)
-		queue_put(g, &to, p, len);
-	else if (err == -EMSGSIZE)
-		count->dropped++;
-	else if (err < 0)
-		leg_fail(g, err);
+	g->flows->count.dropped++;
+	if (d->uncut)
+		stack_udp_too_big(g->flows->stack, &r->key.source, assoc_route_seen_as(r),
+			len, most);
+}
+
+static bool
+is_small(const struct stack_datagram *d)
+{
+	return d->segment == 0 && d->len <= OUTBOX_COPIED;
+}
+
+void
+leg_send(struct assoc_route *r, const struct stack_datagram *d)
+{
+	struct dgram_out out = { r->key.target, d->p, d->len, d->segment };
+	struct flows *fs = r->assoc->flows;
+	struct outbox *o = &fs->assocs.outbox;
+	struct leg *g = leg_get(r);
+
+	if (g == NULL) {
+		fs->count.dropped++;
+		return;
+	}
+	assoc_route_sent(r, d->len, count_of(d->len, d->segment));
+	if (!g->open || !list_empty(&g->queue.list)) {
+		fs->count.dropped += queue_put(&g->queue, &fs->assocs.queued, &out);
+		return;
+	}
+	if (is_small(d)) {
+		if (outbox_put(o, &g->outgoing, &out))
+			return;
+		legs_flush(fs);
+		if (r->leg == g)
+			outbox_put(o, &g->outgoing, &out);
+		return;
+	}
+	if (g->outgoing.n > 0)
+		part_send(o, &g->outgoing);
+	if (r->leg == g)
+		post_long(g, r, d, &out);
 }
 
 /* Receiving. */
@@ -276,34 +279,80 @@ may_answer(const struct leg *g, const struct endpoint *source)
 	return source->port == 53 || (g->only != NULL && g->only->key.as.ip.family != 0);
 }
 
-/* One datagram for the application. */
+/* Whoever waits for a name learns it from a resolver's answer. */
 static void
-deliver(struct leg *g, const struct endpoint *from, const uint8_t *p, size_t len)
+note(struct leg *g, const struct endpoint *source, const struct dgram_in *d)
 {
+	size_t most = d->segment > 0 ? d->segment : d->len, at, len;
+
+	for (at = 0; at < d->len; at += len) {
+		len = d->len - at < most ? d->len - at : most;
+		dns_note(g->flows->dns, &g->assoc->source, source, d->p + at, len);
+	}
+}
+
+static size_t
+size_of(const struct dgram_in *d)
+{
+	return d->segment > 0 ? d->segment : d->len;
+}
+
+/* How many of what has come belong together: from one place, and datagrams of one size,
+ * but for the last of them all. */
+static int
+run_length(const struct dgram_in *d, int n)
+{
+	size_t size = size_of(d);
+	int i;
+
+	for (i = 1; i < n; i++)
+		if (d[i - 1].len == 0 || d[i - 1].len % size != 0 || d[i].len == 0 ||
+			size_of(&d[i]) > size ||
+			(d[i].segment > 0 && d[i].segment != size) ||
+			!endpoint_equal(&d[i].from, &d->from))
+			return i;
+	return n;
+}
+
+/* Datagrams for the application, from one place. */
+static void
+deliver(struct leg *g, const struct dgram_in *d, int n)
+{
+	const struct endpoint *from = &d->from;
 	const struct endpoint *source = g->only != NULL ? &g->only->key.target : from;
 	struct flows *fs = g->flows;
+	struct iovec v[INBOX_MAX];
+	uint32_t count = 0;
+	size_t len = 0;
+	int i, sent;
 
 	/* A stranger's answer must not pass for the resolver's. */
 	if (g->only != NULL && !g->outbound->ops->per_target &&
 		!endpoint_equal(from, source))
 		return;
-	if (fs->dns != NULL && may_answer(g, source))
-		dns_note(fs->dns, &g->assoc->source, source, p, len);
-	if (g->only != NULL)
-		assoc_route_answered(g->only, len);
-	else
-		assoc_answered(g->assoc, from, len);
+	for (i = 0; i < n; i++) {
+		if (fs->dns != NULL && may_answer(g, source))
+			note(g, source, &d[i]);
+		v[i] = (struct iovec){ d[i].p, d[i].len };
+		len += d[i].len;
+		count += count_of(d[i].len, d[i].segment);
+	}
 	fs->count.down += len;
-	if (stack_udp_send(fs->stack, g->only != NULL ? seen_as(g->only) : from,
-		    &g->assoc->source, p, len) < 0)
-		fs->count.dropped++;
+	sent = stack_udp_send_many(fs->stack,
+		g->only != NULL ? assoc_route_seen_as(g->only) : from, &g->assoc->source,
+		v, n, size_of(d));
+	fs->count.dropped += count - (uint32_t)(sent > 0 ? sent : 0);
+	if (g->only != NULL)
+		assoc_route_answered(g->only, len, count);
+	else
+		assoc_answered(g->assoc, from, len, count);
 }
 
 static void
 refuse(struct leg *g, const struct endpoint *about, enum stack_answer why)
 {
 	stack_udp_refuse(g->flows->stack, &g->assoc->source,
-		g->only != NULL ? seen_as(g->only) : about, why);
+		g->only != NULL ? assoc_route_seen_as(g->only) : about, why);
 }
 
 /* The other side has ended what it carried; a later datagram begins anew. */
@@ -321,25 +370,46 @@ leg_over(struct leg *g)
 	leg_free(g);
 }
 
+/* What has come, in runs. An answer may have ended the association. */
+static void
+deliver_all(struct leg *g, const struct dgram_in *d, int n)
+{
+	int i, run;
+
+	for (i = 0; i < n && g->packets != NULL; i += run) {
+		run = run_length(d + i, n - i);
+		deliver(g, d + i, run);
+	}
+}
+
+static void
+inbox_empty(const struct assocs *all, struct dgram_in d[static INBOX_MAX])
+{
+	for (int i = 0; i < INBOX_MAX; i++) {
+		d[i].p = all->datagram + (size_t)i * TUN_PACKET;
+		d[i].cap = TUN_PACKET;
+	}
+	memset(&d[0].from, 0, sizeof(d[0].from));
+}
+
 static void
 leg_receive(struct leg *g)
 {
-	uint8_t *mem = g->flows->assocs.datagram;
-	struct endpoint from;
-	size_t len;
-	int r;
+	struct dgram_in d[INBOX_MAX];
+	int i, n, r;
 
-	for (int i = 0; i < LEG_TURN; i++) {
-		memset(&from, 0, sizeof(from));
-		r = packets_recv(g->packets, &from, mem, TUN_PACKET, &len);
+	for (i = 0; i < LEG_TURN; i += n) {
+		inbox_empty(&g->flows->assocs, d);
+		n = 1;
+		r = packets_recv_many(g->packets, d, INBOX_MAX, &n);
 		if (r == STREAM_AGAIN)
 			return;
 		if (r == STREAM_OK) {
-			deliver(g, &from, mem, len);
+			deliver_all(g, d, n);
 		} else if (r == PACKETS_REFUSED) {
-			refuse(g, &from, STACK_RESET);
+			refuse(g, &d->from, STACK_RESET);
 		} else if (r == PACKETS_UNREACHABLE) {
-			refuse(g, &from, STACK_NO_HOST);
+			refuse(g, &d->from, STACK_NO_HOST);
 		} else if (r < 0) {
 			leg_fail(g, r);
 			return;
@@ -347,6 +417,8 @@ leg_receive(struct leg *g)
 			leg_over(g);
 			return;
 		}
+		if (g->packets == NULL)
+			return;
 	}
 	loop_ready(g->flows->loop, &g->task);
 }
@@ -355,9 +427,13 @@ static void
 leg_run(struct task *t)
 {
 	struct leg *g = container_of(t, struct leg, task);
+	int r;
 
 	if (g->packets == NULL || !leg_try_open(g) || !g->open)
 		return;
-	if (queue_send(g))
+	r = queue_send(&g->queue, &g->flows->assocs.queued, g->packets);
+	if (r < 0)
+		leg_fail(g, r);
+	else
 		leg_receive(g);
 }

@@ -4,16 +4,19 @@
 
 #include "flow/facts.h"
 #include "flow/flows.h"
+#include "flow/outbox.h"
+#include "flow/queue.h"
 
 struct assoc {
 	struct table_node in_table;
 	struct list node;         /* in by_use, or among the dead */
+	struct list answered;     /* in assocs.answered; alone: it may have more to say */
 	struct list routes, legs; /* owned; routes: the one used longest ago first */
 	struct flows *flows;
 	struct timer timer; /* when it may have become idle */
 	struct endpoint source;
 	uint64_t used;
-	size_t nroutes;
+	uint32_t nroutes;
 };
 
 struct assoc_route_key {
@@ -33,13 +36,13 @@ struct assoc_route {
 	struct verdict verdict;
 	uint64_t began, used, retry; /* loop time; no new leg before `retry` */
 	uint64_t up, down;           /* bytes */
-	uint64_t sent, received;     /* datagrams */
-	char name[NAME_MAX_LEN + 1];
+	uint32_t sent, received;     /* datagrams */
+	char *name;                  /* owned; NULL: not known */
 };
 
 struct leg {
 	struct packets *packets;   /* owned; NULL: ended in this turn */
-	struct list queue;         /* owned: datagrams that cannot go yet */
+	struct queue queue;        /* owned */
 	struct outbound *outbound; /* counted */
 	struct flows *flows;
 	struct list node; /* in the association, or among the dead */
@@ -47,12 +50,16 @@ struct leg {
 	struct assoc_route
 		*only; /* the route that it serves; NULL: all of its outbound */
 	struct task task;
-	size_t queued;
+	struct outbox_part outgoing;
 	bool open;
 };
 
-/* A datagram of the application; refused, dropped or queued where it cannot go. */
-void leg_send(struct assoc_route *r, const uint8_t *p, size_t len);
+/* Datagrams of the application; refused, dropped or queued where they cannot go. */
+void leg_send(struct assoc_route *r, const struct stack_datagram *d);
+/* What waits in the outbox leaves. */
+void legs_flush(struct flows *fs);
+/* What the application sees as the other side. */
+const struct endpoint *assoc_route_seen_as(const struct assoc_route *r);
 /* The route goes: so does a leg that only it used. */
 void leg_leave(struct assoc_route *r);
 void leg_free(struct leg *g);
@@ -61,8 +68,14 @@ void leg_bury(struct leg *g);
 
 /* assoc.c */
 void assoc_route_used(struct assoc_route *r);
-void assoc_route_answered(struct assoc_route *r, size_t len);
+/* So many datagrams, `len` bytes in all, are on their way. */
+void assoc_route_sent(struct assoc_route *r, size_t len, uint32_t count);
+/* So many datagrams, `len` bytes in all. */
+void assoc_route_answered(struct assoc_route *r, size_t len, uint32_t count);
 /* The same where only the source of the answer is known. */
-void assoc_answered(struct assoc *a, const struct endpoint *from, size_t len);
+void
+assoc_answered(struct assoc *a, const struct endpoint *from, size_t len, uint32_t count);
+/* NULL: there is none. */
+struct assoc_route *assoc_route_find(struct assocs *all, const struct assoc_route_key *k);
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "flow/tun_port.h"
 
+#include "flow/leg.h"
 #include "platform/tun.h"
 
 #include <errno.h>
@@ -61,8 +62,10 @@ tun_run(struct task *task)
 	t->watch.happened = 0;
 	if (happened & WATCH_WRITE)
 		stack_resume(t->stack);
-	if (happened & WATCH_READ)
+	if (happened & WATCH_READ) {
 		packets_read(t);
+		legs_flush(container_of(t, struct flows, tun));
+	}
 }
 
 static void

@@ -158,11 +158,14 @@ static void
 refuse(struct stack *s, const struct segment *g, const struct held *h,
 	enum stack_answer a)
 {
+	const struct quoted q = { &g->app, &g->target, h->head, h->headlen, h->headlen,
+		PROTO_TCP };
+
 	s->n.refused++;
 	if (a == STACK_RESET)
 		reply_reset(s, g);
 	else if (a != STACK_IGNORE)
-		reply_refuse(s, &g->app, &g->target, PROTO_TCP, h->head, h->headlen, a);
+		reply_refuse(s, &q, a);
 }
 
 static void

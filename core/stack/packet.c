@@ -6,7 +6,12 @@
 #include <errno.h>
 
 /* IPv4 fragment field (RFC 791 3.1). */
-enum { IP4_RESERVED = 0x8000, IP4_MORE = 0x2000, IP4_OFFSET = 0x1fff };
+enum {
+	IP4_RESERVED = 0x8000,
+	IP4_UNCUT = 0x4000,
+	IP4_MORE = 0x2000,
+	IP4_OFFSET = 0x1fff
+};
 
 /* IPv6 next headers (RFC 8200 4). */
 enum { NEXT_HOP_BY_HOP = 0, NEXT_FRAGMENT = 44, NEXT_OPTIONS = 60, NEXT_MAX = 8 };
@@ -72,6 +77,7 @@ ip4_read(struct packet *k, const uint8_t *p, size_t len)
 	k->offset = (uint16_t)((fragment & IP4_OFFSET) * 8);
 	k->more = fragment & IP4_MORE;
 	k->part = k->more || k->offset;
+	k->uncut = fragment & IP4_UNCUT && !k->part;
 	if (part_check(k, IP4_MAX) < 0)
 		return -EBADMSG;
 	/* Options ask for things that we do not do, source routes among them. */
@@ -169,6 +175,7 @@ ip6_read(struct packet *k, const uint8_t *p, size_t len)
 		return err;
 	k->p = rest.p;
 	k->len = rest.len;
+	k->uncut = !k->part;
 	return part_check(k, IP6_MAX);
 }
 

@@ -36,6 +36,7 @@ struct packet {
 	bool verified; /* nobody needs to check the transport checksum */
 	bool part;     /* a fragment, of which id, offset (bytes) and more tell */
 	bool more;
+	bool uncut; /* nobody may make fragments of it, and it is none */
 	uint16_t offset;
 	uint32_t id;
 	const uint8_t *p; /* after the last IP header */

@@ -66,6 +66,15 @@ header_write(const struct outgoing *o, uint8_t *mem, size_t at, size_t len, bool
 	return ip6_write(o, mem, at, len, part);
 }
 
+size_t
+reply_header(uint8_t *mem, const struct ip *source, const struct ip *to, uint8_t proto,
+	size_t len)
+{
+	const struct outgoing o = { source, to, proto, .len = len };
+
+	return header_write(&o, mem, 0, len, false);
+}
+
 /* The `len` bytes from `at` on, of both pieces, behind v[0]. Returns the count of all. */
 static int
 pieces_cut(const struct outgoing *o, size_t at, size_t len, struct iovec *v)
@@ -191,34 +200,50 @@ icmp_code(enum stack_answer why, bool six)
 	return (struct icmp_code){ 0, 0 };
 }
 
-void
-reply_refuse(struct stack *s, const struct endpoint *app, const struct endpoint *target,
-	uint8_t proto, const uint8_t *head, size_t len, enum stack_answer why)
+/* An ICMP message to `app` about a packet of `whole` bytes behind its IP header, which
+ * began with the `len` at `head`. */
+static void
+icmp_send(struct stack *s, const struct quoted *q, struct icmp_code c, uint32_t rest)
 {
-	bool six = app->ip.family == 6;
+	bool six = q->app->ip.family == 6;
 	uint8_t icmp = six ? PROTO_ICMP6 : PROTO_ICMP;
 	uint8_t mem[ICMP_HEADER + IP6_HEADER + TCP_HEADER_MAX] = { 0 };
-	struct iovec quoted[2] = { { (void *)(uintptr_t)head, len }, { NULL, 0 } }, v[2];
-	struct icmp_code c = icmp_code(why, six);
+	struct iovec v[2] = { { mem, 0 }, { NULL, 0 } };
 	struct outgoing o;
 	uint32_t sum = 0;
 	size_t n;
 
-	if (!c.type || len > TCP_HEADER_MAX)
+	if (!c.type || q->len > TCP_HEADER_MAX)
 		return;
 	mem[0] = c.type;
 	mem[1] = c.code;
-	outgoing_init(&o, &app->ip, &target->ip, proto, quoted);
-	n = ICMP_HEADER + header_write(&o, mem + ICMP_HEADER, 0, len, false);
-	memcpy(mem + n, head, len);
-	n += len;
+	be32_put(mem + 4, rest);
+	n = ICMP_HEADER +
+		reply_header(mem + ICMP_HEADER, &q->app->ip, &q->target->ip, q->proto,
+			q->whole);
+	memcpy(mem + n, q->head, q->len);
+	n += q->len;
 	if (six)
-		sum = packet_pseudo(&target->ip, &app->ip, icmp, n);
+		sum = packet_pseudo(&q->target->ip, &q->app->ip, icmp, n);
 	be16_put(mem + 2, checksum_fold(checksum_add(sum, mem, n)));
-	v[0] = (struct iovec){ mem, n };
-	v[1] = (struct iovec){ NULL, 0 };
-	outgoing_init(&o, &target->ip, &app->ip, icmp, v);
+	v[0].iov_len = n;
+	outgoing_init(&o, &q->target->ip, &q->app->ip, icmp, v);
 	part_send(s, &o, 0, n, false, true);
+}
+
+void
+reply_refuse(struct stack *s, const struct quoted *q, enum stack_answer why)
+{
+	icmp_send(s, q, icmp_code(why, q->app->ip.family == 6), 0);
+}
+
+/* RFC 792 and RFC 1191 4; RFC 4443 3.2. */
+void
+reply_too_big(struct stack *s, const struct quoted *q, size_t mtu)
+{
+	static const struct icmp_code four = { 3, 4 }, six = { 2, 0 };
+
+	icmp_send(s, q, q->app->ip.family == 6 ? six : four, (uint32_t)mtu);
 }
 
 static uint16_t
@@ -239,41 +264,6 @@ static size_t
 payload_max(const struct ip *source, size_t header)
 {
 	return 65535 - header - (source->family == 4 ? IP4_HEADER : 0);
-}
-
-int
-stack_udp_send(struct stack *s, const struct endpoint *source, const struct endpoint *to,
-	const uint8_t *p, size_t len)
-{
-	struct iovec v[2] = { { NULL, UDP_HEADER }, { (void *)(uintptr_t)p, len } };
-	uint8_t h[UDP_HEADER] = { 0 };
-	uint16_t sum;
-
-	if (source->ip.family != to->ip.family)
-		return -EAFNOSUPPORT;
-	if (len > payload_max(&source->ip, UDP_HEADER))
-		return -EMSGSIZE;
-	be16_put(h, source->port);
-	be16_put(h + 2, to->port);
-	be16_put(h + 4, (uint16_t)(UDP_HEADER + len));
-	v[0].iov_base = h;
-	sum = sum_of(&source->ip, &to->ip, PROTO_UDP, v);
-	be16_put(h + 6, sum ? sum : 0xffff); /* zero would mean none (RFC 768) */
-	return reply_send(s, &source->ip, &to->ip, PROTO_UDP, v);
-}
-
-void
-stack_udp_refuse(struct stack *s, const struct endpoint *app,
-	const struct endpoint *target, enum stack_answer why)
-{
-	uint8_t h[UDP_HEADER] = { 0 };
-
-	if (app->ip.family != target->ip.family)
-		return;
-	be16_put(h, app->port);
-	be16_put(h + 2, target->port);
-	be16_put(h + 4, UDP_HEADER);
-	reply_refuse(s, app, target, PROTO_UDP, h, sizeof(h), why);
 }
 
 int

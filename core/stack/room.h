@@ -37,6 +37,7 @@ enum {
 	RING_MAX = 4 << 20,     /* TCP_SND_BUF */
 	WINDOW_MIN = 16 * 1024, /* twice TCP_WND_UPDATE_THRESHOLD, and some */
 	WINDOW_MAX = 4 << 20,   /* TCP_WND */
+	DATAGRAMS_MAX = 128,    /* in one super-packet: Linux' UDP_MAX_SEGMENTS */
 	MSS_MIN = 48,           /* as in Linux; below, a peer only wants to hurt */
 };
 
@@ -174,10 +175,20 @@ void port_resume(struct conn *c);
 int reply_send(struct stack *s, const struct ip *source, const struct ip *to,
 	uint8_t proto, const struct iovec v[2]);
 void reply_reset(struct stack *s, const struct segment *g);
-/* An ICMP error from g's target: why is one of the refusals. `head` begins with ports. */
-void
-reply_refuse(struct stack *s, const struct endpoint *app, const struct endpoint *target,
-	uint8_t proto, const uint8_t *head, size_t len, enum stack_answer why);
+/* An IP header for `len` bytes behind it; its length. */
+size_t reply_header(uint8_t *mem, const struct ip *source, const struct ip *to,
+	uint8_t proto, size_t len);
+/* A packet that an ICMP error is about: of the `whole` bytes behind its IP header the
+ * first `len`, which begin with ports. */
+struct quoted {
+	const struct endpoint *app, *target;
+	const uint8_t *head;
+	size_t len, whole;
+	uint8_t proto;
+};
+/* An ICMP error from the target: why is one of the refusals. */
+void reply_refuse(struct stack *s, const struct quoted *q, enum stack_answer why);
+void reply_too_big(struct stack *s, const struct quoted *q, size_t mtu);
 
 /* credit.c */
 void credit_begin(struct conn *c); /* sets c->offered */

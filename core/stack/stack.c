@@ -15,7 +15,6 @@ enum {
 	MEMORY_DEFAULT = 256 << 20,
 	CONNS_KEEP = 256,
 	HELD_KEEP = 64,
-	DATAGRAMS_MAX = 128, /* in one super-packet: Linux' UDP_MAX_SEGMENTS */
 };
 
 uint64_t
@@ -229,22 +228,19 @@ take_segment(struct stack *s, const struct packet *k)
 static int
 take_datagram(struct stack *s, const struct packet *k, const struct offload *o)
 {
-	size_t at, len, most;
+	struct stack_datagram sd;
 	struct datagram d;
 	int err;
 
 	err = datagram_read(&d, k);
 	if (err < 0)
 		return err;
-	most = o && o->gso == OFFLOAD_UDP ? o->segment : d.len;
-	if (d.len > most * DATAGRAMS_MAX)
+	sd = (struct stack_datagram){ d.app, d.target, d.p, d.len, 0, k->uncut };
+	if (o && o->gso == OFFLOAD_UDP && d.len > o->segment)
+		sd.segment = o->segment;
+	if (sd.segment && d.len > sd.segment * DATAGRAMS_MAX)
 		return -EBADMSG;
-	at = 0;
-	do {
-		len = d.len - at < most ? d.len - at : most;
-		s->user->datagram(s->user, &d.app, &d.target, d.p + at, len);
-		at += len;
-	} while (at < d.len);
+	s->user->datagram(s->user, &sd);
 	return 0;
 }
 

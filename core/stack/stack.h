@@ -32,6 +32,15 @@ enum stack_answer {
 
 struct held; /* a SYN that is being held */
 
+/* A UDP datagram of an application, whole and verified; or several of `segment` bytes each
+ * (the last may be shorter), as the device gave them. `segment` is 0 for one. */
+struct stack_datagram {
+	struct endpoint source, target;
+	const uint8_t *p;
+	size_t len, segment;
+	bool uncut; /* it may not be cut into fragments on its way: "don't fragment", IPv6 */
+};
+
 /*
  * What the stack tells its user.  Called from stack_input, stack_resume and the
  * stack's own timers and end of turn only, and never from inside lwIP: the calls
@@ -47,9 +56,7 @@ struct stack_user {
 	void (*conn)(struct stack_user *, void *cookie, struct stream *conn);
 	/* It never did, or stopped asking: nothing of it is left in the stack. */
 	void (*gone)(struct stack_user *, void *cookie);
-	/* A UDP datagram, whole and verified. */
-	void (*datagram)(struct stack_user *, const struct endpoint *source,
-		const struct endpoint *target, const uint8_t *p, size_t len);
+	void (*datagram)(struct stack_user *, const struct stack_datagram *d);
 	/* An ICMP echo request. */
 	void (*echo)(struct stack_user *, const struct ip *source,
 		const struct ip *target, uint16_t id, uint16_t seq, const uint8_t *p,
@@ -75,6 +82,7 @@ struct stack_config {
 	size_t memory;
 	/* The device takes segments that are to be cut and summed by it. */
 	bool offload;
+	bool datagrams;  /* the same of UDP; not without `offload` */
 	uint32_t window; /* receive window, bytes, 16 KiB to 4 MiB; 0: 256 KiB */
 };
 
@@ -130,6 +138,15 @@ void conn_own(struct stream *conn, struct task *owner);
  * -EMSGSIZE. */
 int stack_udp_send(struct stack *s, const struct endpoint *source,
 	const struct endpoint *to, const uint8_t *p, size_t len);
+/* The same for the bytes of `n` pieces, 32 at most, which are datagrams of `segment` bytes
+ * each, the last maybe shorter; a datagram lies in one piece. How many went, which may be
+ * fewer than all; -EAFNOSUPPORT, -EMSGSIZE. */
+int stack_udp_send_many(struct stack *s, const struct endpoint *source,
+	const struct endpoint *to, const struct iovec *v, int n, size_t segment);
+/* An ICMP error to the application about a datagram of `len` bytes that it sent and that
+ * is too long for its way: at most `most` bytes would pass. */
+void stack_udp_too_big(struct stack *s, const struct endpoint *app,
+	const struct endpoint *target, size_t len, size_t most);
 /* An ICMP error to the application about a datagram that it sent from `app` to `target`:
  * STACK_RESET (port unreachable), STACK_NO_HOST, STACK_NO_NET or STACK_PROHIBITED. */
 void stack_udp_refuse(struct stack *s, const struct endpoint *app,

@@ -102,17 +102,32 @@ on_gone(struct stack_user *u, void *cookie)
 	held_forget(cookie);
 }
 
+/* Cut as it was meant, there and back: every byte is there, and so is every border. */
 static void
-on_datagram(struct stack_user *u, const struct endpoint *source,
-	const struct endpoint *target, const uint8_t *p, size_t len)
+datagrams_return(const struct stack_datagram *d)
+{
+	struct iovec v = { (void *)(uintptr_t)d->p, d->len };
+	size_t count = (d->len + d->segment - 1) / d->segment;
+
+	must(d->len > d->segment && count <= 128);
+	must(stack_udp_send_many(f.stack, &d->target, &d->source, &v, 1, d->segment) <=
+		(int)count);
+}
+
+static void
+on_datagram(struct stack_user *u, const struct stack_datagram *d)
 {
 	(void)u;
-	must(checksum_add(0, p, len) || 1); /* every byte is there */
-	if (f.answer & 1)
-		stack_udp_send(f.stack, target, source, p, len);
+	must(checksum_add(0, d->p, d->len) || 1); /* every byte is there */
+	if (d->segment)
+		datagrams_return(d);
+	else if (f.answer & 1)
+		stack_udp_send(f.stack, &d->target, &d->source, d->p, d->len);
+	else if (f.answer & 16)
+		stack_udp_too_big(f.stack, &d->source, &d->target, d->len, d->len / 2);
 	else
-		stack_udp_refuse(
-			f.stack, source, target, (enum stack_answer)(f.answer % 7));
+		stack_udp_refuse(f.stack, &d->source, &d->target,
+			(enum stack_answer)(f.answer % 7));
 }
 
 static void
@@ -441,6 +456,7 @@ begin(struct stack_user *u, bool offload)
 		.conns_max = 32,
 		.held_max = 16,
 		.offload = offload,
+		.datagrams = offload,
 		.window = offload ? 200000 : 20000,
 		.ring = 65536 };
 	size_t i;

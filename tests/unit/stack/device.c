@@ -25,7 +25,8 @@ static uint32_t
 pseudo_of(const uint8_t *ip, size_t header, size_t len)
 {
 	size_t n = header == 20 ? 8 : 32;
-	uint8_t tail[4] = { 0, 6, (uint8_t)(len >> 8), (uint8_t)len };
+	uint8_t tail[4] = { 0, ip[header == 20 ? 9 : 6], (uint8_t)(len >> 8),
+		(uint8_t)len };
 
 	return checksum_add(checksum_add(0, ip + header - n, n), tail, 4);
 }
@@ -49,10 +50,16 @@ length_put(uint8_t *p, size_t header, size_t len)
 	be16_put(p + 10, checksum_fold(checksum_add(0, p, 20)));
 }
 
+static bool
+is_udp(const uint8_t *p, size_t header)
+{
+	return p[header == 20 ? 9 : 6] == 17;
+}
+
 static void
 sum_put(uint8_t *p, size_t header, size_t len)
 {
-	uint8_t *field = p + header + 16;
+	uint8_t *field = p + header + (is_udp(p, header) ? 6 : 16);
 	uint32_t sum = pseudo_of(p, header, len - header);
 
 	be16_put(field, 0);
@@ -68,8 +75,11 @@ segment_put(const uint8_t *p, size_t len, size_t head, size_t at, size_t n)
 
 	memcpy(mem, p, head);
 	memcpy(mem + head, p + head + at, n);
-	be32_put(mem + header + 4, be32_get(p + header + 4) + (uint32_t)at);
-	if (head + at + n < len)
+	if (is_udp(p, header))
+		be16_put(mem + header + 4, (uint16_t)(8 + n));
+	else
+		be32_put(mem + header + 4, be32_get(p + header + 4) + (uint32_t)at);
+	if (!is_udp(p, header) && head + at + n < len)
 		mem[header + 13] &= (uint8_t) ~(FIN | PSH);
 	length_put(mem, header, head + n);
 	sum_put(mem, header, head + n);
@@ -91,7 +101,7 @@ cut(const uint8_t *p, size_t len, const struct offload *o)
 void
 host_device_take(uint8_t *p, size_t len, const struct offload *o)
 {
-	size_t header = header_of(p);
+	size_t header = header_of(p), head;
 
 	if (!o->partial) {
 		assert_int_equal(o->gso, OFFLOAD_NONE);
@@ -100,14 +110,16 @@ host_device_take(uint8_t *p, size_t len, const struct offload *o)
 	}
 	assert_true(host.config.offload);
 	assert_int_equal(o->csum_start, header);
-	assert_int_equal(o->hdr_len, header + (p[header + 12] >> 4) * 4u);
-	assert_int_equal(be16_get(p + header + 16),
+	head = is_udp(p, header) ? 8 : (p[header + 12] >> 4) * 4u;
+	assert_int_equal(o->hdr_len, header + head);
+	assert_int_equal(be16_get(p + header + (is_udp(p, header) ? 6 : 16)),
 		(uint16_t)~checksum_fold(pseudo_of(p, header, len - header)));
-	if (o->gso == OFFLOAD_TCP) {
+	if (o->gso != OFFLOAD_NONE) {
+		assert_int_equal(o->gso, is_udp(p, header) ? OFFLOAD_UDP : OFFLOAD_TCP);
+		assert_true(o->gso == OFFLOAD_TCP || host.config.datagrams);
 		cut(p, len, o);
 		return;
 	}
-	assert_int_equal(o->gso, OFFLOAD_NONE);
 	sum_put(p, header, len);
 	queue_put(p, len);
 }

@@ -42,15 +42,16 @@ on_gone(struct stack_user *u, void *cookie)
 }
 
 static void
-on_datagram(struct stack_user *u, const struct endpoint *source,
-	const struct endpoint *target, const uint8_t *p, size_t len)
+on_datagram(struct stack_user *u, const struct stack_datagram *d)
 {
 	(void)u;
 	host.ndatagram++;
-	host.source = *source;
-	host.target = *target;
-	memcpy(host.datagram, p, len);
-	host.datagram_len = len;
+	host.source = d->source;
+	host.target = d->target;
+	memcpy(host.datagram, d->p, d->len);
+	host.datagram_len = d->len;
+	host.segment = d->segment;
+	host.uncut = d->uncut;
 }
 
 static void
@@ -105,6 +106,7 @@ host_setup(void **state)
 	host.loop = loop_new();
 	host.config.mtu = 1500;
 	host.config.offload = host_offload;
+	host.config.datagrams = host_offload;
 	host.user = (struct stack_user){
 		.syn = on_syn,
 		.conn = on_conn,

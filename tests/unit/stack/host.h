@@ -56,7 +56,8 @@ struct host {
 	struct stream *conn[HOST_CONNS];
 	size_t nconn, ngone, nsyn, ndatagram, necho;
 	uint8_t datagram[PACKET_MAX];
-	size_t datagram_len;
+	size_t datagram_len, segment;
+	bool uncut;
 	uint16_t echo_id, echo_seq;
 
 	/* The device. */

@@ -377,15 +377,16 @@ test_offload(void **state)
 
 	(void)state;
 	stack_input(host.stack, mem, n, &three);
-	assert_int_equal(host.ndatagram, 3);
-	assert_int_equal(host.datagram_len, 2);
-	assert_memory_equal(host.datagram, "78", 2);
+	assert_int_equal(host.ndatagram, 1);
+	assert_int_equal(host.segment, 3);
+	assert_int_equal(host.datagram_len, 8);
+	assert_memory_equal(host.datagram, "12345678", 8);
 	mem[26] ^= 1;
 	stack_input(host.stack, mem, n, NULL);
-	assert_int_equal(host.ndatagram, 3);
+	assert_int_equal(host.ndatagram, 1);
 	stack_input(host.stack, mem, n, &partial);
 	stack_input(host.stack, mem, n, &checked);
-	assert_int_equal(host.ndatagram, 5);
+	assert_int_equal(host.ndatagram, 3);
 }
 
 static void

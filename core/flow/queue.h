@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef FLOW_QUEUE_H
+#define FLOW_QUEUE_H
+
+#include "base/list.h"
+#include "stream/packets.h"
+
+/* Datagrams that cannot go yet. The newest gives way: what is queued is older, and its
+ * answer is waited for longer. */
+enum {
+	QUEUE_MAX = 16,         /* datagrams of one way out */
+	QUEUED_BYTES = 4 << 20, /* of all queues */
+};
+
+struct queue {
+	struct list list; /* owned */
+	size_t n;
+};
+
+void queue_init(struct queue *q);
+/* Copies d, or each of those that it stands for; *bytes is what all queues hold. How many
+ * found no room. */
+size_t queue_put(struct queue *q, size_t *bytes, const struct dgram_out *d);
+/* Sends what can be sent. STREAM_OK, or -errno: the way out has failed. */
+int queue_send(struct queue *q, size_t *bytes, struct packets *k);
+void queue_drop(struct queue *q, size_t *bytes);
+
+#endif
