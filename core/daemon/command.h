@@ -36,10 +36,14 @@ struct command_setup {
 	struct data_files files;
 	unsigned warnings;
 	bool silent; /* set by the caller: no warnings are printed */
+	const char
+		*data_dir; /* set by the caller: another place for data files, or NULL */
 };
 
 /* `path` "-" is standard input. 0, or -1 and why; then there is nothing to free. */
 int command_setup_load(struct command_setup *s, const char *path, struct err *e);
 void command_setup_fini(struct command_setup *s);
+/* A line about what was loaded, printed and counted as the configuration's are. */
+void command_setup_warn(struct command_setup *s, const char *line);
 
 #endif

@@ -12,7 +12,7 @@
 
 static const char help[] =
 	"usage: sluice explain -c FILE HOST:PORT [--udp] [--source ADDR] [--name NAME]\n"
-	"                      [--protocol WORD] [--no-resolve] [--json]\n"
+	"                      [--protocol WORD] [--data DIR] [--no-resolve] [--json]\n"
 	"\n"
 	"Says where a connection would go: which rule and outbound, which country, and for\n"
 	"each earlier rule why it did not match.  The same code decides in `sluice run`.\n"
@@ -24,10 +24,12 @@ static const char help[] =
 	"  -s, --source ADDR    where it comes from: an address, or address:port\n"
 	"      --name NAME      the name by which an application found the address\n"
 	"      --protocol WORD  what its first bytes are: http, tls, bittorrent\n"
+	"      --data DIR       where geosite.dat and country.mmdb are looked for after FILE's\n"
+	"                       own directory\n"
 	"      --no-resolve     look up no addresses\n"
 	"      --json           one object, for programs\n";
 
-enum { OPTION_NAME = 256, OPTION_PROTOCOL, OPTION_NO_RESOLVE, OPTION_JSON };
+enum { OPTION_NAME = 256, OPTION_PROTOCOL, OPTION_NO_RESOLVE, OPTION_JSON, OPTION_DATA };
 
 static const struct option options[] = {
 	{ "config", required_argument, NULL, 'c' },
@@ -35,6 +37,7 @@ static const struct option options[] = {
 	{ "source", required_argument, NULL, 's' },
 	{ "name", required_argument, NULL, OPTION_NAME },
 	{ "protocol", required_argument, NULL, OPTION_PROTOCOL },
+	{ "data", required_argument, NULL, OPTION_DATA },
 	{ "no-resolve", no_argument, NULL, OPTION_NO_RESOLVE },
 	{ "json", no_argument, NULL, OPTION_JSON },
 	{ "help", no_argument, NULL, 'h' },
@@ -142,6 +145,9 @@ option_take(struct explain *x, int option)
 		return 0;
 	case OPTION_JSON:
 		x->json = true;
+		return 0;
+	case OPTION_DATA:
+		x->setup.data_dir = optarg;
 		return 0;
 	case 'h':
 		return 1;

@@ -15,14 +15,18 @@ struct printer {
 	struct command_setup *setup;
 };
 
+void
+command_setup_warn(struct command_setup *s, const char *line)
+{
+	s->warnings++;
+	if (!s->silent)
+		fprintf(stderr, "warning: %s\n", line);
+}
+
 static void
 warning_print(struct config_say *say, const char *line)
 {
-	struct printer *p = container_of(say, struct printer, say);
-
-	p->setup->warnings++;
-	if (!p->setup->silent)
-		fprintf(stderr, "warning: %s\n", line);
+	command_setup_warn(container_of(say, struct printer, say)->setup, line);
 }
 
 /* All of a file, NUL-terminated, to be freed with text_free. NULL and why. */
@@ -95,6 +99,7 @@ command_setup_load(struct command_setup *s, const char *path, struct err *e)
 	if (!s->config)
 		return -1;
 	data_files_init(&s->files, path, s->config->geoip_file);
+	data_files_also(&s->files, s->data_dir);
 	if (config_rules(s->config, &s->files.files, &s->rules, e) == 0)
 		return 0;
 	config_free(s->config);

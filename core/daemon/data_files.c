@@ -36,6 +36,8 @@ found(const struct data_files *d, const char *name, char *path, size_t cap)
 			access(path, R_OK) == 0;
 	if (try(d->dir, name, path, cap))
 		return true;
+	if (try(d->data, name, path, cap))
+		return true;
 	for (i = 0; asset_variables[i]; i++)
 		if (try(getenv(asset_variables[i]), name, path, cap))
 			return true;
@@ -78,10 +80,17 @@ data_files_init(struct data_files *d, const char *config_path, const char *geoip
 
 	d->files.open = find;
 	d->geoip = geoip;
+	d->data = NULL;
 	if (slash == config_path && slash)
 		snprintf(d->dir, sizeof(d->dir), "/");
 	else if (slash && len < sizeof(d->dir))
 		snprintf(d->dir, sizeof(d->dir), "%.*s", (int)len, config_path);
 	else
 		snprintf(d->dir, sizeof(d->dir), ".");
+}
+
+void
+data_files_also(struct data_files *d, const char *dir)
+{
+	d->data = dir;
 }

@@ -2,6 +2,7 @@
 #include "base/text.h"
 #include "daemon/command.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -65,16 +66,26 @@ command_find(const char *name)
 	return NULL;
 }
 
+/* Standard output may be a full disk or a closed pipe. */
+static int
+output_end(int status)
+{
+	errno = EIO;
+	if (fflush(stdout) == 0 && !ferror(stdout))
+		return status;
+	fprintf(stderr, "sluice: standard output: %s\n", strerror(errno));
+	return status == STATUS_OK ? STATUS_WRONG : status;
+}
+
+/* getopt begins its messages with argv[0]. */
 static int
 command_call(const struct command *c, int argc, char **argv)
 {
-	int status;
+	char name[32];
 
-	status = c->run(argc, argv);
-	/* Standard output may be a full disk or a closed pipe. */
-	if (fflush(stdout) != 0 && status == STATUS_OK)
-		status = STATUS_WRONG;
-	return status;
+	snprintf(name, sizeof(name), "sluice %s", c->name);
+	argv[0] = name;
+	return output_end(c->run(argc, argv));
 }
 
 int
@@ -113,7 +124,7 @@ main(int argc, char **argv)
 	}
 	if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
 		usage_print(stdout);
-		return STATUS_OK;
+		return output_end(STATUS_OK);
 	}
 	if (strcmp(argv[1], "--version") == 0)
 		argv[1] += 2;

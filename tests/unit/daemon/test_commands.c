@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 /*
@@ -148,6 +149,87 @@ check_says_ok_or_why(void **state)
 		STATUS_WRONG, "/nonexistent: No such file or directory\n");
 	expect_text(call(command_check, STDERR_FILENO, "check"), STATUS_USAGE,
 		"sluice: check takes -c FILE; see sluice check --help\n");
+}
+
+/* A file of this text, which is checked; what is said on that descriptor. */
+static struct said
+check_text(int fd, const char *more, const char *text)
+{
+	char path[64], line[160];
+	struct said s;
+
+	file_write(path, sizeof(path), "more.json", text);
+	snprintf(line, sizeof(line), "check%s -c %s", more, path);
+	s = call(command_check, fd, line);
+	unlink(path);
+	return s;
+}
+
+static void
+check_looks_at_certificates(void **state)
+{
+	struct said s = check_text(STDERR_FILENO, "",
+		"{\"outbounds\":[{\"protocol\":\"vmess\",\"settings\":{\"address\":"
+		"\"a.example\",\"port\":443,\"id\":\"example\"},\"streamSettings\":{"
+		"\"security\":\"tls\",\"tlsSettings\":{\"disableSystemRoot\":true,"
+		"\"certificates\":[{\"usage\":\"verify\",\"certificate\":"
+		"[\"-----BEGIN CERTIFICATE-----\",\"AAAA\","
+		"\"-----END CERTIFICATE-----\"]}]}}}]}");
+
+	(void)state;
+	assert_int_equal(s.status, STATUS_WRONG);
+	assert_non_null(strstr(s.text, "more.json: outbounds[0]"));
+	assert_non_null(strstr(s.text, "streamSettings.tlsSettings"));
+	assert_int_equal(strcspn(s.text, "\n") + 1, strlen(s.text));
+}
+
+/* A time server that the rules send elsewhere would never be asked. */
+static void
+check_looks_at_time_servers(void **state)
+{
+	struct said s = check_text(STDERR_FILENO, "",
+		"{\"outbounds\":[{\"tag\":\"all\",\"protocol\":\"blackhole\"},"
+		"{\"tag\":\"direct\",\"protocol\":\"freedom\"}],\"routing\":{\"rules\":["
+		"{\"ip\":\"192.0.2.1\",\"outboundTag\":\"direct\"}]},"
+		"\"sluice\":{\"sntp\":[\"192.0.2.1\",\"192.0.2.2\"]}}");
+
+	(void)state;
+	assert_int_equal(s.status, STATUS_OK);
+	assert_null(strstr(s.text, "sntp[0]"));
+	assert_non_null(strstr(s.text,
+		"more.json: sluice.sntp[1]: is not asked for the time: the rules send "
+		"192.0.2.2, UDP port 123, to \"all\", and only what they send directly is "
+		"asked\n"));
+}
+
+/* Data files lie beside the configuration, or where --data says. */
+static void
+data_is_looked_for_elsewhere(void **state)
+{
+	static const char text[] =
+		"{\"outbounds\":[{\"tag\":\"d\",\"protocol\":\"freedom\"}],\"routing\":{\"rules\":["
+		"{\"domain\":[\"ext:more.dat:a\"],\"outboundTag\":\"d\"}]}}";
+	/* A list "A" with the domain a.example. */
+	static const char list[] =
+		"\x0a\x12\x0a\x01\x41\x12\x0d\x08\x02\x12\x09\x61.example";
+	char path[64], more[80], folder[64];
+	struct said s;
+
+	(void)state;
+	snprintf(folder, sizeof(folder), "%s/data", dir);
+	assert_int_equal(mkdir(folder, 0700), 0);
+	file_write(path, sizeof(path), "data/more.dat", list);
+	s = check_text(STDERR_FILENO, "", text);
+	assert_int_equal(s.status, STATUS_WRONG);
+	assert_non_null(strstr(s.text, "more.dat is neither beside"));
+	snprintf(more, sizeof(more), " --data %s", folder);
+	s = check_text(STDERR_FILENO, more, text);
+	if (s.status != STATUS_OK)
+		fail_msg("%s", s.text);
+	snprintf(more, sizeof(more), "explain -c GOOD --data %s a.test:80", folder);
+	assert_int_equal(call(command_explain, STDOUT_FILENO, more).status, STATUS_OK);
+	unlink(path);
+	rmdir(folder);
 }
 
 static void
@@ -324,6 +406,9 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(check_says_ok_or_why),
 		cmocka_unit_test(check_looks_at_what_is_left_out_of_sniffing),
+		cmocka_unit_test(check_looks_at_certificates),
+		cmocka_unit_test(check_looks_at_time_servers),
+		cmocka_unit_test(data_is_looked_for_elsewhere),
 		cmocka_unit_test(quiet_is_quiet),
 		cmocka_unit_test(explain_tells_each_rule),
 		cmocka_unit_test(explain_says_what_the_kernel_carries),
