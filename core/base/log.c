@@ -13,14 +13,18 @@
 #include <time.h>
 #include <unistd.h>
 
-/* A line is cut here; a message for people is shorter. */
-enum { LINE_MAX_LEN = 1024 };
+/* A line is cut here; a message for people is shorter.  What is gathered leaves in one
+ * write: a pipe takes so many bytes whole, or none (POSIX, write: PIPE_BUF). */
+enum { LINE_MAX_LEN = 1024, GATHERED_MAX = 4096 };
 
 static struct {
 	int fd;
 	enum log_level level;
 	const char *who;
 	bool journal; /* the reader knows the time itself, and wants <n> for the level */
+	bool gathers;
+	size_t len;
+	char gathered[GATHERED_MAX];
 } logger = { .fd = STDERR_FILENO, .level = LOG_WARNING };
 
 static const struct {
@@ -52,6 +56,7 @@ is_journal(int fd)
 void
 log_open(int fd, enum log_level level, const char *who)
 {
+	log_flush();
 	logger.fd = fd;
 	logger.level = level;
 	logger.who = who;
@@ -123,20 +128,42 @@ line_start(struct line *l, enum log_level level)
 	line_add(l, ": ");
 }
 
-/* A reader that has gone or does not read must not stop the program: a line that the
- * descriptor does not take now is lost. */
-static void
-line_write(struct line *l)
+/* A reader that has gone or does not read must not stop the program: lines that the
+ * descriptor does not take now are lost. */
+void
+log_flush(void)
 {
 	ssize_t n;
 
+	if (logger.len == 0)
+		return;
+	do
+		n = write(logger.fd, logger.gathered, logger.len);
+	while (n == -1 && errno == EINTR);
+	logger.len = 0;
+}
+
+void
+log_gather(bool gathers)
+{
+	logger.gathers = gathers;
+	if (!gathers)
+		log_flush();
+}
+
+static void
+line_write(struct line *l, bool waits)
+{
 	text_clean(l->text);
 	if (l->len > sizeof l->text - 2)
 		l->len = sizeof l->text - 2;
 	l->text[l->len++] = '\n';
-	do
-		n = write(logger.fd, l->text, l->len);
-	while (n == -1 && errno == EINTR);
+	if (l->len > sizeof logger.gathered - logger.len)
+		log_flush();
+	memcpy(logger.gathered + logger.len, l->text, l->len);
+	logger.len += l->len;
+	if (!waits)
+		log_flush();
 }
 
 /* An error that is being reported must not be changed by reporting it. */
@@ -152,7 +179,7 @@ log_line(enum log_level level, const char *fmt, va_list ap, unsigned long left_o
 	line_addv(&l, fmt, ap);
 	if (left_out)
 		line_add(&l, " (%lu more like this left out)", left_out);
-	line_write(&l);
+	line_write(&l, logger.gathers && level > LOG_WARNING);
 	errno = saved;
 }
 
@@ -202,6 +229,7 @@ log_news(const char *fmt, ...)
 	va_start(ap, fmt);
 	log_line(LOG_INFO, fmt, ap, 0);
 	va_end(ap);
+	log_flush();
 }
 
 void

@@ -8,7 +8,7 @@
 /*
  * The logger: one line a message to a descriptor that the daemon chose
  * (standard error until then).  The line is built in one buffer and leaves in
- * one write, so that two processes may share the descriptor.  A message names
+ * one write, alone or with others, so that two processes may share the descriptor.  A message names
  * things for people; it never holds an id, a key or a payload.
  *
  * This is one of the few mutable globals: its level and its descriptor.
@@ -18,6 +18,12 @@ enum log_level { LOG_NONE, LOG_ERROR, LOG_WARNING, LOG_INFO, LOG_DEBUG };
 /* `who` (borrowed for ever, "keeper" or "engine"; may be NULL) stands in every line. */
 void log_open(int fd, enum log_level level, const char *who);
 bool log_wants(enum log_level level);
+/*
+ * From now on lines below a warning may wait for log_flush, and leave together:
+ * a line for each flow would cost it a system call.  False: no longer.
+ */
+void log_gather(bool gathers);
+void log_flush(void);
 bool log_level_parse(enum log_level *level,
 	const char *s); /* Xray's names: debug info warning error none */
 

@@ -120,6 +120,7 @@ reap(struct turn_end *e)
 
 	flow_table_reap(fs);
 	assocs_reap(fs);
+	log_flush();
 }
 
 static int
@@ -172,6 +173,7 @@ flows_new(struct loop *l, int tun, const struct flows_config *c, struct setup *s
 	/* Behind the stack's own hook, which may end flows. */
 	fs->reaper.run = reap;
 	loop_at_end(l, &fs->reaper);
+	log_gather(true);
 	tun_port_start(&fs->tun, fs->stack);
 	return fs;
 }
@@ -195,6 +197,7 @@ flows_free(struct flows *fs)
 
 	if (fs == NULL)
 		return 0;
+	log_gather(false);
 	flow_table_close(fs);
 	assocs_close(fs);
 	if (fs->stack != NULL)

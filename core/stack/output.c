@@ -145,9 +145,11 @@ send_out(const struct pbuf *p, size_t header)
 		return ERR_OK;
 	}
 	r = device_send(owner, v, n, &o);
+	c = sending ? sending->callback_arg : NULL;
+	if (r == 0 && c)
+		c->acked = sending->rcv_nxt;
 	if (r == 0)
 		return ERR_OK;
-	c = sending ? sending->callback_arg : NULL;
 	if (r == -EAGAIN && c) {
 		list_remove(&c->stuck);
 		list_append(&owner->stuck, &c->stuck);

@@ -160,6 +160,7 @@ port_end(struct stack *s)
 	tcp_close(listener);
 	listener = NULL;
 	timer_stop(&s->tick);
+	timer_stop(&s->ack);
 	owner = NULL;
 	return memory_end();
 }
@@ -505,6 +506,35 @@ fin_may_go(const struct conn *c, const struct tcp_pcb *pcb)
 	return pcb->state != CLOSE_WAIT || (!pcb->unsent && !pcb->unacked);
 }
 
+/*
+ * An answer is often a moment away, and the acknowledgement goes with it: of small
+ * messages, and of a FIN.  Not where the application may wait for it: more than a segment
+ * has come, or nothing new has, the window has opened, or something is missing.
+ */
+static bool
+ack_may_wait(const struct conn *c, const struct tcp_pcb *pcb)
+{
+	uint32_t opened = pcb->rcv_nxt + pcb->rcv_wnd - pcb->rcv_ann_right_edge;
+
+	if (pcb->state != ESTABLISHED && pcb->state != CLOSE_WAIT)
+		return false;
+	return !c->ack_late && !pcb->ooseq && pcb->rcv_nxt != c->acked &&
+		pcb->rcv_nxt - c->acked < c->mss && opened < c->mss;
+}
+
+static void
+ack_push(struct conn *c, struct tcp_pcb *pcb)
+{
+	if (!(pcb->flags & (TF_ACK_DELAY | TF_ACK_NOW)))
+		return;
+	if (ack_may_wait(c, pcb)) {
+		tcp_clear_flags(pcb, TF_ACK_NOW);
+		tcp_set_flags(pcb, TF_ACK_DELAY);
+	} else {
+		tcp_ack_now(pcb);
+	}
+}
+
 void
 port_push(struct conn *c)
 {
@@ -515,9 +545,10 @@ port_push(struct conn *c)
 	err = c->ring.mem ? ring_push(c, pcb) : ERR_OK;
 	if (fin_may_go(c, pcb))
 		c->sent_fin = tcp_shutdown(pcb, 0, 1) == ERR_OK;
-	if (pcb->flags & TF_ACK_DELAY)
-		tcp_ack_now(pcb);
+	ack_push(c, pcb);
 	tcp_output(pcb);
+	stack_work_later(c, pcb->flags & TF_ACK_DELAY && !(pcb->flags & TF_ACK_NOW));
+	c->ack_late = false;
 	persist_mend(c);
 	output_rest();
 	/* Nothing is on its way whose acknowledgement would bring us here again. */

@@ -28,6 +28,7 @@ enum {
 		1024, /* handshakes that are not complete; beyond, the oldest ends */
 	OPENING_MS = 10000, /* for the application's ACK */
 	LINGER_MS = 120000, /* for an application that does not take the rest */
+	ACK_MS = 4,         /* that an acknowledgement waits for something to go with */
 	KEPT_MAX = 64,      /* small packets that wait for the device */
 	DEVICE_KEPT = 192,  /* bytes of each at most */
 	LENT_MAX = 512,     /* large packets that are not copied; beyond, they are */
@@ -60,7 +61,8 @@ struct conn {
 	void *cookie;
 	struct table_node node;
 	struct list news;  /* in stack.news: the user must be told, or it is dead */
-	struct list work;  /* in stack.work: to be looked at when the turn ends */
+	struct list work;  /* in stack.work: to be looked at when the turn ends; or in
+			      stack.acks */
 	struct list stuck; /* in stack.stuck: the device was full */
 	struct list age;   /* in stack.opening or stack.lingering, oldest first */
 	uint64_t since;    /* when it came to that list */
@@ -68,6 +70,7 @@ struct conn {
 	size_t in_used; /* bytes of `in` that were read */
 	size_t in_room; /* bytes that still fit into in_last, where it gathers small pieces */
 	size_t drained;   /* bytes that were read since the window grew last */
+	uint32_t acked;   /* what the application was told last of its sequence */
 	uint32_t offered; /* the window that is promised, bytes; 0: none */
 	size_t credit;    /* bytes that were read and lwIP does not know of yet */
 	size_t ring_cap;
@@ -84,6 +87,8 @@ struct conn {
 	bool sent_fin;  /* lwIP has been told to send it */
 	bool fin_known; /* the application's FIN was seen, at `fin`, maybe out of order */
 	bool cramped;   /* the ring was full: the next one is larger */
+	bool ack_waits; /* it is in stack.acks */
+	bool ack_late;  /* an acknowledgement has waited long enough */
 };
 
 struct held {
@@ -109,9 +114,9 @@ struct stack {
 	struct lent *reading; /* owned: what the device is read into */
 	struct pool conn_pool, held_pool, kept_pool, lent_pool;
 	struct table conns, helds;
-	struct list news, work, stuck, opening, lingering, kept;
+	struct list news, work, acks, stuck, opening, lingering, kept;
 	size_t nopening, nlingering, nheld;
-	struct timer tick;
+	struct timer tick, ack;
 	struct turn_end end;
 	struct rng rng;
 	uint32_t fragment_id;
@@ -125,6 +130,8 @@ struct stack {
 void stack_tell(struct stack *s);
 /* Looks at c when the turn ends. */
 void stack_work(struct conn *c);
+/* Whether the same is wanted in ACK_MS, where nothing else is the occasion before. */
+void stack_work_later(struct conn *c, bool wanted);
 /* Lets those send that were stopped, until the device is full again. */
 void stack_unstick(struct stack *s);
 uint64_t tuple_hash(

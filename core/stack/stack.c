@@ -33,8 +33,42 @@ tuple_hash(
 void
 stack_work(struct conn *c)
 {
+	if (c->ack_waits)
+		list_remove(&c->work);
+	c->ack_waits = false;
 	if (list_empty(&c->work))
 		list_append(&c->stack->work, &c->work);
+}
+
+void
+stack_work_later(struct conn *c, bool wanted)
+{
+	struct stack *s = c->stack;
+
+	if (c->ack_waits && !wanted) {
+		list_remove(&c->work);
+		c->ack_waits = false;
+	}
+	if (!wanted || !list_empty(&c->work))
+		return;
+	c->ack_waits = true;
+	list_append(&s->acks, &c->work);
+	if (!s->ack.armed)
+		timer_arm(&s->ack, ACK_MS);
+}
+
+/* All of them: one that came a moment ago does not deserve a wake-up of its own. */
+static void
+acks_due(struct timer *t)
+{
+	struct stack *s = container_of(t, struct stack, ack);
+	struct conn *c;
+
+	while (!list_empty(&s->acks)) {
+		c = container_of(s->acks.next, struct conn, work);
+		c->ack_late = true;
+		stack_work(c);
+	}
 }
 
 /* The handshake is complete, or never will be. */
@@ -107,6 +141,8 @@ turn_end(struct turn_end *e)
 	list_join(&now, &s->work);
 	while ((n = list_take(&now)))
 		conn_push(container_of(n, struct conn, work));
+	if (list_empty(&s->acks))
+		timer_stop(&s->ack);
 	stack_tell(s);
 }
 
@@ -156,6 +192,7 @@ lists_init(struct stack *s)
 {
 	list_init(&s->news);
 	list_init(&s->work);
+	list_init(&s->acks);
 	list_init(&s->stuck);
 	list_init(&s->opening);
 	list_init(&s->lingering);
@@ -177,6 +214,7 @@ stack_new(struct loop *l, const struct stack_config *c, struct stack_user *user)
 	rng_init(&s->rng);
 	rng_bytes(&s->rng, &s->fragment_id, sizeof(s->fragment_id));
 	timer_init(&s->tick, l, port_tick);
+	timer_init(&s->ack, l, acks_due);
 	/* Beside the living: those that linger, and a few that are dead and not told. */
 	pool_init(&s->conn_pool, "connections", sizeof(struct conn),
 		2 * s->config.conns_max + OPENING_MAX, CONNS_KEEP);

@@ -163,6 +163,34 @@ a_full_descriptor_stops_nobody(void **state)
 	assert_int_equal(errno, ENOENT);
 }
 
+/* Lines that wait leave in order, in one write; nothing waits behind a warning. */
+static void
+lines_are_gathered(void **state)
+{
+	int i;
+
+	(void)state;
+	log_open(ends[1], LOG_INFO, NULL);
+	log_gather(true);
+	log_info("one");
+	log_info("two");
+	assert_string_equal(logged(), "");
+	log_flush();
+	assert_non_null(strstr(logged(), " info: one\n"));
+	assert_non_null(strstr(got, " info: two\n"));
+	log_info("three");
+	log_warn("four");
+	assert_non_null(strstr(logged(), " info: three\n"));
+	assert_non_null(strstr(got, " warning: four\n"));
+	log_news("ready");
+	assert_non_null(strstr(logged(), "ready\n"));
+	for (i = 0; i < 40; i++)
+		log_info("%0100d", i);
+	assert_true(strlen(logged()) > 3000); /* what is full leaves by itself */
+	log_gather(false);
+	assert_non_null(strstr(logged(), "39\n"));
+}
+
 int
 main(void)
 {
@@ -177,6 +205,8 @@ main(void)
 			strangers_cannot_end_a_line, pipe_open, pipe_close),
 		cmocka_unit_test_setup_teardown(
 			a_long_line_is_cut_and_still_ends, pipe_open, pipe_close),
+		cmocka_unit_test_setup_teardown(
+			lines_are_gathered, pipe_open, pipe_close),
 		cmocka_unit_test_setup_teardown(
 			what_repeats_is_counted, pipe_open, pipe_close),
 		cmocka_unit_test_setup_teardown(

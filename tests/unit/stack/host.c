@@ -146,6 +146,8 @@ void
 host_settle(void)
 {
 	assert_true(script_settle(host.loop));
+	if (host.first == host.last)
+		assert_true(script_pass(host.loop, HOST_ACK_MS));
 }
 
 void

@@ -22,6 +22,9 @@
  * what it is told.
  */
 
+/* The stack keeps an acknowledgement back for so long, in case that it can go with bytes. */
+enum { HOST_ACK_MS = 4 };
+
 enum { HOST_QUEUE = 8192, HOST_CONNS = 4096, PACKET_MAX = 65535 };
 
 /* A packet that came out of the stack. */

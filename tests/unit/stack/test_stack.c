@@ -2,6 +2,7 @@
 #include "host.h"
 
 #include "base/bytes.h"
+#include "sim/script/script.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -69,6 +70,45 @@ test_data_in(void **state)
 	/* Acknowledged when the turn ends, not a quarter of a second later. */
 	peer_pump(&p);
 	assert_int_equal(p.acked, p.snd);
+}
+
+/* An acknowledgement goes with the answer, where that comes soon, and alone where not. */
+static void
+test_ack_waits(void **state)
+{
+	struct stream *c;
+	uint8_t mem[64];
+	struct seen k;
+	struct peer p;
+	size_t n = 0;
+
+	(void)state;
+	peer_init(&p, pairs[0].me, pairs[0].to);
+	c = peer_open(&p);
+	peer_send(&p, "question", 8);
+	conn_read(c, mem, sizeof(mem), &n);
+	assert_true(script_settle(host.loop));
+	host_quiet();
+	assert_int_equal(conn_write(c, (const uint8_t *)"answer", 6), 6);
+	assert_true(script_settle(host.loop));
+	assert_true(host_take(&k));
+	assert_int_equal(k.len, 6);
+	assert_int_equal(k.ack, p.snd);
+	host_quiet();
+	host_pass(100);
+	host_quiet();
+	p.rcv += (uint32_t)k.len;
+	peer_ack(&p);
+	peer_send(&p, "question", 8);
+	conn_read(c, mem, sizeof(mem), &n);
+	assert_true(script_settle(host.loop));
+	host_pass(HOST_ACK_MS - 1);
+	host_quiet();
+	host_pass(1);
+	assert_true(host_take(&k));
+	assert_int_equal(k.len, 0);
+	assert_int_equal(k.ack, p.snd);
+	host_quiet();
 }
 
 /* Both directions at once, a byte pattern that shows any swap. */
@@ -491,6 +531,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(
 			test_handshake, host_setup, host_teardown),
 		cmocka_unit_test_setup_teardown(test_data_in, host_setup, host_teardown),
+		cmocka_unit_test_setup_teardown(
+			test_ack_waits, host_setup, host_teardown),
 		cmocka_unit_test_setup_teardown(test_megabyte, host_setup, host_teardown),
 		cmocka_unit_test_setup_teardown(
 			test_window_in, host_setup, host_teardown),
