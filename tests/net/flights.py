@@ -36,26 +36,30 @@ def needed(transport, handshake):
 
 
 class Servers:
-    """Debian's v2ray for what it speaks, and before it a front for what is newer; each with TLS and without."""
+    """v2ray for what Debian's speaks, and before it a front for what is newer; each with TLS and without. `program`:
+    Xray, which speaks all but the early data of V2Ray 5 by itself."""
 
-    def __init__(self, l):
+    def __init__(self, l, program=None):
         self.world = w = World(l, far_off={"delay": RTT * 500})
         l.server(w.far, FAR, 7, lab.echo)
         authority, *pair = certificates(w.server.dir)
         shutil.copy(authority, os.path.join(w.app.dir, "ca.pem"))
         tls = {"security": "tls", "tlsSettings": {"certificates": [{"certificateFile": pair[0],
                                                                     "keyFile": pair[1]}]}}
-        ws = {"network": "ws", "wsSettings": {"path": "/v2"}}
-        inbounds = [{"port": port, "protocol": "vmess", "settings": {"clients": [{"id": ID, "alterId": 0}]},
-                     "streamSettings": s}
-                    for port, s in ((1001, {}), (1002, tls), (1003, ws), (1004, {**ws, **tls}))]
-        path = os.path.join(w.server.dir, "v2ray.json")
+        streams = [("raw", {}), ("ws", {"network": "ws", "wsSettings": {"path": "/v2"}})]
+        if program:
+            streams += [(kind, STREAMS[kind]) for kind in ("ws, early data", "httpupgrade")]
+        places = [(kind, secured, s) for kind, s in streams for secured in (False, True)]
+        self.ports = {(kind, secured): 1001 + i for i, (kind, secured, _) in enumerate(places)}
+        inbounds = [{"port": self.ports[kind, secured], "protocol": "vmess",
+                     "settings": {"clients": [{"id": ID, "alterId": 0}]},
+                     "streamSettings": {**s, **(tls if secured else {})}} for kind, secured, s in places]
+        path = os.path.join(w.server.dir, "server.json")
         with open(path, "w") as f:
             json.dump({"inbounds": inbounds, "outbounds": [{"protocol": "freedom"}]}, f)
-        w.server.start(["v2ray", "-config", path])
-        w.wait_listening(w.server, 1004)
-        self.ports = {("raw", False): 1001, ("raw", True): 1002, ("ws", False): 1003, ("ws", True): 1004}
-        self.front = {on: w.server.inside(Front, 1001, server_tls(pair) if on else None, SERVER)
+        w.server.start([program, "run", "-c", path] if program else ["v2ray", "-config", path])
+        w.wait_listening(w.server, max(self.ports.values()))
+        self.front = {on: w.server.inside(Front, self.ports["raw", False], server_tls(pair) if on else None, SERVER)
                       for on in (False, True)}
 
     def port(self, transport, secured):
