@@ -11,6 +11,11 @@
 #include <stdio.h>
 #include <string.h>
 
+/* Packets that wait for the engine. What comes when it is full is lost, and the 500 of the
+ * kernel's last no longer than the engine may have to wait for a processor: 10 ms at 50,000
+ * datagrams a second. */
+enum { QUEUE = 2000 };
+
 /* Our device has no neighbours, so it needs no address of its own making and sends no
  * solicitations. A wish: a kernel without IPv6 refuses it. */
 static void
@@ -65,6 +70,7 @@ net_link_up(const char *dev, int mtu, struct err *e)
 	i->ifi_flags = IFF_UP;
 	i->ifi_change = IFF_UP;
 	mnl_attr_put_u32(m.head, IFLA_MTU, (uint32_t)mtu);
+	mnl_attr_put_u32(m.head, IFLA_TXQLEN, QUEUE);
 	r = netlink_ask(NETLINK_ROUTE, &m, NULL, NULL);
 	if (r < 0)
 		return err_set(e, "%s: cannot be brought up with an MTU of %d: %s", dev,
