@@ -9,6 +9,11 @@
 #include <string.h>
 #include <time.h>
 
+enum {
+	LETTERS = 26,
+	SEEN = 1024, /* records that a scan remembers: there are hardly more countries */
+};
+
 /*
  * The country database, a file of MaxMind's format, mapped into memory.  Two
  * layouts of a record are in use: {"country": {"iso_code": "XA"}} (MaxMind,
@@ -17,6 +22,8 @@
  */
 struct geoip {
 	MMDB_s db;
+	bool scanned; /* for the countries that there are */
+	bool country[LETTERS * LETTERS];
 };
 
 /* Addresses all over both families, looked up once in a new file: damage in the tree or
@@ -162,6 +169,57 @@ geoip_country(const struct geoip *g, const struct ip *ip, char cc[static 3])
 	if (plain.family == 0 || look_up(g, &plain, cc) != MMDB_SUCCESS)
 		cc[0] = '\0';
 	return cc[0] ? 0 : -ENOENT;
+}
+
+static bool *
+country_at(struct geoip *g, const char *cc)
+{
+	int a = (cc[0] | 0x20) - 'a', b = (cc[1] | 0x20) - 'a';
+
+	if (a < 0 || a >= LETTERS || b < 0 || b >= LETTERS || cc[2])
+		return NULL;
+	return &g->country[a * LETTERS + b];
+}
+
+/* Most records stand in the tree many times, and are looked at once. */
+static void
+record_scan(struct geoip *g, uint8_t type, MMDB_entry_s *entry, uint32_t seen[SEEN])
+{
+	uint32_t *slot = &seen[entry->offset % SEEN];
+	char cc[3];
+
+	if (type != MMDB_RECORD_TYPE_DATA || *slot == entry->offset + 1)
+		return;
+	*slot = entry->offset + 1;
+	if (code_find(entry, cc) == MMDB_SUCCESS && cc[0])
+		*country_at(g, cc) = true;
+}
+
+static void
+scan(struct geoip *g)
+{
+	uint32_t seen[SEEN] = { 0 }, i;
+	MMDB_search_node_s node;
+
+	g->scanned = true;
+	for (i = 0; i < g->db.metadata.node_count; i++) {
+		if (MMDB_read_node(&g->db, i, &node) != MMDB_SUCCESS) {
+			memset(g->country, true, sizeof(g->country));
+			return;
+		}
+		record_scan(g, node.left_record_type, &node.left_record_entry, seen);
+		record_scan(g, node.right_record_type, &node.right_record_entry, seen);
+	}
+}
+
+bool
+geoip_has_country(struct geoip *g, const char *cc)
+{
+	const bool *has = country_at(g, cc);
+
+	if (!g->scanned)
+		scan(g);
+	return has && *has;
 }
 
 const char *

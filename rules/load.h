@@ -10,8 +10,9 @@
 /* What lives while a rule set is loaded, and no longer. */
 
 enum {
-	DATA_FILES = 16,          /* different data files that one rule set may name */
-	DATA_FILE_MAX = 256 << 20 /* bytes of one */
+	DATA_FILES = 16,           /* different data files that one rule set may name */
+	DATA_FILE_MAX = 256 << 20, /* bytes of one */
+	LINES_MAX = 100            /* of doubts about values */
 };
 
 struct data_file {
@@ -25,8 +26,11 @@ struct loader {
 	struct rules_files *files; /* NULL: there are none */
 	struct data_file file[DATA_FILES];
 	size_t nfile;
-	const char *field; /* of the rule that is being read; NULL: the rule itself */
-	long index;        /* in the field's list; -1: the field itself */
+	struct rules_say *say; /* NULL: nobody listens */
+	unsigned said;         /* at most LINES_MAX are */
+	const char *path;      /* of the rule that is being read */
+	const char *field;     /* of the rule that is being read; NULL: the rule itself */
+	long index;            /* in the field's list; -1: the field itself */
 	struct err *e;
 };
 
@@ -41,6 +45,10 @@ void data_files_free(struct loader *l);
 int address_value_load(struct loader *l, const char *value, struct address_match *m);
 /* Adds one value of a `domain` list. */
 int domain_value_load(struct loader *l, const char *value, struct domain_set *s);
+
+/* A line about the value that is being read. */
+void
+loader_warn(struct loader *l, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
 /* Splits "FILE:LIST" as it stands after "ext:"; file has `cap` bytes. False when it is
  * not of that form. */

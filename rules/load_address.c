@@ -78,6 +78,17 @@ list_load(struct loader *l, const char *value, const char *file, const char *lis
 	return 0;
 }
 
+/* What people write for Great Britain is no code of a country. */
+static void
+country_doubt(struct loader *l, const char *value, const char *name)
+{
+	if (!geoip_has_country(l->rules->geoip, name))
+		loader_warn(l,
+			"%s: the country database has no address in this country%s",
+			value,
+			strcasecmp(name, "uk") == 0 ? "; did you mean geoip:gb?" : "");
+}
+
 /*
  * geoip:NAME.  "private" is built in; two letters are a country of the
  * database; other lists ("telegram", "cloudflare") are Xray's geoip.dat's, and
@@ -91,8 +102,12 @@ geoip_load(struct loader *l, const char *value, const char *name, struct address
 		return err_set(l->e, "%s: a country is needed, as in geoip:xx", value);
 	if (strcasecmp(name, "private") == 0)
 		return too_much(l, value, address_match_private(m, g));
-	if (address_match_country(m, g, name))
-		return geoip_need(l, value);
+	if (address_match_country(m, g, name)) {
+		if (geoip_need(l, value) < 0)
+			return -1;
+		country_doubt(l, value, name);
+		return 0;
+	}
 	if (list_load(l, value, "geoip.dat", name, m, g) == 0)
 		return 0;
 	return err_prefix(l->e, "no country, so a list of geoip.dat");

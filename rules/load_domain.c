@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "rules/load.h"
 
-#include "base/log.h"
+#include "base/addr.h"
 #include "base/text.h"
 #include "rules/geodat.h"
 
@@ -69,8 +69,8 @@ list_add(struct loader *l, const char *value, struct reader *fields, const char 
 		return err_set(
 			l->e, "%s: the list is damaged, or is not one of domains", value);
 	if (left_out)
-		log_warn("%s: %zu domains are left out; the first: %s", value, left_out,
-			first.text);
+		loader_warn(l, "%s: %zu domains are left out; the first: %s", value,
+			left_out, first.text);
 	return 0;
 }
 
@@ -129,31 +129,44 @@ form_unknown(struct loader *l, const char *value, const char *colon)
 		value);
 }
 
-/* A value that is right in form and can match nothing is worth a line. */
-static void
-value_doubt(const char *value, const char *text)
+static bool
+is_ascii(const char *s)
 {
-	const char *p;
+	while (*s && !((unsigned char)*s & 0x80))
+		s++;
+	return !*s;
+}
+
+/* Why a value that is right in form matches nothing; NULL: it may. */
+static const char *
+doubt(enum domain_kind kind, const char *text)
+{
+	struct cidr c;
 
 	if (strchr(text, '*'))
-		log_warn("%s: no name has a * in it, so this matches nothing; "
-			 "domain:example.com takes all that is under example.com",
-			value);
-	for (p = text; *p && !((unsigned char)*p & 0x80); p++)
-		;
-	if (*p)
-		log_warn(
-			"%s: names travel in ASCII, so this matches nothing; write it in "
-			"its xn-- form",
-			value);
+		return "no name has a * in it, so this matches nothing; "
+		       "domain:example.com takes all that is under example.com";
+	if (!is_ascii(text))
+		return "names travel in ASCII, so this matches nothing; write it in its "
+		       "xn-- form";
+	if (strpbrk(text, " \t\r\n"))
+		return "no name has a space in it, so this matches nothing; take it out";
+	if (cidr_parse(&c, text) && (kind != DOMAIN_KEYWORD || strchr(text, '/')))
+		return "is of addresses, and matches no name: it belongs into \"ip\"";
+	if (strchr(text, '/'))
+		return "no name has a / in it, so this matches nothing; write the name "
+		       "alone";
+	return NULL;
 }
 
 static int
 pattern_load(struct loader *l, const char *value, enum domain_kind kind, const char *text,
 	struct domain_set *s)
 {
-	if (kind != DOMAIN_REGEXP)
-		value_doubt(value, text);
+	const char *why = kind == DOMAIN_REGEXP ? NULL : doubt(kind, text);
+
+	if (why)
+		loader_warn(l, "\"%.120s\": %s", value, why);
 	if (domain_set_add(s, kind, text, strlen(text), l->e) < 0)
 		return err_prefix(l->e, "%s", value);
 	return 0;

@@ -4,6 +4,8 @@
 #include "base/text.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -281,18 +283,41 @@ rule_load(struct loader *l, const struct rule_spec *spec)
 	return rule->never ? 0 : conditions_load(l, spec, rule);
 }
 
-/* "config.json: routing.rules[3].ip[0]: " before what is wrong. */
-static int
-rule_failed(struct loader *l, const char *path)
+/* "config.json: routing.rules[3].ip[0]", of the value that is being read. */
+static void
+place_write(const struct loader *l, char *text, size_t cap)
 {
-	char text[sizeof(l->e->text)];
-
-	memcpy(text, l->e->text, sizeof(text));
 	if (l->field && l->index >= 0)
-		return err_set(l->e, "%s.%s[%ld]: %s", path, l->field, l->index, text);
-	if (l->field)
-		return err_set(l->e, "%s.%s: %s", path, l->field, text);
-	return err_set(l->e, "%s: %s", path, text);
+		snprintf(text, cap, "%s.%s[%ld]", l->path, l->field, l->index);
+	else
+		snprintf(text, cap, "%s%s%s", l->path, l->field ? "." : "",
+			l->field ? l->field : "");
+}
+
+static int
+rule_failed(struct loader *l)
+{
+	char place[sizeof(l->e->text)];
+
+	place_write(l, place, sizeof(place));
+	return err_prefix(l->e, "%s", place);
+}
+
+void
+loader_warn(struct loader *l, const char *fmt, ...)
+{
+	char place[512], why[512], line[sizeof(place) + sizeof(why)];
+	va_list ap;
+
+	if (!l->say || l->said++ >= LINES_MAX)
+		return;
+	va_start(ap, fmt);
+	vsnprintf(why, sizeof(why), fmt, ap);
+	va_end(ap);
+	place_write(l, place, sizeof(place));
+	snprintf(line, sizeof(line), "%s: %s", place, why);
+	text_clean(line);
+	l->say->warn(l->say, line);
 }
 
 static int
@@ -300,16 +325,18 @@ all_load(struct loader *l, const struct rules_spec *spec)
 {
 	size_t i;
 
-	for (i = 0; i < spec->n; i++)
+	for (i = 0; i < spec->n; i++) {
+		l->path = spec->rule[i].path;
 		if (rule_load(l, &spec->rule[i]) < 0)
-			return rule_failed(l, spec->rule[i].path);
+			return rule_failed(l);
+	}
 	return 0;
 }
 
 struct rules *
 rules_load(const struct rules_spec *spec, struct err *e)
 {
-	struct loader l = { .files = spec->files, .e = e };
+	struct loader l = { .files = spec->files, .say = spec->say, .e = e };
 	int r;
 
 	if (spec->n > RULES_MAX) {

@@ -84,11 +84,17 @@ struct rules_files {
 		struct err *e);
 };
 
+/* Told what is right in form and can match nothing, a line each, with the value's path. */
+struct rules_say {
+	void (*warn)(struct rules_say *, const char *line);
+};
+
 struct rules_spec {
 	const struct rule_spec *rule;
 	size_t n;
 	enum domain_resolve strategy;
 	struct rules_files *files; /* used while loading only */
+	struct rules_say *say;     /* so is this; may be NULL */
 };
 
 struct rules;
@@ -116,6 +122,9 @@ struct geoip;
 struct geoip *geoip_open(const char *path, struct err *e);
 void geoip_free(struct geoip *g);
 int geoip_country(const struct geoip *g, const struct ip *ip, char cc[static 3]);
+/* Whether any address is in this country, of two letters. Looks through all of the database
+ * when it is first called; where that is damaged, every country may be in it. */
+bool geoip_has_country(struct geoip *g, const char *cc);
 const char *geoip_describe(
 	const struct geoip *g, char *buf, size_t cap); /* type, build date, records */
 

@@ -100,7 +100,7 @@ command_setup_load(struct command_setup *s, const char *path, struct err *e)
 		return -1;
 	data_files_init(&s->files, path, s->config->geoip_file);
 	data_files_also(&s->files, s->data_dir);
-	if (config_rules(s->config, &s->files.files, &s->rules, e) == 0)
+	if (config_rules(s->config, &s->files.files, &printer.say, &s->rules, e) == 0)
 		return 0;
 	config_free(s->config);
 	return -1;

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/config.h"
 
+#include "base/list.h"
 #include "base/text.h"
 #include "daemon/config_json.h"
 #include "daemon/config_text.h"
@@ -385,13 +386,31 @@ certificates_load(struct config *c, struct rules_files *files, struct err *e)
 	return 0;
 }
 
-int
-config_rules(
-	struct config *c, struct rules_files *files, struct rules **rules, struct err *e)
+/* What the rules say goes where the configuration's own warnings go. */
+struct rules_ear {
+	struct rules_say say;
+	struct config_say *to; /* may be NULL */
+};
+
+static void
+rules_warn(struct rules_say *say, const char *line)
 {
-	struct rules_spec spec = {
-		.rule = c->rule, .n = c->nrule, .strategy = c->strategy, .files = files
-	};
+	struct rules_ear *ear = container_of(say, struct rules_ear, say);
+
+	if (ear->to)
+		ear->to->warn(ear->to, line);
+}
+
+int
+config_rules(struct config *c, struct rules_files *files, struct config_say *say,
+	struct rules **rules, struct err *e)
+{
+	struct rules_ear ear = { { rules_warn }, say };
+	struct rules_spec spec = { .rule = c->rule,
+		.n = c->nrule,
+		.strategy = c->strategy,
+		.files = files,
+		.say = &ear.say };
 
 	*rules = NULL;
 	if (certificates_load(c, files, e) < 0)

@@ -112,9 +112,10 @@ void config_print_free(char *text); /* wipes it; NULL is fine */
 /*
  * Loads what the configuration names beyond itself: its rules into *rules, which
  * are the caller's, and the list of sniffing.domainsExcluded and the texts of
- * certificates into the configuration.  `files` is used while loading only.  0, or -1 and why.
+ * certificates into the configuration.  `files` and `say` (may be NULL) are used while
+ * loading only.  0, or -1 and why.
  */
-int config_rules(
-	struct config *c, struct rules_files *files, struct rules **rules, struct err *e);
+int config_rules(struct config *c, struct rules_files *files, struct config_say *say,
+	struct rules **rules, struct err *e);
 
 #endif

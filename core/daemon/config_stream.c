@@ -235,6 +235,32 @@ security_read(const struct node *stream, struct carrier_spec *c)
 	return config_read_tls(&tls, c);
 }
 
+/* What stands there for a transport or for TLS that nothing else asks for is easily
+ * thought to be in force. */
+static void
+unused_warn(const struct node *stream, enum carrier_kind kind)
+{
+	static const struct {
+		const char *key, *word;
+		enum carrier_kind kind;
+	} settings[] = { { "wsSettings", "ws", CARRIER_WEBSOCKET },
+		{ "httpupgradeSettings", "httpupgrade", CARRIER_HTTPUPGRADE } };
+	struct node security = node_get(stream, "security");
+	struct node tls = node_get(stream, "tlsSettings");
+	size_t i;
+
+	for (i = 0; i < sizeof(settings) / sizeof(*settings); i++) {
+		struct node n = node_get(stream, settings[i].key);
+
+		if (kind != settings[i].kind && !node_is_empty(&n))
+			node_warn(&n, "has no effect: network is not \"%s\"",
+				settings[i].word);
+	}
+	if (node_is_empty(&security) && !node_is_empty(&tls))
+		node_warn(
+			&tls, "has no effect, there is no TLS: security is not \"tls\"");
+}
+
 static int
 carrier_read(const struct node *stream, struct carrier_spec *c)
 {
@@ -242,6 +268,7 @@ carrier_read(const struct node *stream, struct carrier_spec *c)
 
 	if (transport_read(stream, &c->kind) == -1)
 		return -1;
+	unused_warn(stream, c->kind);
 	settings = settings_get(stream, c->kind);
 	if (config_read_carrier(&settings, c) == -1)
 		return -1;

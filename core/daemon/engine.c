@@ -78,6 +78,7 @@ setup_load(struct engine *g, struct err *e)
 		.names = g->names,
 		.memory = g->memory,
 		.unix_time = sys_unix_time };
+	struct config_say say = { .warn = warn_line };
 	struct keeper_files files;
 	struct rules *rules;
 	int r;
@@ -86,7 +87,7 @@ setup_load(struct engine *g, struct err *e)
 		return err_set(e, "no memory to start with");
 	g->times = env.times;
 	keeper_files_init(&files, g->keeper, g->config->geoip_file);
-	r = config_rules(g->config, &files.files, &rules, e);
+	r = config_rules(g->config, &files.files, &say, &rules, e);
 	keeper_files_fini(&files);
 	if (r < 0)
 		return -1;

@@ -306,7 +306,7 @@ load(const char *text, struct err *e)
 	struct config *c = config_read("c.json", text, strlen(text), NULL, e);
 	struct rules *r = NULL;
 
-	if (c && config_rules(c, &no_files, &r, e) == 0)
+	if (c && config_rules(c, &no_files, NULL, &r, e) == 0)
 		e->text[0] = '\0';
 	rules_free(r);
 	config_free(c);

@@ -411,13 +411,13 @@ certificates_come_from_files(void **state)
 	assert_true(fd >= 0);
 	assert_int_equal(write(fd, "text", 4), 4);
 	close(fd);
-	assert_int_equal(config_rules(c, &f.files, &rules, &e), -1);
+	assert_int_equal(config_rules(c, &f.files, NULL, &rules, &e), -1);
 	assert_null(rules);
 	assert_string_equal(e.text,
 		"c.json: outbounds[0].streamSettings.tlsSettings.certificates[0]."
 		"certificateFile: ca.pem: not here");
 	f.path = path;
-	assert_int_equal(config_rules(c, &f.files, &rules, &e), 0);
+	assert_int_equal(config_rules(c, &f.files, NULL, &rules, &e), 0);
 	assert_string_equal(f.asked, "ca.pem");
 	assert_int_equal(t->trusted.n, 1);
 	assert_string_equal(t->trusted.text[0], "text");

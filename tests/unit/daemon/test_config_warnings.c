@@ -24,6 +24,11 @@
 	"\"192.0.2.1\",\"port\":443,\"id\":\"a\"},\"streamSettings\":{"      \
 	"\"network\":\"ws\",\"security\":\"tls\",\"tlsSettings\":{" tls "}}}]}"
 
+#define STREAM(stream)                                                                     \
+	"{\"outbounds\":[{\"protocol\":\"vmess\",\"settings\":{\"address\":\"192.0.2.1\"," \
+	"\"port\":443,\"id\":\"b831381d-6324-4d53-ad4f-8cda48b30811\"},"                   \
+	"\"streamSettings\":{" stream "}}]}"
+
 /* The first warning of a configuration that is read; "" for none. */
 static const struct {
 	const char *label, *text, *want;
@@ -64,6 +69,21 @@ static const struct {
 		"did you mean aes-128-gcm?" },
 	{ "old security", USER("\"security\":\"aes-128-cfb\""),
 		"c.json: outbounds[0].settings.security: aes-128-cfb is taken for auto" },
+	{ "settings of another transport",
+		STREAM("\"network\":\"httpupgrade\",\"wsSettings\":{\"path\":\"/a\"}"),
+		"c.json: outbounds[0].streamSettings.wsSettings: has no effect: network is "
+		"not \"ws\"" },
+	{ "settings of a transport without a network",
+		STREAM("\"httpupgradeSettings\":{\"path\":\"/a\"}"),
+		"c.json: outbounds[0].streamSettings.httpupgradeSettings: has no effect: "
+		"network is not \"httpupgrade\"" },
+	{ "empty settings of another transport",
+		STREAM("\"network\":\"tcp\",\"wsSettings\":{},\"tlsSettings\":null"),
+		"" },
+	{ "settings of TLS without TLS",
+		STREAM("\"network\":\"ws\",\"tlsSettings\":{\"serverName\":\"a.example\"}"),
+		"c.json: outbounds[0].streamSettings.tlsSettings: has no effect, there is "
+		"no TLS: security is not \"tls\"" },
 	{ "old header", USER("\"alterId\":64"),
 		"c.json: outbounds[0].settings.alterId: 64: asks for the old header, which "
 		"servers of today refuse; most take 0" },

@@ -42,7 +42,7 @@ ask(const char *routing, const struct target *to, struct err *e)
 	assert_true(env.loop && env.memory);
 	snprintf(text, sizeof(text), "{" OUTBOUNDS ",\"routing\":{%s}}", routing);
 	c = config_read("c.json", text, strlen(text), NULL, e);
-	if (!c || config_rules(c, &no_files, &rules, e) < 0)
+	if (!c || config_rules(c, &no_files, NULL, &rules, e) < 0)
 		fail_msg("%s", e->text);
 	s = build_setup(c, rules, &env, e);
 	assert_non_null(s);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "fixture.h"
 
+#include "base/list.h"
+
 #include <stdio.h>
 #include <string.h>
 
@@ -104,6 +106,107 @@ errors_name_the_value(void **state)
 		refuses(&x, &rule, refused[i].why);
 	}
 	fixture_fini(&x);
+}
+
+/* What is said while rules are loaded. */
+struct listener {
+	struct rules_say say;
+	char line[1024];
+	unsigned n;
+};
+
+static void
+listen(struct rules_say *say, const char *line)
+{
+	struct listener *l = container_of(say, struct listener, say);
+
+	l->n++;
+	snprintf(l->line, sizeof(l->line), "%s", line);
+}
+
+/* Values that are right in form, and match nothing. */
+static void
+doubts_name_the_value(void **state)
+{
+	const struct {
+		struct rule_spec rule;
+		const char *says; /* NULL: nothing */
+	} cases[] = {
+		{ { .domain = LIST("a.example", "full:b.example", "1.1.1.1") }, NULL },
+		{ { .domain = LIST("regexp:^a b*/[c-d]$") }, NULL },
+		{ { .domain = LIST("a", " b.example") },
+			PATH ".domain[1]: \" b.example\": no name has a space in it" },
+		{ { .domain = LIST("full:b.example ") },
+			PATH
+			".domain[0]: \"full:b.example \": no name has a space in it" },
+		{ { .domain = LIST("192.0.2.0/24") },
+			PATH
+			".domain[0]: \"192.0.2.0/24\": is of addresses, and matches no "
+			"name: it belongs into \"ip\"" },
+		{ { .domain = LIST("full:192.0.2.1") },
+			PATH ".domain[0]: \"full:192.0.2.1\": is of addresses" },
+		{ { .domain = LIST("full:https://a.example/") },
+			PATH
+			".domain[0]: \"full:https://a.example/\": no name has a / in it" },
+		{ { .domain = LIST("domain:*.example") },
+			PATH ".domain[0]: \"domain:*.example\": no name has a * in it" },
+		{ { .domain = LIST("b\xc3\xbc.example") },
+			PATH ".domain[0]: \"b\xc3\xbc.example\": names travel in ASCII" },
+		{ { .ip = LIST("geoip:xa", "!geoip:XB", "geoip:private") }, NULL },
+		{ { .ip = LIST("geoip:xa", "geoip:uk") },
+			PATH
+			".ip[1]: geoip:uk: the country database has no address in this "
+			"country; did you mean geoip:gb?" },
+		{ { .source = LIST("geoip:!zz") },
+			PATH
+			".source[0]: geoip:!zz: the country database has no address in "
+			"this country" },
+	};
+	struct listener l = { .say.warn = listen };
+	struct fixture x;
+	struct err e;
+	size_t i;
+
+	(void)state;
+	fixture_init(&x);
+	for (i = 0; i < COUNT(cases); i++) {
+		struct rule_spec rule = cases[i].rule;
+		struct rules_spec spec = { &rule, 1, RESOLVE_AS_IS, &x.files, &l.say };
+		struct rules *r;
+
+		rule.path = PATH;
+		rule.outbound = "direct";
+		l.n = 0;
+		l.line[0] = '\0';
+		r = rules_load(&spec, &e);
+		if (!r)
+			fail_msg("%s", e.text);
+		rules_free(r);
+		if (l.n != (cases[i].says != NULL) ||
+			(cases[i].says &&
+				strncmp(l.line, cases[i].says, strlen(cases[i].says)) !=
+					0))
+			fail_msg("%s\n   for: %s", l.line,
+				cases[i].says ? cases[i].says : "nothing");
+	}
+	fixture_fini(&x);
+}
+
+static void
+doubts_are_bounded(void **state)
+{
+	const char *value[301] = { NULL };
+	struct rule_spec rule = { .path = PATH, .domain = value, .outbound = "direct" };
+	struct listener l = { .say.warn = listen };
+	struct rules_spec spec = { &rule, 1, RESOLVE_AS_IS, NULL, &l.say };
+	struct err e;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 300; i++)
+		value[i] = "*";
+	rules_free(rules_load(&spec, &e));
+	assert_int_equal(l.n, 100);
 }
 
 static void
@@ -240,6 +343,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(errors_name_the_value),
+		cmocka_unit_test(doubts_name_the_value),
+		cmocka_unit_test(doubts_are_bounded),
 		cmocka_unit_test(databases_that_are_missing),
 		cmocka_unit_test(tags_are_unique),
 		cmocka_unit_test(never_is_not_read),
