@@ -125,43 +125,39 @@ listen(struct rules_say *say, const char *line)
 }
 
 /* Values that are right in form, and match nothing. */
+static const struct {
+	struct rule_spec rule;
+	const char *says; /* NULL: nothing */
+} doubted[] = {
+	{ { .domain = LIST("a.example", "full:b.example", "1.1.1.1") }, NULL },
+	{ { .domain = LIST("regexp:^a b*/[c-d]$") }, NULL },
+	{ { .domain = LIST("a", " b.example") },
+		PATH ".domain[1]: \" b.example\": no name has a space in it" },
+	{ { .domain = LIST("full:b.example ") },
+		PATH ".domain[0]: \"full:b.example \": no name has a space in it" },
+	{ { .domain = LIST("192.0.2.0/24") },
+		PATH ".domain[0]: \"192.0.2.0/24\": is of addresses, and matches no "
+		     "name: it belongs into \"ip\"" },
+	{ { .domain = LIST("full:192.0.2.1") },
+		PATH ".domain[0]: \"full:192.0.2.1\": is of addresses" },
+	{ { .domain = LIST("full:https://a.example/") },
+		PATH ".domain[0]: \"full:https://a.example/\": no name has a / in it" },
+	{ { .domain = LIST("domain:*.example") },
+		PATH ".domain[0]: \"domain:*.example\": no name has a * in it" },
+	{ { .domain = LIST("b\xc3\xbc.example") },
+		PATH ".domain[0]: \"b\xc3\xbc.example\": names travel in ASCII" },
+	{ { .ip = LIST("geoip:xa", "!geoip:XB", "geoip:private") }, NULL },
+	{ { .ip = LIST("geoip:xa", "geoip:uk") },
+		PATH ".ip[1]: geoip:uk: the country database has no address in this "
+		     "country; did you mean geoip:gb?" },
+	{ { .source = LIST("geoip:!zz") },
+		PATH ".source[0]: geoip:!zz: the country database has no address in "
+		     "this country" },
+};
+
 static void
 doubts_name_the_value(void **state)
 {
-	const struct {
-		struct rule_spec rule;
-		const char *says; /* NULL: nothing */
-	} cases[] = {
-		{ { .domain = LIST("a.example", "full:b.example", "1.1.1.1") }, NULL },
-		{ { .domain = LIST("regexp:^a b*/[c-d]$") }, NULL },
-		{ { .domain = LIST("a", " b.example") },
-			PATH ".domain[1]: \" b.example\": no name has a space in it" },
-		{ { .domain = LIST("full:b.example ") },
-			PATH
-			".domain[0]: \"full:b.example \": no name has a space in it" },
-		{ { .domain = LIST("192.0.2.0/24") },
-			PATH
-			".domain[0]: \"192.0.2.0/24\": is of addresses, and matches no "
-			"name: it belongs into \"ip\"" },
-		{ { .domain = LIST("full:192.0.2.1") },
-			PATH ".domain[0]: \"full:192.0.2.1\": is of addresses" },
-		{ { .domain = LIST("full:https://a.example/") },
-			PATH
-			".domain[0]: \"full:https://a.example/\": no name has a / in it" },
-		{ { .domain = LIST("domain:*.example") },
-			PATH ".domain[0]: \"domain:*.example\": no name has a * in it" },
-		{ { .domain = LIST("b\xc3\xbc.example") },
-			PATH ".domain[0]: \"b\xc3\xbc.example\": names travel in ASCII" },
-		{ { .ip = LIST("geoip:xa", "!geoip:XB", "geoip:private") }, NULL },
-		{ { .ip = LIST("geoip:xa", "geoip:uk") },
-			PATH
-			".ip[1]: geoip:uk: the country database has no address in this "
-			"country; did you mean geoip:gb?" },
-		{ { .source = LIST("geoip:!zz") },
-			PATH
-			".source[0]: geoip:!zz: the country database has no address in "
-			"this country" },
-	};
 	struct listener l = { .say.warn = listen };
 	struct fixture x;
 	struct err e;
@@ -169,8 +165,8 @@ doubts_name_the_value(void **state)
 
 	(void)state;
 	fixture_init(&x);
-	for (i = 0; i < COUNT(cases); i++) {
-		struct rule_spec rule = cases[i].rule;
+	for (i = 0; i < COUNT(doubted); i++) {
+		struct rule_spec rule = doubted[i].rule;
 		struct rules_spec spec = { &rule, 1, RESOLVE_AS_IS, &x.files, &l.say };
 		struct rules *r;
 
@@ -182,12 +178,12 @@ doubts_name_the_value(void **state)
 		if (!r)
 			fail_msg("%s", e.text);
 		rules_free(r);
-		if (l.n != (cases[i].says != NULL) ||
-			(cases[i].says &&
-				strncmp(l.line, cases[i].says, strlen(cases[i].says)) !=
-					0))
+		if (l.n != (doubted[i].says != NULL) ||
+			(doubted[i].says &&
+				strncmp(l.line, doubted[i].says,
+					strlen(doubted[i].says)) != 0))
 			fail_msg("%s\n   for: %s", l.line,
-				cases[i].says ? cases[i].says : "nothing");
+				doubted[i].says ? doubted[i].says : "nothing");
 	}
 	fixture_fini(&x);
 }
