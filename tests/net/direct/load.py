@@ -5,6 +5,7 @@ import json
 import os
 import resource
 import select
+import signal
 import socket
 import threading
 
@@ -309,6 +310,23 @@ def test_narrow_path(l):
                     assert u.recv(65535) == content[:n], (address, n)
 
 
+def test_crowd_at_the_door(l):
+    """The device keeps what comes at once while the engine has no processor: a first packet of each of 1,500."""
+    w = World(l)
+    came = set()
+    l.server(w.near, NEAR, 7, lambda data, _: came.add(data), socket.SOCK_DGRAM)
+    with running(w) as p, udp(w.app, NEAR) as s:
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 8 * MB)
+        os.kill(engine_of(p), signal.SIGSTOP)
+        for i in range(1500):
+            s.sendto(b"%d" % i, (NEAR, 7))
+        lost = json.loads(w.app.run(f"ip -j -s link show {TUN}"))[0]["stats64"]["tx"]["dropped"]
+        os.kill(engine_of(p), signal.SIGCONT)
+        assert lost == 0, f"the device dropped {lost}"
+        lab.until(lambda: came, "one of them to arrive")
+
+
 count_exactly()
 lab.main(test_slow_reader, test_slow_server, test_short_connections, test_2000_open, test_few_descriptors,
-         test_6000_datagram_sockets, test_mtus, test_narrow_path)
+         test_6000_datagram_sockets, test_mtus, test_narrow_path,
+         test_crowd_at_the_door)
