@@ -35,9 +35,10 @@ struct command_setup {
 	struct rules *rules;
 	struct data_files files;
 	unsigned warnings;
-	bool silent; /* set by the caller: no warnings are printed */
-	const char
-		*data_dir; /* set by the caller: another place for data files, or NULL */
+	bool every_error; /* set by the caller: all are printed but the last, which is told */
+	bool silent;      /* set by the caller: no warnings are printed */
+	/* Set by the caller: another place for data files, or NULL. */
+	const char *data_dir;
 };
 
 /* `path` "-" is standard input. 0, or -1 and why; then there is nothing to free. */

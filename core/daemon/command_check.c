@@ -14,8 +14,9 @@ static const char help[] =
 	"usage: sluice check -c FILE [--data DIR] [--quiet]\n"
 	"\n"
 	"Reads a configuration and everything that it names, and touches nothing.  What is\n"
-	"wrong comes as one line with the file and the path of the value, exit status 1;\n"
-	"what is left out or has no effect comes as warnings on standard error.\n"
+	"wrong comes as lines with the file and the path of the value, one for each rule,\n"
+	"outbound or other part, up to 20, exit status 1; what is left out or has no effect\n"
+	"comes as warnings on standard error.\n"
 	"\n"
 	"  -c, --config FILE  the configuration; - for standard input\n"
 	"      --data DIR     where geosite.dat and country.mmdb are looked for after FILE's\n"
@@ -114,7 +115,7 @@ check(struct command_setup *s, const char *path)
 int
 command_check(int argc, char **argv)
 {
-	struct command_setup s = { 0 };
+	struct command_setup s = { .every_error = true };
 	const char *path = NULL;
 	int option;
 

@@ -29,6 +29,13 @@ warning_print(struct config_say *say, const char *line)
 	command_setup_warn(container_of(say, struct printer, say)->setup, line);
 }
 
+static void
+error_print(struct config_say *say, const char *line)
+{
+	(void)say;
+	fprintf(stderr, "%s\n", line);
+}
+
 /* All of a file, NUL-terminated, to be freed with text_free. NULL and why. */
 static char *
 text_new(FILE *f, const char *name, size_t *len, struct err *e)
@@ -87,7 +94,8 @@ int
 command_setup_load(struct command_setup *s, const char *path, struct err *e)
 {
 	const char *name = strcmp(path, "-") == 0 ? "standard input" : path;
-	struct printer printer = { { warning_print }, s };
+	struct printer printer = { { warning_print, s->every_error ? error_print : NULL },
+		s };
 	size_t len;
 	char *text = path_read(path, name, &len, e);
 

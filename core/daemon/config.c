@@ -49,13 +49,14 @@ static const struct key top_keys[] = {
 };
 
 /* A warning of its own: the object is nearly always empty, and still means counters. */
-static void
+static int
 stats_read(const struct node *root)
 {
 	struct node stats = node_get(root, "stats");
 
 	if (stats.json)
 		node_warn(&stats, "%s", no_counterpart);
+	return 0;
 }
 
 /* Settings of transports for the whole file (v2ray before 5), read by each outbound that
@@ -248,20 +249,34 @@ policy_read(const struct node *root)
 }
 
 static int
+top_keys_read(const struct node *root)
+{
+	return node_keys(root, top_keys);
+}
+
+/* Rules are checked against the tags of both; what the rules reach decides which outbounds
+ * must be understood. */
+static int
+ways_read(const struct node *root)
+{
+	if (config_read_inbounds(root) == -1 || config_find_outbounds(root) == -1 ||
+		config_read_routing(root) == -1)
+		return -1;
+	return config_read_outbounds(root);
+}
+
+static int
 document_read(const struct node *root)
 {
-	if (node_keys(root, top_keys) == -1 || log_read(root) == -1 ||
-		policy_read(root) == -1 || transport_read(root) == -1)
-		return -1;
-	stats_read(root);
-	/* Rules are checked against the tags of both; what the rules reach decides
-	 * which outbounds must be understood. */
-	if (config_read_inbounds(root) == -1 || config_find_outbounds(root) == -1 ||
-		config_read_routing(root) == -1 || config_read_outbounds(root) == -1)
-		return -1;
-	if (config_read_dns(root) == -1)
-		return -1;
-	return config_read_own(root);
+	static int (*const parts[])(const struct node *root) = { top_keys_read, log_read,
+		policy_read, transport_read, stats_read, ways_read, config_read_dns,
+		config_read_own };
+	size_t i;
+
+	for (i = 0; i < sizeof(parts) / sizeof(*parts); i++)
+		if (parts[i](root) == -1 && !config_goes_on(root->reader))
+			return -1;
+	return root->reader->errors ? -1 : 0;
 }
 
 /* Strict JSON by now. NULL and why. */

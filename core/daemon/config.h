@@ -87,11 +87,17 @@ struct config {
 	struct config_memory *memory; /* everything above */
 };
 
-/* What is not an error but should be said, one line each; the line has the file and the
- * path. */
+/* What is said of a file beside the error in a struct err, one line each; the line has the
+ * file and the path. */
 struct config_say {
-	void (*warn)(struct config_say *, const char *line);
+	void (*warn)(struct config_say *, const char *line); /* it is no error */
+	/* Another one follows, which may be the last, and then is in the struct err: one for
+	 * each rule, outbound or section that is wrong, up to CONFIG_ERRORS_MAX.  NULL: the
+	 * first one ends the reading. */
+	void (*error)(struct config_say *, const char *line);
 };
+
+enum { CONFIG_ERRORS_MAX = 20 };
 
 /*
  * Reads a configuration from memory. `file` names it in messages. NULL and why:

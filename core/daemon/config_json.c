@@ -172,16 +172,31 @@ line_warn(const struct node *n, const char *why)
 	r->say->warn(r->say, line);
 }
 
+bool
+config_goes_on(struct config_reader *r)
+{
+	if (!r->failed)
+		return true;
+	if (!r->say || !r->say->error || r->errors >= CONFIG_ERRORS_MAX)
+		return false;
+	r->failed = false;
+	return true;
+}
+
+/* Errors leave in the order of the file: the one before this one is not the last. */
 static int
 line_fail(const struct node *n, const char *why)
 {
+	struct config_reader *r = n->reader;
 	char place[2 * PATH_MAX_LEN];
 
-	if (n->reader->failed)
+	if (r->failed)
 		return -1;
-	n->reader->failed = true;
+	r->failed = true;
+	if (r->errors++ > 0 && r->say && r->say->error)
+		r->say->error(r->say, r->err->text);
 	place_write(n, place, sizeof(place));
-	return err_set(n->reader->err, "%s: %s", place, why);
+	return err_set(r->err, "%s: %s", place, why);
 }
 
 int

@@ -19,8 +19,9 @@ enum {
 };
 
 /*
- * What the reading of one configuration shares.  The first error is kept, since
- * the ones after it are often its children.
+ * What the reading of one configuration shares.  Of a part of the file the first error is
+ * kept, since the ones after it are often its children; then another part may be read
+ * (config_goes_on), if more than one is wanted.
  */
 struct config_reader {
 	const char *file;
@@ -29,8 +30,9 @@ struct config_reader {
 	struct config_say *say; /* may be NULL */
 	unsigned warnings;      /* said so far; after WARNINGS_MAX no more are */
 	struct err *err;
-	bool failed;
-	bool unreached; /* inside of an outbound that no rule leads to */
+	bool failed;     /* in this part */
+	unsigned errors; /* of all parts; `err` has the last one */
+	bool unreached;  /* inside of an outbound that no rule leads to */
 
 	struct outbound_row *row;
 	size_t nrow;
@@ -62,6 +64,9 @@ bool node_is_number(const struct node *n);
 const struct node *node_keep(const struct node *n);
 int node_each(const struct node *object, int (*each)(const struct node *n, void *arg),
 	void *arg);
+
+/* A part on which no other depends was read. True: it was right, or more errors are wanted. */
+bool config_goes_on(struct config_reader *r);
 
 /* "config.json: outbounds[0].settings", in the memory of the configuration. */
 const char *node_path(const struct node *n);

@@ -406,9 +406,10 @@ config_read_outbounds(const struct node *root)
 		struct outbound_spec *spec = &c->outbound[c->noutbound];
 
 		memset(spec, 0, sizeof(*spec));
-		r->unreached = !r->row[i].reached;
+		/* A rule that was not read may lead there. */
+		r->unreached = !r->row[i].reached && !r->errors;
 		result = row_read(&r->row[i], spec);
-		if (r->failed)
+		if (!config_goes_on(r))
 			return -1;
 		if (result == 0)
 			c->noutbound++;

@@ -378,7 +378,7 @@ config_read_routing(const struct node *root)
 	for (i = 0; i < n; i++) {
 		struct node rule = node_at(&rules, i);
 
-		if (rule_read(&rule, &c->rule[i]) == -1)
+		if (rule_read(&rule, &c->rule[i]) == -1 && !config_goes_on(root->reader))
 			return -1;
 	}
 	c->nrule = n;

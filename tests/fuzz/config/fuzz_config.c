@@ -29,7 +29,7 @@ note(struct config_say *say, const char *line)
 static struct config *
 read_text(const char *text, size_t len)
 {
-	struct config_say say = { note };
+	struct config_say say = { note, note };
 	struct err e = { "" };
 	struct config *c = config_read("config.json", text, len, &say, &e);
 

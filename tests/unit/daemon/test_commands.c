@@ -183,6 +183,60 @@ check_looks_at_certificates(void **state)
 	assert_int_equal(strcspn(s.text, "\n") + 1, strlen(s.text));
 }
 
+static const char wrong_in_parts[] =
+	"{\"log\":7,\"outbounds\":[{\"protocol\":\"freedom\",\"tag\":\"a\"},"
+	"{\"protocol\":\"vmess\",\"settings\":{\"address\":\"a.example\",\"port\":70000}},"
+	"{\"tag\":\"b\",\"protocol\":\"socks\"}],\"routing\":{\"rules\":["
+	"{\"port\":\"x\",\"outboundTag\":\"b\"},{\"port\":1,\"outboundTag\":\"a\"},"
+	"{\"port\":2,\"outboundTag\":\"c\"}]},\"dns\":7,\"sluice\":{\"clock\":\"x\"}}";
+
+/* One error of each part, in the order of reading; the others of a part may follow from
+ * its first one. */
+static void
+check_says_all_that_is_wrong(void **state)
+{
+	static const char *const want[] = { "log: a number",
+		"routing.rules[0].port: x is",
+		"routing.rules[2].outboundTag: no outbound",
+		"outbounds[1].settings.port: 70000",
+		"outbounds[2].protocol: outbounds of", "dns: a number",
+		"sluice.clock: x is" };
+	struct said s = check_text(STDERR_FILENO, " -q", wrong_in_parts);
+	const char *at = s.text;
+	size_t i;
+
+	(void)state;
+	assert_int_equal(s.status, STATUS_WRONG);
+	for (i = 0; i < sizeof(want) / sizeof(*want); i++) {
+		const char *line = strstr(at, want[i]);
+
+		if (!line || strcspn(at, "\n") < (size_t)(line - at))
+			fail_msg("%s\n%s", want[i], s.text);
+		at += strcspn(at, "\n") + 1;
+	}
+	assert_string_equal(at, "");
+}
+
+static void
+check_says_twenty_of_them(void **state)
+{
+	char text[4096] =
+		"{\"outbounds\":[{\"protocol\":\"freedom\"}],\"routing\":{\"rules\":[7";
+	const char *line;
+	struct said s;
+	int i, n = 0;
+
+	(void)state;
+	for (i = 0; i < 99; i++)
+		strncat(text, ",7", sizeof(text) - strlen(text) - 1);
+	strncat(text, "]}}", sizeof(text) - strlen(text) - 1);
+	s = check_text(STDERR_FILENO, "", text);
+	assert_int_equal(s.status, STATUS_WRONG);
+	for (line = s.text; *line; line += strcspn(line, "\n") + 1)
+		n++;
+	assert_int_equal(n, 20);
+}
+
 /* A time server that the rules send elsewhere would never be asked. */
 static void
 check_looks_at_time_servers(void **state)
@@ -406,6 +460,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(check_says_ok_or_why),
 		cmocka_unit_test(check_looks_at_what_is_left_out_of_sniffing),
+		cmocka_unit_test(check_says_all_that_is_wrong),
+		cmocka_unit_test(check_says_twenty_of_them),
 		cmocka_unit_test(check_looks_at_certificates),
 		cmocka_unit_test(check_looks_at_time_servers),
 		cmocka_unit_test(data_is_looked_for_elsewhere),
