@@ -14,6 +14,8 @@ int64_t sys_unix_time(void);  /* seconds; what people call the time */
 
 /* Raises the limit of descriptors as far as allowed; returns what it is now. */
 unsigned long sys_raise_descriptors(void);
+/* What was freed and is kept for the next time goes back to the system. */
+void sys_memory_trim(void);
 
 /* A connected pair for messages with borders that can carry descriptors. fd[0] never
  * waits (-EAGAIN), fd[1] does. 0, or -errno. */

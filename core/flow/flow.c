@@ -3,10 +3,13 @@
 #include "flow/ending.h"
 #include "flow/life.h"
 #include "flow/sniff.h"
+#include "platform/sys.h"
 
 #include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 enum {
 	PAYLOAD_WAIT_MS = 100, /* for the first bytes of an application */
@@ -100,9 +103,11 @@ flow_name(const struct flow *f)
 {
 	struct dns *dns = f->flows->dns;
 
-	if (f->inquiry.facts.name != NULL || dns == NULL)
-		return f->inquiry.facts.name;
-	return dns_name_of(dns, &f->asked.ip);
+	if (f->name != NULL)
+		return f->name;
+	if (f->opening != NULL && f->opening->inquiry.facts.name != NULL)
+		return f->opening->inquiry.facts.name;
+	return dns != NULL ? dns_name_of(dns, &f->asked.ip) : NULL;
 }
 
 static void
@@ -130,6 +135,21 @@ flow_early_drop(struct flow *f)
 	pool_put(&f->flows->tcp.early, f->early);
 	f->early = NULL;
 	f->early_len = 0;
+}
+
+/* The name stays where it will be wanted for the line about the flow's end. */
+void
+flow_opening_drop(struct flow *f)
+{
+	struct opening *o = f->opening;
+
+	if (o == NULL)
+		return;
+	if (o->inquiry.facts.name != NULL && log_wants(LOG_INFO))
+		f->name = strdup(o->inquiry.facts.name);
+	inquiry_fini(&o->inquiry);
+	pool_put(&f->flows->tcp.openings, o);
+	f->opening = NULL;
 }
 
 /* The application's side: told by `a` where its SYN is still held, else aborted unless it
@@ -170,7 +190,7 @@ flow_end(struct flow *f, enum stack_answer a, const char *fmt, ...)
 	va_end(ap);
 	log_ending(f, how);
 	timer_stop(&f->timer);
-	inquiry_fini(&f->inquiry);
+	flow_opening_drop(f);
 	stream_free(f->relay.far);
 	f->relay.far = NULL;
 	flow_early_drop(f);
@@ -257,11 +277,16 @@ flow_new(struct flows *fs, const struct endpoint *source, const struct endpoint 
 
 	if (f == NULL)
 		return NULL;
+	f->opening = pool_get(&fs->tcp.openings);
+	if (f->opening == NULL) {
+		pool_put(&fs->tcp.pool, f);
+		return NULL;
+	}
 	f->flows = fs;
 	f->setup = setup_hold(fs->setup);
 	f->source = *source;
 	f->asked = *target;
-	f->to = (struct target){ .ip = target->ip, .port = target->port };
+	f->opening->to = (struct target){ .ip = target->ip, .port = target->port };
 	f->began = loop_now(fs->loop);
 	f->state = FLOW_ROUTING;
 	f->near = NEAR_GONE;
@@ -269,7 +294,7 @@ flow_new(struct flows *fs, const struct endpoint *source, const struct endpoint 
 	timer_init(&f->timer, fs->loop, timer_fired);
 	list_init(&f->node);
 	flow_used(f);
-	inquiry_begin(&f->inquiry, f->setup, fs->dns, fs->names);
+	inquiry_begin(&f->opening->inquiry, f->setup, fs->dns, fs->names);
 	fs->count.tcp++;
 	fs->count.tcp_total++;
 	return f;
@@ -283,6 +308,7 @@ flow_free(struct flow *f)
 	list_remove(&f->node);
 	task_fini(&f->task);
 	setup_drop(f->setup);
+	free(f->name);
 	pool_put(&fs->tcp.pool, f);
 }
 
@@ -308,6 +334,7 @@ evict(struct flows *fs)
 static int
 query_turn(struct flow *f)
 {
+	struct opening *o = f->opening;
 	struct endpoint server;
 	int err;
 
@@ -316,9 +343,9 @@ query_turn(struct flow *f)
 	err = dns_stream_server(f->flows->dns, &server);
 	if (err < 0)
 		return err;
-	f->to = (struct target){ .ip = server.ip, .port = server.port };
-	f->inquiry.no_bytes = true;
-	f->inquiry.to_local = dns_is_local(f->flows->dns, &server);
+	o->to = (struct target){ .ip = server.ip, .port = server.port };
+	o->inquiry.no_bytes = true;
+	o->inquiry.to_local = dns_is_local(f->flows->dns, &server);
 	return 0;
 }
 
@@ -332,7 +359,7 @@ flow_begin(struct flow *f)
 		flow_end(f, STACK_NO_NET, "not opened: no resolver is known");
 		return STACK_NO_NET;
 	}
-	inquiry_about(&f->inquiry, NETWORK_TCP, &f->source, &f->to);
+	inquiry_about(&f->opening->inquiry, NETWORK_TCP, &f->source, &f->opening->to);
 	r = flow_route(f);
 	switch (r) {
 	case ROUTE_CHOSEN:
@@ -420,13 +447,44 @@ flow_gone(void *cookie)
 
 /* The table. */
 
+/* A burst may go on: what it needs is not given away between two waves. */
+enum { TRIM_MS = 2000, TRIM_LEAST = 512 };
+
+static void
+trim(struct timer *timer)
+{
+	struct flow_table *t = container_of(timer, struct flow_table, trim);
+	struct flows *fs = container_of(t, struct flows, tcp);
+
+	t->peak = fs->count.tcp;
+	pool_trim(&t->pool);
+	pool_trim(&t->openings);
+	sys_memory_trim();
+}
+
+/* Whether so many have ended that it is worth the time. */
+static void
+trim_look(struct flows *fs)
+{
+	struct flow_table *t = &fs->tcp;
+	size_t now = fs->count.tcp;
+
+	if (t->peak < now)
+		t->peak = now;
+	if (t->peak - now >= TRIM_LEAST && now <= t->peak / 2 && !t->trim.armed)
+		timer_arm(&t->trim, TRIM_MS);
+}
+
 void
 flow_table_init(struct flows *fs, size_t max)
 {
 	struct flow_table *t = &fs->tcp;
 
+	timer_init(&t->trim, fs->loop, trim);
 	t->max = max;
 	pool_init(&t->pool, "flows", sizeof(struct flow), max + TURN_SYNS, 64);
+	pool_init(&t->openings, "openings of flows", sizeof(struct opening),
+		max + TURN_SYNS, 64);
 	pool_init(&t->early, "first bytes", SNIFF_MAX, EARLY_MAX, 16);
 	list_init(&t->by_use);
 	list_init(&t->leaving);
@@ -440,6 +498,7 @@ flow_table_reap(struct flows *fs)
 
 	while ((n = list_take(&fs->tcp.dead)) != NULL)
 		flow_free(container_of(n, struct flow, node));
+	trim_look(fs);
 }
 
 void
@@ -468,5 +527,7 @@ flow_table_fini(struct flows *fs)
 	/* Orphans whose end the stack had no reason to tell. */
 	list_join(&fs->tcp.dead, &fs->tcp.leaving);
 	flow_table_reap(fs);
-	return pool_fini(&fs->tcp.pool) + pool_fini(&fs->tcp.early);
+	timer_stop(&fs->tcp.trim);
+	return pool_fini(&fs->tcp.pool) + pool_fini(&fs->tcp.openings) +
+		pool_fini(&fs->tcp.early);
 }

@@ -65,7 +65,7 @@ void setup_drop(struct setup *s); /* NULL is fine; frees sniffing.excluded too *
 struct outbound *
 setup_outbound(const struct setup *s, const char *tag); /* NULL tag: the first */
 
-enum { FLOWS_MAX = 8192, ASSOCS_MAX = 4096 };
+enum { FLOWS_MAX = 16384, ASSOCS_MAX = 4096 };
 
 struct flows_config {
 	size_t flows_max;  /* TCP connections; 0: FLOWS_MAX */

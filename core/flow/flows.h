@@ -15,12 +15,15 @@
  * that nobody who is on the way through it meets freed memory.
  */
 struct flow_table {
-	struct pool pool;    /* struct flow */
+	struct pool pool; /* struct flow */
+	struct pool openings;
 	struct pool early;   /* first bytes that were read before the way out is open */
 	struct list by_use;  /* the one that was used longest ago first */
 	struct list leaving; /* will end in this turn, or when the stack lets go */
 	struct list dead;
 	size_t max;
+	size_t peak;       /* the most at a time, since memory was given back */
+	struct timer trim; /* gives it back, a while after many have ended */
 };
 
 struct flows {

@@ -28,10 +28,17 @@ enum near {
 	NEAR_GONE,    /* nothing */
 };
 
+/* What a flow needs until it has a way out, and not for the rest of its life. */
+struct opening {
+	struct inquiry inquiry; /* owned */
+	struct target to;       /* where it goes; name: NULL, or the inquiry's */
+};
+
 struct flow {
 	struct relay relay;        /* owns both streams, here */
-	struct inquiry inquiry;    /* owned */
+	struct opening *opening;   /* owned; NULL once the way out is dialled */
 	struct setup *setup;       /* counted */
+	char *name;                /* owned: of its target, for people; or NULL */
 	uint8_t *early;            /* owned: SNIFF_MAX bytes, or NULL */
 	struct outbound *outbound; /* the setup's; NULL until it is decided */
 	struct held *held;         /* the stack's, in NEAR_HELD */
@@ -41,9 +48,8 @@ struct flow {
 	struct timer timer; /* what for depends on the state */
 	struct verdict verdict;
 	struct endpoint source, asked; /* as the application has it */
-	struct target to;              /* where it goes; name: NULL, or the inquiry's */
 	uint64_t began, used;          /* loop time */
-	size_t early_len;
+	uint16_t early_len;
 	enum flow_state state;
 	enum near near;
 	bool late;    /* the timer has fired */
@@ -59,6 +65,8 @@ void flow_used(struct flow *f);
 void flow_end(struct flow *f, enum stack_answer a, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 bool flow_has_ended(const struct flow *f);
+/* The way out has been dialled. */
+void flow_opening_drop(struct flow *f);
 /* The first bytes are with the way out. */
 void flow_early_drop(struct flow *f);
 uint64_t flow_now(const struct flow *f);

@@ -96,9 +96,10 @@ flow_dial(struct flow *f)
 {
 	bool truthful = f->outbound->ops->truthful;
 
-	f->relay.far = outbound_dial(f->outbound, &f->to, &f->task);
+	f->relay.far = outbound_dial(f->outbound, &f->opening->to, &f->task);
 	if (f->relay.far == NULL)
 		return false;
+	flow_opening_drop(f);
 	f->relay.keep_fin = !truthful;
 	flow_become(f, FLOW_DIALING);
 	timer_stop(&f->timer);
@@ -115,7 +116,9 @@ flow_dial(struct flow *f)
 enum route
 flow_route(struct flow *f)
 {
-	switch (inquiry_decide(&f->inquiry, &f->verdict, &f->task)) {
+	struct opening *o = f->opening;
+
+	switch (inquiry_decide(&o->inquiry, &f->verdict, &f->task)) {
 	case INQUIRY_WAITS:
 		return ROUTE_WAITS;
 	case INQUIRY_BYTES:
@@ -124,12 +127,12 @@ flow_route(struct flow *f)
 		break;
 	}
 	f->decided = true;
-	f->outbound = inquiry_outbound(&f->inquiry, &f->verdict);
+	f->outbound = inquiry_outbound(&o->inquiry, &f->verdict);
 	if (f->outbound == NULL)
 		return ROUTE_NONE;
-	if (f->outbound->ops->direct && flows_lead_back(f->flows, &f->to.ip))
+	if (f->outbound->ops->direct && flows_lead_back(f->flows, &o->to.ip))
 		return ROUTE_BACK;
-	return inquiry_wants_name(&f->inquiry, f->outbound) ? ROUTE_BYTES : ROUTE_CHOSEN;
+	return inquiry_wants_name(&o->inquiry, f->outbound) ? ROUTE_BYTES : ROUTE_CHOSEN;
 }
 
 /* Keeps what has come so far, so that the rest can come. False: there is no room. */
@@ -145,7 +148,7 @@ early_keep(struct flow *f, const struct window *w)
 	if (n > w->len)
 		n = w->len;
 	memcpy(f->early + f->early_len, w->p, n);
-	f->early_len += n;
+	f->early_len = (uint16_t)(f->early_len + n);
 	stream_recv_ack(f->relay.near, n);
 	return true;
 }
@@ -194,8 +197,8 @@ payload_get(struct flow *f)
 	}
 	if (err == STREAM_AGAIN)
 		return false;
-	if (inquiry_sniffed(&f->inquiry, &s))
-		f->to.name = f->inquiry.facts.name;
+	if (inquiry_sniffed(&f->opening->inquiry, &s))
+		f->opening->to.name = f->opening->inquiry.facts.name;
 	f->relay.early = f->early;
 	f->relay.early_len = f->early_len;
 	return true;
@@ -205,8 +208,8 @@ static void
 chosen(struct flow *f)
 {
 	/* One that goes to the target itself keeps to the application's address. */
-	if (f->outbound->ops->truthful && f->to.ip.family != 0)
-		f->to.name = NULL;
+	if (f->outbound->ops->truthful && f->opening->to.ip.family != 0)
+		f->opening->to.name = NULL;
 	if (flow_dial(f))
 		flow_dialing_step(f);
 	else

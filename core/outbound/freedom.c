@@ -74,6 +74,9 @@ freedom_dial(struct outbound *o, const struct target *to, struct task *owner)
 	struct way way;
 
 	steer(f, to, &way);
+	/* Where nothing is to be looked up there is nothing to choose from. */
+	if (way.to.ip.family)
+		return tcp_dial(o->env.loop, o->env.memory, &way.to, &f->sock, owner);
 	way.family = &f->family;
 	return transport_new(o, &way, owner);
 }

@@ -168,7 +168,7 @@ void outbound_drop(struct outbound *o); /* the last one frees; NULL is fine */
 /*
  * Begins a connection to `to`, which is copied. `owner` is made ready whenever
  * there is something to do. NULL only without memory: everything else is told
- * by stream_open. The stream holds the outbound.
+ * by stream_open. The stream holds the outbound, where it needs it.
  *
  * Where `to` has an address and a name, freedom AsIs takes the address, and the
  * other strategies and VMess take the name: who wants the server to go to the

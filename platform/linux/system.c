@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/openat2.h>
+#include <malloc.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,12 @@ sys_os_close_from(int first)
 	last = sysconf(_SC_OPEN_MAX);
 	for (fd = first; fd < last; fd++)
 		close((int)fd);
+}
+
+void
+sys_memory_trim(void)
+{
+	malloc_trim(0);
 }
 
 const char *
