@@ -142,6 +142,32 @@ def test_short_connections(l):
         works(w)
 
 
+def test_ports_again(l):
+    """3,000 connections over 16 ports, one after the other: each port comes back long before what the stack
+    remembers of its last connection has gone, and none is left unanswered."""
+    w = World(l)
+
+    def serve(connection, _peer):
+        connection.sendall(read_exactly(connection, 1))
+        connection.shutdown(socket.SHUT_WR)     # whoever ends first is the one who remembers
+        read_all(connection)
+
+    l.server(w.near, NEAR, 4000, serve)
+
+    def one(i):
+        with w.app.socket(socket.AF_INET, socket.SOCK_STREAM) as s:
+            s.settimeout(0.9)                   # a SYN that is not answered is repeated after a second
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind(("", 40000 + i % 16))
+            s.connect((NEAR, 4000))
+            s.sendall(b"%d" % (i % 10))
+            assert read_all(s) == b"%d" % (i % 10), i
+
+    with running(w):
+        for i in range(3000):
+            one(i)
+
+
 def test_2000_open(l):
     """2,000 connections at the same time, each of which still works at the end."""
     w = World(l)
@@ -327,6 +353,6 @@ def test_crowd_at_the_door(l):
 
 
 count_exactly()
-lab.main(test_slow_reader, test_slow_server, test_short_connections, test_2000_open, test_few_descriptors,
-         test_6000_datagram_sockets, test_mtus, test_narrow_path,
+lab.main(test_slow_reader, test_slow_server, test_short_connections, test_ports_again, test_2000_open,
+         test_few_descriptors, test_6000_datagram_sockets, test_mtus, test_narrow_path,
          test_crowd_at_the_door)
