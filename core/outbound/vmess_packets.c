@@ -19,7 +19,9 @@ struct vmess_packets {
 	struct vmess_session session;
 	struct endpoint from; /* whom answers come from; family 0: known by name only */
 	struct loop *loop;
+	struct task *owner;
 	struct deferred gone;
+	bool early; /* answers were asked for before anything was sent */
 };
 
 static struct vmess_packets *
@@ -53,6 +55,11 @@ vmess_packets_send(
 		return STREAM_OK;
 	r = vmess_session_datagram(&m->session, p, len);
 	vmess_session_park(&m->session);
+	/* Nothing waits for the server yet: recv begins to, once there is a question. */
+	if (m->early && m->session.greeted) {
+		m->early = false;
+		loop_ready(m->loop, m->owner);
+	}
 	return r;
 }
 
@@ -83,8 +90,10 @@ vmess_packets_recv(
 	int r;
 
 	r = vmess_session_open(&m->session);
-	if (r == STREAM_OK && !m->session.greeted)
+	if (r == STREAM_OK && !m->session.greeted) {
+		m->early = true;
 		return STREAM_AGAIN;
+	}
 	/* What could not be written at once goes on here, when the task is made ready. */
 	if (r == STREAM_OK)
 		r = vmess_session_flush(&m->session);
@@ -142,6 +151,7 @@ vmess_packets_new(struct vmess *v, struct stream *lower, const struct target *to
 	}
 	m->k.ops = &vmess_packets_ops;
 	m->loop = v->o.env.loop;
+	m->owner = owner;
 	m->from.ip = to->ip;
 	m->from.port = to->port;
 	if (vmess_session_init(&m->session, v, lower, VMESS_UDP, to, owner) < 0) {
