@@ -1,14 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Transfers with the device's offload and without it: the same bytes, at every MTU, and the log says which it is."""
 import hashlib
-import json
 import pathlib
 import sys
 import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "direct"))
 
-from direct import NEAR, NEAR6, World, at_once, lab, noise, read_all, read_exactly, running, tcp, udp  # noqa: E402
+from direct import NEAR, NEAR6, World, at_once, lab, noise, read_all, read_exactly, running, tcp, udp, with_config  # noqa: E402
 
 SIZE = 20 << 20
 MTUS = (1280, 1500, 9000, 65535)
@@ -27,23 +26,6 @@ def store(content):
             digest.update(data)
         connection.sendall(digest.hexdigest().encode())
     return serve
-
-
-def with_config(w, mtu, offload):
-    """Sets MTU and offload in what w.config writes."""
-    plain = w.config
-
-    def config(*args, **more):
-        path = plain(*args, **more)
-        with open(path) as f:
-            text = json.load(f)
-        text["inbounds"][0]["settings"]["mtu"] = mtu
-        text["sluice"]["offload"] = offload
-        with open(path, "w") as f:
-            json.dump(text, f)
-        return path
-
-    w.config = config
 
 
 def both_ways(w, address, content):
