@@ -216,7 +216,12 @@ flows_free(struct flows *fs)
 void
 flows_log_device(const struct flows *fs)
 {
+	unsigned can = dgram_abilities();
+
 	tun_port_log(&fs->tun);
+	log_info("datagrams of direct flows: by the batch, cut by %s, joined by %s",
+		can & DGRAM_CUT ? "the kernel" : "us",
+		can & DGRAM_JOIN ? "it" : "nobody");
 }
 
 void
