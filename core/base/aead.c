@@ -84,23 +84,39 @@ aead_fini(struct aead *a)
 }
 
 void
+aead_encrypt(
+	const struct aead *a, const struct aead_message *m, uint8_t tag[static AEAD_TAG])
+{
+	struct cipher c = cipher_for(a, m->len);
+
+	c.library->seal(c.keyed, m, tag);
+}
+
+int
+aead_decrypt(const struct aead *a, const struct aead_message *m,
+	const uint8_t tag[static AEAD_TAG])
+{
+	struct cipher c = cipher_for(a, m->len);
+
+	return c.library->open(c.keyed, m, tag);
+}
+
+void
 aead_seal(const struct aead *a, const uint8_t nonce[static AEAD_NONCE], const void *aad,
 	size_t aadlen, uint8_t *p, size_t len, uint8_t tag[static AEAD_TAG])
 {
-	const struct aead_message m = { nonce, aad, aadlen, p, len };
-	struct cipher c = cipher_for(a, len);
+	const struct aead_message m = { nonce, aad, aadlen, p, p, len };
 
-	c.library->seal(c.keyed, &m, tag);
+	aead_encrypt(a, &m, tag);
 }
 
 int
 aead_open(const struct aead *a, const uint8_t nonce[static AEAD_NONCE], const void *aad,
 	size_t aadlen, uint8_t *p, size_t len, const uint8_t tag[static AEAD_TAG])
 {
-	const struct aead_message m = { nonce, aad, aadlen, p, len };
-	struct cipher c = cipher_for(a, len);
+	const struct aead_message m = { nonce, aad, aadlen, p, p, len };
 
-	return c.library->open(c.keyed, &m, tag);
+	return aead_decrypt(a, &m, tag);
 }
 
 enum aead_kind

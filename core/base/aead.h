@@ -6,7 +6,7 @@
 #include <stdint.h>
 
 /*
- * Authenticated encryption in place.  This face and digest.h are all that the
+ * Authenticated encryption.  This face and digest.h are all that the
  * program knows of the cipher libraries; aead.c picks the fastest implementation
  * that was built in and that this processor has.
  */
@@ -28,11 +28,26 @@ struct aead {
 void aead_init(struct aead *a, enum aead_kind kind, const uint8_t *key);
 /* Wipes the key, and what was computed from it. Zeros are fine. */
 void aead_fini(struct aead *a);
-/* Encrypts len bytes at p in place and writes the tag. */
+
+/* A message, without its tag. */
+struct aead_message {
+	const uint8_t *nonce; /* AEAD_NONCE bytes */
+	const void *aad;
+	size_t aadlen;
+	const uint8_t *from; /* where the bytes are, */
+	uint8_t *to;         /* and where they go: to the same place, or one apart */
+	size_t len;
+};
+
+void aead_encrypt(
+	const struct aead *a, const struct aead_message *m, uint8_t tag[static AEAD_TAG]);
+/* 0, or -EBADMSG and the bytes at m->to are then of no use. */
+int aead_decrypt(const struct aead *a, const struct aead_message *m,
+	const uint8_t tag[static AEAD_TAG]);
+/* The same for len bytes at p, in place. */
 void
 aead_seal(const struct aead *a, const uint8_t nonce[static AEAD_NONCE], const void *aad,
 	size_t aadlen, uint8_t *p, size_t len, uint8_t tag[static AEAD_TAG]);
-/* Decrypts in place. 0, or -EBADMSG and the bytes at p are then of no use. */
 int
 aead_open(const struct aead *a, const uint8_t nonce[static AEAD_NONCE], const void *aad,
 	size_t aadlen, uint8_t *p, size_t len, const uint8_t tag[static AEAD_TAG]);

@@ -103,7 +103,7 @@ gcm_init(struct gcm *g, const uint8_t key[static 16])
 static void
 gcm_crypt(const struct gcm *g, const struct aead_message *m)
 {
-	g->ctr.vtable->run(&g->ctr.vtable, m->nonce, 2, m->p, m->len);
+	g->ctr.vtable->run(&g->ctr.vtable, m->nonce, 2, m->to, m->len);
 }
 
 static void
@@ -113,7 +113,7 @@ gcm_tag(const struct gcm *g, const struct aead_message *m, uint8_t tag[static AE
 	int i;
 
 	g->ghash(sum, g->h, m->aad, m->aadlen);
-	g->ghash(sum, g->h, m->p, m->len);
+	g->ghash(sum, g->h, m->to, m->len);
 	be64_put(lengths, (uint64_t)m->aadlen * 8);
 	be64_put(lengths + 8, (uint64_t)m->len * 8);
 	g->ghash(sum, g->h, lengths, sizeof lengths);
@@ -128,7 +128,7 @@ static void
 chacha_run(const struct aead_keyed *k, const struct aead_message *m,
 	uint8_t tag[static AEAD_TAG], bool encrypt)
 {
-	poly1305_best()(k->u.schedule, m->nonce, m->p, m->len, m->aad, m->aadlen, tag,
+	poly1305_best()(k->u.schedule, m->nonce, m->to, m->len, m->aad, m->aadlen, tag,
 		chacha20_best(), encrypt);
 }
 
@@ -147,6 +147,14 @@ take(struct aead_keyed *k, const struct aead *a)
 	return 0;
 }
 
+/* The library works in place. */
+static void
+bring(const struct aead_message *m)
+{
+	if (m->len && m->from != m->to)
+		memcpy(m->to, m->from, m->len);
+}
+
 static void
 forget(struct aead_keyed *k)
 {
@@ -156,6 +164,7 @@ forget(struct aead_keyed *k)
 static void
 seal(struct aead_keyed *k, const struct aead_message *m, uint8_t tag[static AEAD_TAG])
 {
+	bring(m);
 	switch (k->kind) {
 	case AEAD_AES128_GCM:
 		gcm_crypt(gcm_of(k), m);
@@ -173,6 +182,7 @@ open(struct aead_keyed *k, const struct aead_message *m,
 {
 	uint8_t right[AEAD_TAG] = { 0 };
 
+	bring(m);
 	switch (k->kind) {
 	case AEAD_AES128_GCM:
 		gcm_tag(gcm_of(k), m, right);

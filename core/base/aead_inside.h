@@ -18,15 +18,6 @@ struct aead_keyed {
 	} u;
 };
 
-/* A message, and what belongs to it; the bytes at p change in place. */
-struct aead_message {
-	const uint8_t *nonce;
-	const void *aad;
-	size_t aadlen;
-	uint8_t *p;
-	size_t len;
-};
-
 struct aead_library {
 	/* Takes a's key in the place of the one before. 0, or -ENOMEM: it has none. */
 	int (*take)(struct aead_keyed *k, const struct aead *a);

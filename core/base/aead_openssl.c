@@ -87,7 +87,7 @@ run(EVP_CIPHER_CTX *c, const struct aead_message *m)
 	assert(m->len <= INT_MAX && m->aadlen <= INT_MAX);
 	if (m->aadlen && EVP_CipherUpdate(c, NULL, &n, m->aad, (int)m->aadlen) != 1)
 		return -EBADMSG;
-	if (m->len && EVP_CipherUpdate(c, m->p, &n, m->p, (int)m->len) != 1)
+	if (m->len && EVP_CipherUpdate(c, m->to, &n, m->from, (int)m->len) != 1)
 		return -EBADMSG;
 	return EVP_CipherFinal_ex(c, rest, &n) == 1 ? 0 : -EBADMSG;
 }

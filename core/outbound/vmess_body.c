@@ -96,10 +96,15 @@ nonce_write(
 	memcpy(nonce + 2, iv, 10);
 }
 
-static void
-next_nonce(struct vmess_body *b, uint8_t nonce[static AEAD_NONCE])
+/* The payload of the next chunk, on its way from one place to another. */
+static struct aead_message
+next_message(struct vmess_body *b, uint8_t nonce[static AEAD_NONCE], const uint8_t *from,
+	uint8_t *to, size_t len)
 {
 	nonce_write(nonce, b->counter++, b->iv);
+	return (struct aead_message){
+		.nonce = nonce, .from = from, .to = to, .len = len
+	};
 }
 
 /* `size` as the length field has it; the mask is drawn only where it is used. */
@@ -135,10 +140,12 @@ length_read(struct vmess_body *b, uint8_t *field)
 }
 
 size_t
-vmess_body_seal(struct vmess_body *b, uint8_t *chunk, size_t len, size_t *pad)
+vmess_body_seal(struct vmess_body *b, uint8_t *chunk, const uint8_t *from, size_t len,
+	size_t *pad)
 {
 	uint8_t nonce[AEAD_NONCE];
 	uint8_t *p = chunk + b->field;
+	struct aead_message m;
 	size_t size;
 
 	assert(!b->raw);
@@ -147,8 +154,10 @@ vmess_body_seal(struct vmess_body *b, uint8_t *chunk, size_t len, size_t *pad)
 	assert(size <= UINT16_MAX);
 	length_write(b, chunk, size);
 	if (b->sealed) {
-		next_nonce(b, nonce);
-		aead_seal(&b->aead, nonce, NULL, 0, p, len, p + len);
+		m = next_message(b, nonce, from, p, len);
+		aead_encrypt(&b->aead, &m, p + len);
+	} else if (from != p) {
+		memcpy(p, from, len);
 	}
 	return b->field + size;
 }
@@ -167,12 +176,17 @@ vmess_body_length(struct vmess_body *b, uint8_t *field, struct vmess_chunk *c)
 }
 
 int
-vmess_body_open(struct vmess_body *b, const struct vmess_chunk *c, uint8_t *p)
+vmess_body_open(
+	struct vmess_body *b, const struct vmess_chunk *c, const uint8_t *p, uint8_t *to)
 {
 	uint8_t nonce[AEAD_NONCE];
+	struct aead_message m;
 
-	if (!b->sealed)
-		return 0;
-	next_nonce(b, nonce);
-	return aead_open(&b->aead, nonce, NULL, 0, p, c->len, p + c->len);
+	if (b->sealed) {
+		m = next_message(b, nonce, p, to, c->len);
+		return aead_decrypt(&b->aead, &m, p + c->len);
+	}
+	if (to != p)
+		memcpy(to, p, c->len);
+	return 0;
 }

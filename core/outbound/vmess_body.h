@@ -56,17 +56,19 @@ void vmess_body_seal_lengths(
 void vmess_body_fini(struct vmess_body *b);
 
 /*
- * Makes a chunk of the len bytes at chunk + b->field, in place; there must be
- * VMESS_OVERHEAD bytes beside them. Returns the length of the whole chunk, of
- * which the last *pad bytes are padding that the caller fills with random.
+ * Makes a chunk of the len bytes at `from`, which may be chunk + b->field; beside them it
+ * takes VMESS_OVERHEAD bytes at most. Returns the length of the whole chunk, of which the
+ * last *pad bytes are padding that the caller fills with random.
  */
-size_t vmess_body_seal(struct vmess_body *b, uint8_t *chunk, size_t len, size_t *pad);
+size_t vmess_body_seal(struct vmess_body *b, uint8_t *chunk, const uint8_t *from,
+	size_t len, size_t *pad);
 
 /* Reads a length field of b->field bytes, which it may write to. 0, or -EBADMSG: no chunk
  * can be that short, nor longer than UINT16_MAX, or the field is damaged. */
 int vmess_body_length(struct vmess_body *b, uint8_t *field, struct vmess_chunk *c);
-/* Opens the c->size bytes at p in place: the payload is then the first c->len of them. 0,
- * or -EBADMSG. */
-int vmess_body_open(struct vmess_body *b, const struct vmess_chunk *c, uint8_t *p);
+/* Opens the c->size bytes at p, and leaves the payload, c->len bytes, at `to`, which may be
+ * p. 0, or -EBADMSG. */
+int vmess_body_open(
+	struct vmess_body *b, const struct vmess_chunk *c, const uint8_t *p, uint8_t *to);
 
 #endif

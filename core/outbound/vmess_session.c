@@ -235,22 +235,28 @@ prepare(struct vmess_session *s)
 	return s->greeted ? STREAM_OK : greet(s);
 }
 
+/* Makes a chunk behind `end` of the len bytes at `from`. */
 static void
-seal(struct vmess_session *s)
+seal_from(struct vmess_session *s, const uint8_t *from, size_t len)
 {
 	uint8_t *chunk = s->out + s->end;
 	size_t n, pad;
 
-	assert(s->end + VMESS_OVERHEAD + s->fill <= TCP_BLOCK);
-	if (s->up.raw) {
-		s->end += s->fill;
-		s->fill = 0;
-		return;
-	}
-	n = vmess_body_seal(&s->up, chunk, s->fill, &pad);
+	assert(s->end + VMESS_OVERHEAD + len <= TCP_BLOCK);
+	n = vmess_body_seal(&s->up, chunk, from, len, &pad);
 	if (pad)
 		rng_bytes(&s->v->rng, chunk + n - pad, pad);
 	s->end += n;
+}
+
+/* Makes one of the open chunk, where it is. */
+static void
+seal(struct vmess_session *s)
+{
+	if (s->up.raw)
+		s->end += s->fill;
+	else
+		seal_from(s, s->out + s->end + s->up.field, s->fill);
 	s->fill = 0;
 }
 
@@ -318,6 +324,38 @@ vmess_session_put(struct vmess_session *s, size_t n)
 	if (s->fill == VMESS_PAYLOAD_MAX)
 		seal(s);
 	return STREAM_OK;
+}
+
+/* Whole chunks are sealed on their way into the block, the rest is copied into the open
+ * one. */
+static size_t
+take(struct vmess_session *s, const struct window *room, const uint8_t *p, size_t len)
+{
+	if (room->len == VMESS_PAYLOAD_MAX && len >= VMESS_PAYLOAD_MAX && !s->up.raw) {
+		seal_from(s, p, VMESS_PAYLOAD_MAX);
+		return VMESS_PAYLOAD_MAX;
+	}
+	if (len > room->len)
+		len = room->len;
+	memcpy(room->p, p, len);
+	vmess_session_put(s, len);
+	return len;
+}
+
+int
+vmess_session_write(struct vmess_session *s, const uint8_t *p, size_t len, size_t *n)
+{
+	struct window room;
+	int r = STREAM_OK;
+
+	*n = 0;
+	while (*n < len) {
+		r = vmess_session_room(s, &room);
+		if (r != STREAM_OK)
+			break;
+		*n += take(s, &room, p + *n, len - *n);
+	}
+	return *n ? STREAM_OK : r;
 }
 
 int

@@ -6,9 +6,10 @@
 
 /*
  * One VMess connection over a lower stream: what its stream and its packets have
- * in common.  Payload is copied once into the block from which it is sealed in
- * place and written; received chunks are opened in place where they were read.
- * Either block exists only while it holds bytes.
+ * in common.  Payload is sealed on its way into the block from which it is written,
+ * or copied there and sealed in place where it comes in small pieces; received chunks are
+ * opened on their way out of the block into which they were read, or in place for who asks
+ * for a window.  Either block exists only while it holds bytes.
  */
 
 /* How far reading has come. */
@@ -61,6 +62,8 @@ int vmess_session_open(struct vmess_session *s);
 /* Room in the open chunk; greets, seals and writes where that makes room. */
 int vmess_session_room(struct vmess_session *s, struct window *w);
 int vmess_session_put(struct vmess_session *s, size_t n);
+/* As much as finds room of len > 0 bytes; OK with *n > 0, or as `room` says. */
+int vmess_session_write(struct vmess_session *s, const uint8_t *p, size_t len, size_t *n);
 /* One chunk of exactly these bytes, kept where it cannot be written at once. */
 int vmess_session_datagram(struct vmess_session *s, const uint8_t *p, size_t len);
 /* The header goes, with no payload behind it. */
@@ -72,6 +75,9 @@ int vmess_session_finish(struct vmess_session *s);
 /* The payload of a chunk, or what is left of it. */
 int vmess_session_recv(struct vmess_session *s, struct window *w);
 void vmess_session_recv_ack(struct vmess_session *s, size_t n);
+/* What has come, of as many chunks as fit into cap > 0 bytes; OK with *n > 0, or as `recv`
+ * says. */
+int vmess_session_read(struct vmess_session *s, uint8_t *p, size_t cap, size_t *n);
 
 void vmess_session_park(struct vmess_session *s);
 const char *vmess_session_reason(const struct vmess_session *s);

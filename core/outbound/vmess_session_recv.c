@@ -102,7 +102,7 @@ chunk_length(struct vmess_session *s, uint8_t *p)
 static int
 chunk_open(struct vmess_session *s, uint8_t *p)
 {
-	if (vmess_body_open(&s->down, &s->chunk, p) < 0)
+	if (vmess_body_open(&s->down, &s->chunk, p, p) < 0)
 		return vmess_session_fail(s, -EBADMSG, damaged);
 	if (s->chunk.len == 0) {
 		s->pick.server->marks = true;
@@ -244,4 +244,69 @@ vmess_session_recv_ack(struct vmess_session *s, size_t n)
 		return;
 	s->in_at += s->chunk.size;
 	s->reading = VMESS_READ_LENGTH;
+}
+
+/* What is left of a chunk that was opened in place. */
+static size_t
+lent_read(struct vmess_session *s, uint8_t *p, size_t cap)
+{
+	size_t n = s->chunk.len - s->lent;
+
+	if (n > cap)
+		n = cap;
+	memcpy(p, s->in + s->in_at + s->lent, n);
+	vmess_session_recv_ack(s, n);
+	return n;
+}
+
+/* A whole chunk with payload, opened on its way to p. */
+static int
+chunk_read(struct vmess_session *s, uint8_t *p, size_t *n)
+{
+	if (vmess_body_open(&s->down, &s->chunk, s->in + s->in_at, p) < 0)
+		return vmess_session_fail(s, -EBADMSG, damaged);
+	*n += s->chunk.len;
+	s->paid = true;
+	s->in_at += s->chunk.size;
+	s->reading = VMESS_READ_LENGTH;
+	return STREAM_OK;
+}
+
+/* One step towards more payload. AGAIN with *n > 0: what there is goes first. */
+static int
+step(struct vmess_session *s, uint8_t *p, size_t cap, size_t *n)
+{
+	bool whole = s->in_end - s->in_at >= wanted(s);
+
+	switch (s->reading) {
+	case VMESS_READ_END:
+		return STREAM_END;
+	case VMESS_READ_PAYLOAD:
+		*n += lent_read(s, p, cap);
+		return STREAM_OK;
+	case VMESS_READ_CHUNK:
+		if (whole && s->chunk.len > 0 && s->chunk.len <= cap)
+			return chunk_read(s, p, n);
+		if (*n > 0)
+			return STREAM_AGAIN;
+		break;
+	case VMESS_READ_SIZE:
+	case VMESS_READ_RESPONSE:
+	case VMESS_READ_LENGTH:
+		break;
+	}
+	if (whole)
+		return advance(s, s->in + s->in_at);
+	return *n > 0 ? STREAM_AGAIN : fetch(s);
+}
+
+int
+vmess_session_read(struct vmess_session *s, uint8_t *p, size_t cap, size_t *n)
+{
+	int r = s->error;
+
+	*n = 0;
+	while (r == STREAM_OK && *n < cap)
+		r = step(s, p + *n, cap - *n, n);
+	return *n > 0 ? STREAM_OK : r;
 }

@@ -59,17 +59,43 @@ vmess_send_buf(struct stream *s, struct window *w)
 	return m->up ? vmess_session_room(&m->session, w) : vmess_open(s);
 }
 
+/* Who waits for an answer can ask for it from now on. */
+static void
+vmess_spoken(struct vmess_stream *m)
+{
+	if (!m->session.greeted || !m->listens)
+		return;
+	m->listens = false;
+	loop_ready(m->hold.loop, m->owner);
+}
+
 static int
 vmess_send_ack(struct stream *s, size_t n)
 {
 	struct vmess_stream *m = vmess_of(s);
 	int r = vmess_session_put(&m->session, n);
 
-	if (m->session.greeted && m->listens) {
-		m->listens = false;
-		loop_ready(m->hold.loop, m->owner);
-	}
+	vmess_spoken(m);
 	return r;
+}
+
+static int
+vmess_writev(struct stream *s, const struct window *w, int count, size_t *n)
+{
+	struct vmess_stream *m = vmess_of(s);
+	int i, r = m->up ? STREAM_OK : vmess_open(s);
+	size_t taken = 0;
+
+	*n = 0;
+	for (i = 0; r == STREAM_OK && i < count; i++) {
+		r = vmess_session_write(&m->session, w[i].p, w[i].len, &taken);
+		if (r == STREAM_OK)
+			*n += taken;
+		if (taken < w[i].len)
+			break;
+	}
+	vmess_spoken(m);
+	return *n > 0 ? STREAM_OK : r;
 }
 
 /* Nothing that the caller gave is held back while only the header waits. */
@@ -85,26 +111,40 @@ vmess_flush(struct stream *s)
 	return m->waited ? vmess_session_greet(&m->session) : STREAM_OK;
 }
 
+/* OK once there can be an answer. */
+static int
+vmess_listen(struct vmess_stream *m)
+{
+	int r;
+
+	if (m->session.error || m->session.greeted)
+		return m->session.error;
+	/* No server speaks before it was spoken to: send_ack or the timer brings the
+	 * caller back here. */
+	if (!m->waited) {
+		m->listens = true;
+		return STREAM_AGAIN;
+	}
+	r = vmess_session_greet(&m->session);
+	return r < 0 || !m->session.greeted ? r : STREAM_OK;
+}
+
 static int
 vmess_recv_buf(struct stream *s, struct window *w)
 {
 	struct vmess_stream *m = vmess_of(s);
-	int r;
+	int r = vmess_listen(m);
 
-	if (m->session.error)
-		return m->session.error;
-	if (!m->session.greeted) {
-		/* No server speaks before it was spoken to: send_ack or the timer brings the
-		 * caller back here. */
-		if (!m->waited) {
-			m->listens = true;
-			return STREAM_AGAIN;
-		}
-		r = vmess_session_greet(&m->session);
-		if (r < 0 || !m->session.greeted)
-			return r;
-	}
-	return vmess_session_recv(&m->session, w);
+	return r == STREAM_OK ? vmess_session_recv(&m->session, w) : r;
+}
+
+static int
+vmess_read(struct stream *s, uint8_t *p, size_t cap, size_t *n)
+{
+	struct vmess_stream *m = vmess_of(s);
+	int r = vmess_listen(m);
+
+	return r == STREAM_OK ? vmess_session_read(&m->session, p, cap, n) : r;
 }
 
 static void
@@ -165,6 +205,8 @@ static const struct stream_ops vmess_stream_ops = {
 	.park = vmess_park,
 	.reason = vmess_reason,
 	.free = vmess_free,
+	.read = vmess_read,
+	.writev = vmess_writev,
 };
 
 struct stream *

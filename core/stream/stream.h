@@ -60,8 +60,9 @@ struct stream_ops {
 	/* Frees this layer and everything beneath. Without a shut before: abort (RST). */
 	void (*free)(struct stream *);
 
-	/* Bottom layers only (NULL elsewhere): bytes straight from or to the memory of
-	 * the layer above. OK with *n > 0, AGAIN, END (read), or an error. */
+	/* Bytes straight from or to the memory of the layer above: for layers that bring
+	 * them there without a copy, NULL elsewhere. OK with *n > 0, AGAIN, END (read), or
+	 * an error. */
 	int (*read)(struct stream *, uint8_t *p, size_t cap, size_t *n);
 	int (*writev)(struct stream *, const struct window *w, int count, size_t *n);
 };

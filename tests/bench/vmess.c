@@ -46,11 +46,12 @@ body_rate(size_t kind, size_t len, bool opens)
 	vmess_body_init(&down, kinds[kind].security, kinds[kind].options, key, iv);
 	do {
 		for (i = 0; i < BATCH; i++) {
-			vmess_body_seal(&up, chunk, len, &pad);
+			vmess_body_seal(&up, chunk, chunk + VMESS_LENGTH, len, &pad);
 			if (!opens)
 				continue;
 			if (vmess_body_length(&down, chunk, &c) < 0 ||
-				vmess_body_open(&down, &c, chunk + VMESS_LENGTH) < 0)
+				vmess_body_open(&down, &c, chunk + VMESS_LENGTH,
+					chunk + VMESS_LENGTH) < 0)
 				abort();
 		}
 		bytes += BATCH * len;

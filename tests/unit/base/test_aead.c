@@ -96,7 +96,7 @@ published_vectors_by_each_library(void **state)
 	struct aead_keyed k = { 0 };
 	uint8_t bytes[UNHEX_MAX], tag[AEAD_TAG];
 	size_t i, j, n = libraries(l);
-	struct aead_message m = { .p = bytes };
+	struct aead_message m = { .from = bytes, .to = bytes };
 	struct aead a;
 
 	(void)state;
@@ -119,8 +119,8 @@ published_vectors_by_each_library(void **state)
 	}
 }
 
-/* Seals the same message with each library, opens it with the other, and has it refused
- * with a bit turned. */
+/* Seals the same message with each library, opens it with each, in place and not, and has
+ * it refused with a bit turned. */
 static void
 compare(const struct aead_library *const *l, size_t n, struct aead_keyed *k,
 	const struct aead_message *plain)
@@ -130,29 +130,30 @@ compare(const struct aead_library *const *l, size_t n, struct aead_keyed *k,
 	struct aead_message m = *plain;
 	size_t i;
 
+	m.to = first;
+	l[0]->seal(&k[0], &m, first_tag);
+	m.from = m.to = p;
 	for (i = 0; i < n; i++) {
-		m.p = i ? p : first;
-		memcpy(m.p, plain->p, m.len);
-		l[i]->seal(&k[i], &m, i ? tag : first_tag);
-	}
-	if (n > 1) {
+		memcpy(p, plain->from, m.len);
+		l[i]->seal(&k[i], &m, tag);
 		assert_memory_equal(p, first, m.len);
 		assert_memory_equal(tag, first_tag, AEAD_TAG);
+		assert_int_equal(l[i]->open(&k[i], &m, tag), 0);
+		assert_memory_equal(p, plain->from, m.len);
+		memcpy(p, first, m.len);
+		tag[m.len % AEAD_TAG] ^= 1;
+		assert_int_equal(l[i]->open(&k[i], &m, tag), -EBADMSG);
 	}
+	m.from = first;
 	for (i = 0; i < n; i++) {
-		memcpy(p, first, m.len);
-		m.p = p;
+		memset(p, 0, m.len);
 		assert_int_equal(l[i]->open(&k[i], &m, first_tag), 0);
-		assert_memory_equal(p, plain->p, m.len);
-		memcpy(p, first, m.len);
-		first_tag[m.len % AEAD_TAG] ^= 1;
+		assert_memory_equal(p, plain->from, m.len);
+		if (m.len == 0)
+			continue;
+		first[m.len / 2] ^= 0x80;
 		assert_int_equal(l[i]->open(&k[i], &m, first_tag), -EBADMSG);
-		first_tag[m.len % AEAD_TAG] ^= 1;
-		memcpy(p, first, m.len);
-		if (m.len) {
-			p[m.len / 2] ^= 0x80;
-			assert_int_equal(l[i]->open(&k[i], &m, first_tag), -EBADMSG);
-		}
+		first[m.len / 2] ^= 0x80;
 	}
 }
 
@@ -164,7 +165,7 @@ libraries_say_the_same(void **state)
 	const struct aead_library *l[LIBRARIES_MAX];
 	struct aead_keyed k[LIBRARIES_MAX] = { 0 };
 	uint8_t key[AEAD_KEY_MAX], nonce[AEAD_NONCE], aad[40];
-	struct aead_message m = { nonce, aad, 0, plain, 0 };
+	struct aead_message m = { nonce, aad, 0, plain, plain, 0 };
 	size_t kind, i, n = libraries(l);
 	struct aead a;
 
