@@ -32,7 +32,7 @@ ask(const char *routing, const struct target *to, struct err *e)
 	struct outbound *o = NULL;
 	enum time_gate_answer a;
 	struct rules_gate gate;
-	struct rules *rules;
+	struct rules *rules = NULL;
 	struct config *c;
 	struct setup *s;
 	char text[1024];
