@@ -18,7 +18,7 @@ target_include_directories(bearssl SYSTEM INTERFACE ${BEARSSL_INCLUDE})
 target_link_libraries(bearssl INTERFACE ${BEARSSL_LIBRARY})
 
 # OpenSSL is optional: sluice is complete with BearSSL.
-set(SLUICE_OPENSSL AUTO CACHE STRING "TLS 1.3 by OpenSSL 3: ON, OFF, or AUTO (where it is found)")
+set(SLUICE_OPENSSL AUTO CACHE STRING "TLS 1.3 and faster ciphers by OpenSSL 3: ON, OFF, or AUTO (where it is found)")
 set_property(CACHE SLUICE_OPENSSL PROPERTY STRINGS AUTO ON OFF)
 if(SLUICE_OPENSSL STREQUAL "ON")
 	pkg_check_modules(openssl REQUIRED IMPORTED_TARGET openssl>=3.0)
