@@ -47,6 +47,7 @@ struct net_firewall {
 	int naddrs;
 	uid_t uid;
 	unsigned mark;
+	unsigned kept; /* of connections that net_direct looks after; 0: none */
 };
 int net_firewall_add(const struct net_firewall *f, struct err *e);
 int net_firewall_del(struct err *e);

@@ -147,7 +147,7 @@ sysctl_wish(struct serve *s, const char *name, const char *value, const char *lo
 void
 serve_firewall(const struct serve *s, struct net_firewall *f)
 {
-	*f = (struct net_firewall){ .uid = s->uid, .mark = OUR_MARK };
+	*f = (struct net_firewall){ .uid = s->uid, .mark = OUR_MARK, .kept = OUR_KEPT };
 	memcpy(f->dev, s->tun_name, TUN_NAME);
 	memcpy(f->addrs, s->tun_config.addrs, sizeof f->addrs);
 	f->naddrs = s->tun_config.naddrs;

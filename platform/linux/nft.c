@@ -112,16 +112,19 @@ add_asked(struct script *s, const struct net_firewall *f)
 /*
  * What leaves: the engine's packets and all that belongs to a connection that
  * was marked, by way of a mark that makes the kernel look for the route again.
- * DHCP clients renew with the server itself, wherever it is.  Should a rule of
- * somebody else's lead any of this into the device after all, it ends there: it
- * would only come round again.
+ * DHCP clients renew with the server itself, wherever it is.  Should a rule or
+ * a mark of somebody else's lead any of this into the device after all, it ends
+ * there: it would only come round again.
  */
 static void
 add_output(struct script *s, const struct net_firewall *f)
 {
 	script_add(s,
 		"chain output {\n"
-		"type route hook output priority mangle; policy accept;\n"
+		"type route hook output priority mangle; policy accept;\n");
+	if (f->kept != 0)
+		script_add(s, "ct mark %u accept\n", f->kept);
+	script_add(s,
 		"meta skuid %u meta mark set %u\n"
 		"meta l4proto . ip saddr . th sport . ip daddr . th dport @inbound4 "
 		"meta mark set %u\n"
@@ -135,9 +138,10 @@ add_output(struct script *s, const struct net_firewall *f)
 		"chain postrouting {\n"
 		"type filter hook postrouting priority mangle; policy accept;\n"
 		"oifname \"%s\" meta mark %u drop\n"
+		"oifname \"%s\" ct mark %u drop\n"
 		"}\n",
 		(unsigned)f->uid, f->mark, f->mark, f->mark, f->mark, f->mark, f->mark,
-		f->mark, f->mark, f->mark, f->dev, f->mark);
+		f->mark, f->mark, f->mark, f->dev, f->mark, f->dev, f->mark);
 }
 
 /*

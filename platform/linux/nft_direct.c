@@ -72,12 +72,12 @@ add_first(struct script *s, const struct net_direct *d)
 		"}\n"
 		"chain known {\n"
 		"ct original zone set %u\n"
+		"meta l4proto udp update @flows { %s timeout %ds } return\n"
 		"tcp flags & (fin | rst) != 0 update @flows { %s timeout %ds } return\n"
 		"tcp flags & psh != 0 update @flows { %s }\n"
-		"meta l4proto udp update @flows { %s timeout %ds }\n"
 		"}\n",
 		ends, DIRECT_FLOWS, TCP_SECONDS, d->kept, ends, ends, UDP_SECONDS,
-		d->kept, ends, CLOSED_SECONDS, ends, ends, UDP_SECONDS);
+		d->kept, ends, UDP_SECONDS, ends, CLOSED_SECONDS, ends);
 	script_add(s,
 		"chain first {\n"
 		"type filter hook output priority raw + 10; policy accept;\n"
@@ -140,16 +140,17 @@ add_edges(struct script *s, const struct net_direct *d)
 		"ct original zone %u masquerade\n"
 		"}\n"
 		"chain last {\n"
-		"type filter hook postrouting priority srcnat + 100; policy accept;\n"
-		"oifname { \"%s\", \"lo\" } accept\n",
-		d->dev, d->family == 6 ? "ip6 hoplimit" : "ip ttl", d->kept, d->dev);
+		"type filter hook postrouting priority srcnat + 100; policy accept;\n",
+		d->dev, d->family == 6 ? "ip6 hoplimit" : "ip ttl", d->kept);
+	/* Led back by somebody else's mark it would only come round again. */
+	script_add(s, "oifname \"%s\" ct mark %u drop\n", d->dev, d->kept);
 	add_ours(s, d);
 	script_add(s,
-		" drop\n"
-		"ct mark %u tcp flags & (syn | rst) == syn tcp option maxseg size set rt "
+		" oifname != \"%s\" oifname != \"lo\" drop\n"
+		"tcp flags & (syn | rst) == syn ct mark %u tcp option maxseg size set rt "
 		"mtu\n"
 		"}\n",
-		d->kept);
+		d->dev, d->kept);
 }
 
 /* What the rule set is made of, each alone: which of it this kernel refuses. */
