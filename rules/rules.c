@@ -362,6 +362,12 @@ rules_load(const struct rules_spec *spec, struct err *e)
 	return l.rules;
 }
 
+const char *
+rules_tag(const struct rules *r, int rule)
+{
+	return rule >= 0 && (size_t)rule < r->n ? r->rule[rule].tag : "";
+}
+
 int
 rules_country(const struct rules *r, const struct ip *ip, char cc[static 3])
 {

@@ -112,6 +112,9 @@ void rules_decide(const struct rules *r, const struct facts *f, struct verdict *
 void rules_explain(const struct rules *r, const struct facts *f, struct verdict *v,
 	void (*each)(void *arg, int rule, bool matched, const char *why), void *arg);
 
+/* The tag of a rule by its number, as a verdict has it; "" for none and no rule. */
+const char *rules_tag(const struct rules *r, int rule);
+
 /* The country of an address by the loaded database, two upper-case letters in cc, or ""
  * and -ENOENT where the database has none or no database was needed. */
 int rules_country(const struct rules *r, const struct ip *ip, char cc[static 3]);

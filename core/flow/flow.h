@@ -103,6 +103,7 @@ struct flow_counters {
 	uint64_t tcp_total, udp_total;
 	uint64_t up, down; /* payload bytes; of flows in the kernel, with headers */
 	size_t handed;     /* flows in the kernel, now */
+	uint64_t handed_total;
 	uint64_t refused, dropped;
 };
 void flows_count(const struct flows *f, struct flow_counters *c);

@@ -231,12 +231,14 @@ flows_log_counters(const struct flows *fs)
 	struct flow_counters c;
 
 	flows_count(fs, &c);
-	log_info("counted: packets in %llu, out %llu, malformed %llu, unknown %llu, "
-		 "over the limit %llu, retransmitted %llu, refused %llu, dropped %llu",
+	log_info(
+		"counted: packets in %llu, out %llu, malformed %llu, unknown %llu, "
+		"over the limit %llu, retransmitted %llu, refused %llu, dropped %llu, with the kernel %llu",
 		(unsigned long long)s->in, (unsigned long long)s->out,
 		(unsigned long long)s->malformed, (unsigned long long)s->unknown,
 		(unsigned long long)s->over_limit, (unsigned long long)s->retransmitted,
-		(unsigned long long)c.refused, (unsigned long long)c.dropped);
+		(unsigned long long)c.refused, (unsigned long long)c.dropped,
+		(unsigned long long)c.handed_total);
 }
 
 void

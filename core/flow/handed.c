@@ -12,10 +12,9 @@
  * addresses, and the time is counted in tenths. */
 struct handed {
 	struct table_node node;
-	struct list age;      /* in by_age */
-	struct setup *setup;  /* counted */
-	const char *rule_tag; /* the setup's */
-	uint32_t began;       /* loop time / TENTH */
+	struct list age;     /* in by_age */
+	struct setup *setup; /* counted */
+	uint32_t began;      /* loop time / TENTH */
 	uint16_t sport, tport;
 	int16_t rule, outbound; /* numbers in the setup; -1: none */
 	struct ip target;
@@ -137,6 +136,7 @@ handed_note(struct flows *fs, enum network network, const struct endpoint *sourc
 
 	if (!ends_set(&k, fs, network, source, target))
 		return;
+	fs->count.handed_total++;
 	if (network == NETWORK_TCP)
 		fs->count.tcp_total++;
 	else
@@ -152,7 +152,6 @@ handed_note(struct flows *fs, enum network network, const struct endpoint *sourc
 	h->setup = setup_hold(fs->setup);
 	setup_drop(old);
 	h->rule = (int16_t)v->rule;
-	h->rule_tag = v->rule_tag;
 	h->outbound = (int16_t)outbound;
 	h->began = now_of(fs);
 	list_remove(&h->age);
@@ -174,7 +173,8 @@ how_of(const struct net_direct_end *end)
 static void
 end_log(struct flows *fs, const struct handed *h, const struct net_direct_end *end)
 {
-	struct verdict v = { .rule = h->rule, .rule_tag = h->rule_tag };
+	struct verdict v = { .rule = h->rule,
+		.rule_tag = rules_tag(h->setup->rules, h->rule) };
 	char outbound[96];
 	struct ending e = {
 		.network = end->network,
