@@ -146,6 +146,21 @@ def sizes(w, address):
         return got
 
 
+def segmented(w, address):
+    """One send that the device gets as one packet, and the server as many."""
+    got = []
+    place = w.lab.server(w.near, address, 70, lambda data, _peer: got.append(len(data)), socket.SOCK_DGRAM)
+    with udp(w.app, address) as s:
+        s.setsockopt(socket.SOL_UDP, 103, 500)
+        s.connect((address, 70))
+        for _ in range(2):
+            s.send(noise(4700))
+        s.send(b"end")
+        lab.until(lambda: 3 in got, "the last one")
+    place.close()
+    return sorted(got)
+
+
 def ping(w, address):
     return w.app.call(f"ping -n -c 2 -i 0.2 -W 5 -s 1000 {address}")[0]
 
@@ -165,7 +180,7 @@ def many(w, address):
     return good
 
 
-KINDS = (large, half_closed, aborted, refused, closed_udp, gone, sizes, ping, many)
+KINDS = (large, half_closed, aborted, refused, closed_udp, gone, sizes, segmented, ping, many)
 
 
 def test_same_as_the_stack(l):
@@ -352,6 +367,42 @@ def test_others(l):
             space.run(f"ping -n -c 1 -W 5 {NEAR}")
 
 
+FIREWALL = """
+table inet other {
+	chain input { type filter hook input priority 0; policy drop; iifname lo accept; ct state established,related accept
+		meta l4proto ipv6-icmp accept; }
+	chain forward { type filter hook forward priority 0; policy drop; }
+	chain output { type filter hook output priority 0; policy drop; ct state new,established,related accept
+		meta l4proto ipv6-icmp accept; }
+}
+"""
+
+
+def test_firewalls(l):
+    """Beside a firewall that forwards nothing and lets in answers only. One that marks what it should not ends in
+    silence, and not in a circle."""
+    w = World(l)
+    sites(w)
+    echoes(w)
+    w.app.run("nft -f -", input=FIREWALL.encode())
+    with kernel(w, [{"port": "80", "protocol": ["http"], "outboundTag": "direct"}]):
+        for address in BOTH:
+            works(w, address)                               # by the stack, which needs the bytes
+            with tcp(w.app, address, 7) as s, udp(w.app, address, seconds=5) as u:
+                said(s, b"word")
+                heard(u, b"word", (address, 7))
+            w.app.run(f"ping -n -c 1 -W 5 {address}")
+        w.app.run("nft add chain inet other again { type route hook output priority mangle + 20 ; }")
+        w.app.run("nft add rule inet other again ip daddr 192.0.2.0/24 meta mark set 1")
+        with lab.Sniffer(w.app, TUN) as s, lab.Sniffer(w.app, "eth0") as out:
+            assert tcp_error(w.app, NEAR, 7, seconds=2)[0] is None
+            assert len(s.seen(lambda q: q.proto == 6)) <= 4, s.packets
+            assert not out.seen(lambda q: q.dst == NEAR)
+        w.app.run("nft flush chain inet other again")
+        with tcp(w.app, NEAR, 7) as s:
+            said(s, b"word")
+
+
 WRAPPER = """#!/bin/sh
 text=$(cat)
 case "$text" in *"zone set"*) echo "Error: Could not process rule: Operation not supported" >&2; exit 1;; esac
@@ -382,4 +433,4 @@ def test_missing(l):
 
 
 lab.main(test_only_the_first_packet, test_same_as_the_stack, test_never_beside_the_tunnel, test_deaths_and_losses,
-         test_full, test_lost_network, test_others, test_missing)
+         test_full, test_lost_network, test_others, test_firewalls, test_missing)
