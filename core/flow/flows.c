@@ -231,9 +231,9 @@ flows_log_counters(const struct flows *fs)
 	struct flow_counters c;
 
 	flows_count(fs, &c);
-	log_info(
-		"counted: packets in %llu, out %llu, malformed %llu, unknown %llu, "
-		"over the limit %llu, retransmitted %llu, refused %llu, dropped %llu, with the kernel %llu",
+	log_info("counted: packets in %llu, out %llu, malformed %llu, unknown %llu, "
+		 "over the limit %llu, retransmitted %llu, refused %llu, dropped %llu, "
+		 "with the kernel %llu",
 		(unsigned long long)s->in, (unsigned long long)s->out,
 		(unsigned long long)s->malformed, (unsigned long long)s->unknown,
 		(unsigned long long)s->over_limit, (unsigned long long)s->retransmitted,
