@@ -57,10 +57,11 @@ struct watch {
 	unsigned armed;     /* what the kernel knows; the loop's own */
 	unsigned happened;  /* since it was last cleared by the owner */
 	unsigned pending;   /* read while nobody wanted it (`edge`); the loop's own */
-	unsigned lasting;   /* what is so from now on (`edge`); the loop's own */
-	bool urgent;        /* before timers and flows: the TUN */
-	bool edge;          /* see watch_init */
-	void *handle;       /* the backend's; NULL while never armed */
+	unsigned lasting; /* what is so from now on (`edge`), after an end or an error; an
+			       owner whose errors pass clears it when it has read them */
+	bool urgent;      /* before timers and flows: the TUN */
+	bool edge;        /* see watch_init */
+	void *handle;     /* the backend's; NULL while never armed */
 };
 
 /*

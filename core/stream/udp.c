@@ -92,6 +92,7 @@ socket_open(struct udp *u, struct socket *s, int family)
 	s->dry = true;
 	s->cuts = true;
 	watch_init(&s->w, u->loop, fd, u->owner);
+	s->w.edge = true;
 	watch_want(&s->w, WATCH_READ);
 	return 0;
 }
@@ -114,8 +115,13 @@ not_sent(struct udp *u, struct socket *s, const struct dgram_out *d, int error)
 {
 	if (error == -EMSGSIZE)
 		return -EMSGSIZE;
-	if (s->fd >= 0 && (error == -EAGAIN || error == -ENOBUFS || error == -ENOMEM)) {
+	if (s->fd >= 0 && error == -EAGAIN) {
 		watch_want(&s->w, WATCH_WRITE);
+		return 0;
+	}
+	if (s->fd >= 0 && (error == -ENOBUFS || error == -ENOMEM)) {
+		/* An interface's queue or the kernel's memory, of which no event tells. */
+		loop_ready(u->loop, u->owner);
 		return 0;
 	}
 	if (!meaning(-error))
@@ -183,11 +189,13 @@ next_error(struct socket *s, struct endpoint *from)
 	return STREAM_AGAIN;
 }
 
-/* Nothing more: whoever is woken next begins with what has come. */
+/* Nothing more: whoever is woken next begins with what has come. An error that was queued
+ * has been read, and is not the end of the socket. */
 static int
 run_dry(struct socket *s)
 {
 	s->dry = true;
+	s->w.lasting = 0;
 	watch_want(&s->w, WATCH_READ);
 	return STREAM_AGAIN;
 }
@@ -213,7 +221,8 @@ socket_recv(struct socket *s, struct dgram_in *d, int cap, int *n)
 		what = next_error(s, &d->from);
 		return what != STREAM_AGAIN ? what : run_dry(s);
 	}
-	if (r < cap)
+	/* With an error queued the next call comes past the datagrams, and finds it. */
+	if (r < cap && !s->w.lasting)
 		run_dry(s);
 	if (r >= JOIN_FROM && !s->joins)
 		dgram_join(s->fd);
