@@ -18,6 +18,8 @@ static const char help[] =
 	"each earlier rule why it did not match.  The same code decides in `sluice run`.\n"
 	"Nothing is asked of the network for an address.  A name is looked up if a rule asks\n"
 	"for addresses, and then decided as a connection to its first one would be.\n"
+	"\"(kernel)\" behind an outbound: the kernel carries such a flow after its first\n"
+	"packet (sluice.direct), where the system can.\n"
 	"\n"
 	"  -c, --config FILE    the configuration; - for standard input\n"
 	"  -u, --udp            a datagram, in place of a TCP connection\n"

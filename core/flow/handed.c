@@ -22,6 +22,8 @@ struct handed {
 	bool again; /* the end of the one before, on the same ports, is still to come */
 };
 
+_Static_assert(sizeof(struct handed) <= 72, "there are tens of thousands");
+
 enum { TENTH = 100 }; /* ms */
 
 struct ends {
