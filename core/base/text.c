@@ -51,6 +51,12 @@ name_normal(char *out, size_t cap, const char *name, size_t len)
 	return true;
 }
 
+bool
+host_normal(char *out, size_t cap, const char *name, size_t len)
+{
+	return name_normal(out, cap, name, len) && !strpbrk(out, "/:[]{}<>@?");
+}
+
 const char *
 size_format(uint64_t bytes, char buf[static 16])
 {

@@ -13,6 +13,9 @@ bool number_parse(uint64_t *n, const char *s, uint64_t max);
 /* Lower case (ASCII), without a final dot, into out. False when it does not fit or has an
  * empty label, a space or a control character.  Underscores and UTF-8 bytes pass. */
 bool name_normal(char *out, size_t cap, const char *name, size_t len);
+/* The same for the name of a host that shall be looked up: nor may it have the brackets,
+ * slashes and colons of URLs and of place-holders. */
+bool host_normal(char *out, size_t cap, const char *name, size_t len);
 /* 1234567 -> "1.2 MB"; decimal prefixes. Returns buf. */
 const char *size_format(uint64_t bytes, char buf[static 16]);
 /* 612 -> "10 min 12 s"; the two largest of days, hours, minutes and seconds. Returns buf. */

@@ -334,7 +334,7 @@ name_read(const struct node *settings, struct tls_spec *t)
 		return 0;
 	}
 	if (!name_normal(name, sizeof(name), s, strlen(s))) {
-		/* A place-holder, mostly, as with the server's address. */
+		/* A place-holder, mostly, as with the server's address: it is built dead. */
 		node_warn(&n,
 			"%s is not an address, and no name that a certificate can have; "
 			"nothing will get through",

@@ -32,9 +32,8 @@ server_address_read(const struct node *server, struct vmess_server_spec *v)
 	}
 	if (strlen(s) > NAME_MAX_LEN)
 		return node_fail(&n, "is longer than a name can be");
-	if (!name_normal(host, NAME_MAX_LEN + 1, s, strlen(s)) ||
-		strpbrk(host, "/:[]{}<>@?")) {
-		/* A place-holder, mostly. Xray takes it, too. */
+	if (!host_normal(host, NAME_MAX_LEN + 1, s, strlen(s))) {
+		/* A place-holder, mostly. Xray takes it, too; the outbound is built dead. */
 		node_warn(&n,
 			"%s is not an address, and no name that can be found; "
 			"nothing will get through",

@@ -112,9 +112,7 @@ field_address(const struct node *n, struct server *s)
 	len = strlen(text);
 	if (text[0] == '[' && text[len - 1] == ']')
 		text = config_memory_text(n->reader->memory, text + 1, len - 2);
-	if (!ip_parse(&ip, text) &&
-		(!name_normal(name, sizeof(name), text, len) ||
-			strpbrk(text, "/:[]{}<>@?")))
+	if (!ip_parse(&ip, text) && !host_normal(name, sizeof(name), text, strlen(text)))
 		return node_fail(
 			n, "%s is not an address and not a name", shown(text).text);
 	s->address = text;

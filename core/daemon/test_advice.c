@@ -7,6 +7,9 @@
 static const char *
 advice_name(const struct test_failure *f)
 {
+	if (f->error == -EDESTADDRREQ)
+		return "put the server's own name in its place: what stands there is a "
+		       "place-holder";
 	if (f->error == -ENOENT)
 		return "check the name's spelling in the configuration; it exists in no DNS "
 		       "that this machine asks";

@@ -186,12 +186,14 @@ static int
 step_name_run(struct attempt *a)
 {
 	unsigned families;
-	const char *name = name_of(a->way, &families);
+	const char *name = name_of(a->way, &families), *dead = vmess_dead(a->outbound);
 	char text[NAMES_ADDRS * (IP_TEXT + 2)];
 	const struct ip *ip = NULL;
 	struct lookup *k;
 	int n, r = TEST_DONE;
 
+	if (dead)
+		return failed(a, TEST_NAME, -EDESTADDRREQ, dead);
 	if (!name)
 		return TEST_DONE;
 	k = names_lookup(a->way->env->names, name, families, &a->task);

@@ -45,6 +45,14 @@ static const struct outbound_ops vmess_ops = {
 	.free = vmess_free,
 };
 
+const char *
+vmess_dead(const struct outbound *o)
+{
+	if (o->ops != &vmess_ops)
+		return NULL;
+	return container_of(o, const struct vmess, o)->server[0].dead;
+}
+
 struct outbound *
 vmess_new(const struct outbound_spec *spec, const struct outbound_env *env, struct err *e)
 {

@@ -30,6 +30,7 @@ struct vmess_user {
 
 struct vmess_server {
 	char *name;              /* owned; NULL: an address */
+	char *dead;              /* owned; why no connection can be made; NULL: it can */
 	struct endpoint at;      /* family 0: by name */
 	struct vmess_user *user; /* owned */
 	size_t nuser;
@@ -101,6 +102,10 @@ bool vmess_stream_answered(const struct stream *s);
 /* What is known of this machine's clock with regard to the server of that stream, which
  * has come up; NULL: nothing. Borrowed until anything happens to the outbound. */
 const struct clock_reading *vmess_stream_clock(const struct stream *s);
+
+/* Why nothing can get through the first server of a VMess outbound, whatever the network
+ * does: the configuration has a place-holder. NULL: it may. Borrowed. */
+const char *vmess_dead(const struct outbound *o);
 
 /* How people know this server: the outbound's tag, and where it is. Returns `text`. */
 const char *vmess_server_text(

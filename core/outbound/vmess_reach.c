@@ -30,7 +30,7 @@ struct reach {
 	struct deferred gone;
 	enum reach_state state;
 	int error;       /* -errno, once DEAD */
-	const char *why; /* static text; NULL: lower knows */
+	const char *why; /* static text, or the server's; NULL: lower knows */
 	struct vmess_pick pick;
 	uint64_t tried; /* a bit for each server */
 	uint64_t began; /* with this server */
@@ -99,8 +99,10 @@ begin(struct reach *a)
 	way.name = server->name;
 	way.family = &server->family;
 	stream_free(a->s.lower);
-	a->s.lower = carrier_new(&server->carrier, transport_new(&v->o, &way, a->owner),
-		&v->rng, &v->o.env, a->owner);
+	a->s.lower = server->dead
+		? NULL
+		: carrier_new(&server->carrier, transport_new(&v->o, &way, a->owner),
+			  &v->rng, &v->o.env, a->owner);
 	a->began = loop_now(v->o.env.loop);
 	a->impatient = false;
 	timer_arm(&a->patience, patience(a, !all_tried(a)));
@@ -120,6 +122,8 @@ open_lower(struct reach *a)
 {
 	int r;
 
+	if (a->pick.server->dead)
+		return -EDESTADDRREQ;
 	if (!a->s.lower)
 		return -ENOMEM;
 	r = stream_open(a->s.lower);
@@ -138,6 +142,17 @@ hear(const struct reach *a)
 
 static const char slow[] = "the server did not come up in time";
 
+/* NULL: lower knows. */
+static const char *
+why_not(const struct reach *a)
+{
+	if (a->pick.server->dead)
+		return a->pick.server->dead;
+	if (!a->s.lower)
+		return "no memory left";
+	return a->impatient ? slow : NULL;
+}
+
 static int
 try(struct reach *a)
 {
@@ -154,7 +169,7 @@ try(struct reach *a)
 			a->state = REACH_UP;
 			return STREAM_OK;
 		}
-		why = !a->s.lower ? "no memory left" : a->impatient ? slow : NULL;
+		why = why_not(a);
 		hear(a);
 		if (is_server_fault(r))
 			vmess_server_failed(a->v, a->pick.server,

@@ -14,6 +14,7 @@ enum {
 	COMPLAIN_EVERY_MS = 60000, /* what is wrong with a server is said so often */
 	BACKOFF_MS = 10000,
 	BACKOFF_MAX_MS = 300000,
+	SHOWN_MAX = 80, /* of a foreign text in a sentence */
 };
 
 _Static_assert(VMESS_SERVERS_MAX <= 64, "a bit for each server");
@@ -113,23 +114,74 @@ user_init(struct vmess_user *u, const struct vmess_user_spec *spec)
 	}
 }
 
+/* A foreign text for a sentence, cut to fit. */
+static const char *
+shown(char out[static SHOWN_MAX], const char *text)
+{
+	snprintf(out, SHOWN_MAX, "%s", text);
+	text_clean(out);
+	return out;
+}
+
+/*
+ * What the configuration has warned of: a name that is none.  Such a server stands in its
+ * place, and everybody who would be connected to it hears why not.
+ */
+static char *
+dead_sentence(const char *what, const char *name, const char *can)
+{
+	char text[SHOWN_MAX], line[256];
+
+	snprintf(line, sizeof(line), "%s%s is not an address, and no name that %s", what,
+		shown(text, name), can);
+	return strdup(line);
+}
+
+static bool
+tls_name_is_none(const struct carrier_spec *c)
+{
+	char name[NAME_MAX_LEN + 1];
+	const char *s = c->tls.name;
+	struct ip ip;
+
+	return c->secured && s && *s && !ip_parse(&ip, s) &&
+		!name_normal(name, sizeof(name), s, strlen(s));
+}
+
 /* The server's address or name. 0, or -1 and why. */
 static int
 address_set(struct vmess_server *s, const struct vmess_server_spec *spec, struct err *e)
 {
-	char name[NAME_MAX_LEN + 2];
+	char text[SHOWN_MAX], name[NAME_MAX_LEN + 1];
+	const char *a = spec->address;
 
-	if (!spec->address || !*spec->address)
+	if (!a || !*a)
 		return err_set(e, "settings.address: the VMess server has no address");
 	if (spec->port == 0)
 		return err_set(e, "settings.port: 0 is not a port (1-65535)");
 	s->at.port = spec->port;
-	if (ip_parse(&s->at.ip, spec->address))
+	if (ip_parse(&s->at.ip, a))
 		return 0;
-	if (!name_normal(name, sizeof(name), spec->address, strlen(spec->address)))
-		return err_set(e, "settings.address: neither an address nor a name");
-	s->name = strdup(name);
+	s->name = strdup(
+		host_normal(name, sizeof(name), a, strlen(a)) ? name : shown(text, a));
 	return s->name ? 0 : err_set(e, "no memory left");
+}
+
+/* Whether there can be a connection to it. 0, or -1 without memory. */
+static int
+dead_set(struct vmess_server *s, const char *address, const struct carrier_spec *c,
+	struct err *e)
+{
+	char name[NAME_MAX_LEN + 1];
+
+	if (s->name && !host_normal(name, sizeof(name), address, strlen(address)))
+		s->dead = dead_sentence("", address, "can be found");
+	else if (tls_name_is_none(c))
+		s->dead = dead_sentence(
+			"serverName ", c->tls.name, "a certificate can have");
+	else
+		return 0;
+	return s->dead ? 0 : err_set(e, "no memory left");
 }
 
 static int
@@ -137,18 +189,21 @@ server_carrier_init(struct vmess *v, struct vmess_server *s,
 	const struct carrier_spec *spec, struct err *e)
 {
 	const struct carrier_place at = { s->name, &s->at.ip,
-		s > v->server ? &v->server->carrier : NULL };
+		s > v->server && !v->server->dead ? &v->server->carrier : NULL };
 
+	if (s->dead)
+		return 0;
 	return carrier_init(&s->carrier, spec, &at, &v->o.env, e);
 }
 
 static int
-server_init(struct vmess_server *s, const struct vmess_server_spec *spec, struct err *e)
+server_init(struct vmess_server *s, const struct vmess_server_spec *spec,
+	const struct carrier_spec *c, struct err *e)
 {
 	if (spec->nuser == 0 || spec->nuser > VMESS_USERS_MAX)
 		return err_set(e, "settings: %zu users of one VMess server (1-%d)",
 			spec->nuser, VMESS_USERS_MAX);
-	if (address_set(s, spec, e) < 0)
+	if (address_set(s, spec, e) < 0 || dead_set(s, spec->address, c, e) < 0)
 		return -1;
 	s->away.every = s->silent.every = s->garbage.every = COMPLAIN_EVERY_MS;
 	s->user = calloc(spec->nuser, sizeof(*s->user));
@@ -173,7 +228,7 @@ vmess_servers_init(struct vmess *v, const struct vmess_spec *spec, struct err *e
 		return err_set(e, "no memory left");
 	while (v->nserver < spec->nserver && r == 0) {
 		s = &v->server[v->nserver];
-		r = server_init(s, &spec->server[v->nserver], e);
+		r = server_init(s, &spec->server[v->nserver], &spec->carrier, e);
 		v->nserver++;
 		if (r == 0)
 			r = server_carrier_init(v, s, &spec->carrier, e);
@@ -193,6 +248,7 @@ vmess_servers_fini(struct vmess *v)
 		carrier_fini(&s->carrier);
 		free(s->user);
 		free(s->name);
+		free(s->dead);
 	}
 	free(v->server);
 }

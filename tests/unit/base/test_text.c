@@ -63,6 +63,10 @@ names(void **state)
 	assert_true(name_normal(out, 4, "abc.", 4));
 	assert_false(name_normal(out, 4, "abcd", 4));
 	assert_false(name_normal(out, sizeof out, "a\0b", 3));
+	assert_true(host_normal(out, sizeof out, "A.example", 9));
+	assert_string_equal(out, "a.example");
+	assert_false(host_normal(out, sizeof out, "<server>", 8));
+	assert_false(host_normal(out, sizeof out, "a b", 3));
 }
 
 static void

@@ -183,6 +183,25 @@ check_looks_at_certificates(void **state)
 	assert_int_equal(strcspn(s.text, "\n") + 1, strlen(s.text));
 }
 
+/* What is warned of as a place-holder is not an error further on. */
+static void
+check_takes_place_holders(void **state)
+{
+	struct said s = check_text(STDERR_FILENO, "",
+		"{\"outbounds\":[{\"protocol\":\"vmess\",\"settings\":{\"address\":"
+		"\"your server\",\"port\":443,\"id\":\"example\"},\"streamSettings\":{"
+		"\"security\":\"tls\",\"tlsSettings\":{\"serverName\":\"...\"}}}]}");
+
+	(void)state;
+	assert_non_null(strstr(s.text,
+		"settings.address: your server is not an address, and no name that can be "
+		"found; nothing will get through\n"));
+	assert_non_null(strstr(s.text,
+		"tlsSettings.serverName: ... is not an address, and no name that a "
+		"certificate can have; nothing will get through\n"));
+	assert_int_equal(s.status, STATUS_OK);
+}
+
 static const char wrong_in_parts[] =
 	"{\"log\":7,\"outbounds\":[{\"protocol\":\"freedom\",\"tag\":\"a\"},"
 	"{\"protocol\":\"vmess\",\"settings\":{\"address\":\"a.example\",\"port\":70000}},"
@@ -460,6 +479,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(check_says_ok_or_why),
 		cmocka_unit_test(check_looks_at_what_is_left_out_of_sniffing),
+		cmocka_unit_test(check_takes_place_holders),
 		cmocka_unit_test(check_says_all_that_is_wrong),
 		cmocka_unit_test(check_says_twenty_of_them),
 		cmocka_unit_test(check_looks_at_certificates),

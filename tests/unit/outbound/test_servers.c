@@ -10,6 +10,7 @@
 #include "platform/sys.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -196,6 +197,75 @@ test_failover(void **state)
 	assert_int_equal(v->server[1].failures, 0);
 	close(gone);
 	close(fd);
+	bench_end();
+}
+
+/* A server whose name is a place-holder is built, and says why it cannot be reached. */
+static void
+test_dead_servers(void **state)
+{
+	static const char *const names[] = { "...", "<server>", "https://a.example",
+		"a b\nc" };
+	static const char *const shown[] = { "...", "<server>", "https://a.example",
+		"a b?c" };
+	struct vmess_server_spec server = { NULL, 443, users, 1 };
+	char want[128];
+	struct stream *s;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
+		server.address = names[i];
+		bench_start(&server, 1);
+		s = vmess_reach_new(bench_vmess(), &bench.owner);
+		assert_int_equal(open_fully(s), -EDESTADDRREQ);
+		snprintf(want, sizeof(want),
+			"%s is not an address, and no name that can be found", shown[i]);
+		assert_string_equal(stream_reason(s), want);
+		assert_string_equal(vmess_dead(bench.o), want);
+		stream_free(s);
+		bench_end();
+	}
+}
+
+static void
+test_dead_among_others(void **state)
+{
+	uint16_t port = 0;
+	int fd = listen_at("127.0.0.1", &port);
+	const struct vmess_server_spec servers[] = { { "...", port, users, 1 },
+		{ "127.0.0.1", port, users, 1 } };
+
+	(void)state;
+	bench_start(servers, 2);
+	assert_int_equal(server_taken(), 1);
+	assert_int_equal(bench_vmess()->server[0].failures, 1);
+	assert_int_equal(server_taken(), 1);
+	close(fd);
+	bench_end();
+}
+
+/* No certificate can have the name that TLS shall ask for. */
+static void
+test_dead_by_certificate(void **state)
+{
+	const struct vmess_server_spec server = { "127.0.0.1", 443, users, 1 };
+	const struct outbound_spec spec = { .tag = "proxy",
+		.kind = OUTBOUND_VMESS,
+		.u.vmess = {
+			&server, 1, { .secured = true, .tls = { .name = "..." } } } };
+	struct err e;
+
+	(void)state;
+	bench_start(&server, 1);
+	assert_null(vmess_dead(bench.o));
+	outbound_drop(bench.o);
+	bench.o = outbound_new(&spec,
+		&(struct outbound_env){ .loop = bench.loop, .memory = bench.memory }, &e);
+	assert_non_null(bench.o);
+	assert_string_equal(vmess_dead(bench.o),
+		"serverName ... is not an address, and no name that a certificate can have");
+	assert_int_equal(server_taken(), -1);
 	bench_end();
 }
 
@@ -423,6 +493,9 @@ main(void)
 		cmocka_unit_test(test_round_robin),
 		cmocka_unit_test(test_users_by_chance),
 		cmocka_unit_test(test_failover),
+		cmocka_unit_test(test_dead_servers),
+		cmocka_unit_test(test_dead_among_others),
+		cmocka_unit_test(test_dead_by_certificate),
 		cmocka_unit_test(test_all_away),
 		cmocka_unit_test(test_backoff_is_bounded),
 		cmocka_unit_test(test_handshake_ends),
