@@ -148,7 +148,7 @@ def test_http_system(l):
     w = world(l, **WS)
     front(l, w)
     p = start(w, configuration(w, WS, port=FRONT_PORT))
-    for _ in range(3):
+    for _ in range(2):
         assert not fetch(w)
     p.wait_line(rf"\({re.escape(f'proxy, {SERVER}:{FRONT_PORT}')}\) answers nothing\. This clock is {AHEAD}"
                 r"the server's HTTP answer, and VMess allows 2 min: set it, or sluice.clock")
@@ -161,7 +161,7 @@ def test_http_wrong_id(l):
     w = world(l, **WS)
     front(l, w)
     p = start(w, configuration(w, WS, {"id": OTHER_ID}, port=FRONT_PORT, clock="auto"), 0)
-    for _ in range(3):
+    for _ in range(2):
         assert not fetch(w)
     p.wait_line("agrees with the server's HTTP answer: the id or the server's own clock is wrong")
     w.stop(p)
