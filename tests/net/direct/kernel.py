@@ -266,6 +266,17 @@ def test_deaths_and_losses(l):
             ones = [tcp(w.app, address, 7) for address in BOTH]
             for s in ones:
                 said(s, b"before")
+            # What runs meanwhile comes through whole.
+            results, data = [], noise(8 << 20)
+
+            def run(address=NEAR):
+                with tcp(w.app, address, 7) as s:
+                    threading.Thread(target=s.sendall, args=(data,), daemon=True).start()
+                    results.append(read_exactly(s, len(data)) == data)
+
+            runs = [threading.Thread(target=run, args=(address,), daemon=True) for address in BOTH]
+            for t in runs:
+                t.start()
             if value == 2:
                 killed(w, p)
             for word in HOSTS.values():
@@ -288,10 +299,35 @@ def test_deaths_and_losses(l):
                 s.close()
             for address in BOTH:
                 works(w, address)
+            for t in runs:
+                t.join()
+            assert results == [True, True], results
             assert not strange(since), strange(since)
         assert p.stop() == 0, p.text
         assert not [x for x in p.lines if "error" in x and "signal 9" not in x], p.text
         assert "sluice" not in w.app.run("nft list ruleset")
+
+
+def test_larger_device(l):
+    """A device with a larger MTU than the link has: what is too large for it is cut or told of."""
+    w = World(l)
+    sites(w)
+    echoes(w)
+    w.router.run("ip link set app mtu 1400")
+    w.app.run("ip link set eth0 mtu 1400")
+    path = w.config([], first="direct", sluice={"geoip": w.database(), "direct": "kernel"})
+    with open(path) as f:
+        text = json.load(f)
+    text["inbounds"][0]["settings"]["mtu"] = 9000
+    with open(path, "w") as f:
+        json.dump(text, f)
+    p = w.start(path)
+    for address in BOTH:
+        assert large(w, address)
+        with udp(w.app, address, seconds=5) as u:
+            for n in (100, 3000, 8000):
+                heard(u, noise(n), (address, 7))
+    w.stop(p)
 
 
 def test_full(l):
@@ -433,4 +469,4 @@ def test_missing(l):
 
 
 lab.main(test_only_the_first_packet, test_same_as_the_stack, test_never_beside_the_tunnel, test_deaths_and_losses,
-         test_full, test_lost_network, test_others, test_firewalls, test_missing)
+         test_larger_device, test_full, test_lost_network, test_others, test_firewalls, test_missing)
