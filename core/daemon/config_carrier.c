@@ -97,42 +97,55 @@ headers_read(const struct node *settings, struct http_request *q)
 	return 0;
 }
 
+/* More than servers take is no harm: less of the first bytes goes with the request. */
+static size_t
+early_bounded(const struct node *n, uint64_t asked)
+{
+	if (asked <= HTTP_EARLY_MAX)
+		return (size_t)asked;
+	node_warn(n, "early data of %llu bytes: at most %d go with the request",
+		(unsigned long long)asked, HTTP_EARLY_MAX);
+	return HTTP_EARLY_MAX;
+}
+
+/* What is no number asks for none, as in Xray. */
+static size_t
+early_parse(const struct node *n, const char *text)
+{
+	uint64_t asked = 0;
+
+	if (*text && !number_parse(&asked, text, UINT64_MAX))
+		node_warn(n, "ed is not a number of bytes: %s; no early data is sent",
+			shown(text).text);
+	return early_bounded(n, asked);
+}
+
 /*
- * Takes `ed=N` out of the query of a path: how Xray, and the links of nearly
- * everybody, ask for early data.  False: it is there, and no number.
+ * Takes `ed=N` out of the query of a path, and answers N: how Xray, and the links of
+ * nearly everybody, ask for early data.
  */
-static bool
-path_cut_early(char *path, uint64_t *early)
+static size_t
+path_cut_early(const struct node *n, char *path)
 {
 	char *query = strchr(path, '?'), *p = query, *end;
-	char number[8];
-	size_t len;
+	const char *number;
 
-	while (p) {
-		if (strncmp(p + 1, "ed=", 3) == 0)
-			break;
+	while (p && strncmp(p + 1, "ed=", 3) != 0)
 		p = strchr(p + 1, '&');
-	}
 	if (!p)
-		return true;
+		return 0;
 	end = p + 4 + strcspn(p + 4, "&");
-	len = (size_t)(end - (p + 4));
-	if (len >= sizeof(number))
-		return false;
-	memcpy(number, p + 4, len);
-	number[len] = '\0';
-	if (!number_parse(early, number, HTTP_EARLY_MAX))
-		return false;
+	number = config_memory_text(n->reader->memory, p + 4, (size_t)(end - (p + 4)));
 	/* "?ed=1&a=b" keeps its question mark, "?a=b&ed=1" loses the ampersand. */
 	if (*end == '&')
 		memmove(p + 1, end + 1, strlen(end + 1) + 1);
 	else
 		memmove(p, end, strlen(end) + 1);
-	return true;
+	return early_parse(n, number);
 }
 
 static int
-path_read(const struct node *settings, struct http_request *q, uint64_t *early)
+path_read(const struct node *settings, struct http_request *q, size_t *early)
 {
 	struct node n = node_get(settings, "path");
 	const char *s = "";
@@ -143,15 +156,13 @@ path_read(const struct node *settings, struct http_request *q, uint64_t *early)
 	path = config_memory_take(n.reader->memory, strlen(s) + 2, 1);
 	snprintf(path, strlen(s) + 2, "%s%s", *s == '/' ? "" : "/", s);
 	q->path = path;
-	if (!path_cut_early(path, early))
-		return node_fail(&n, "%s: ed is not a number of bytes (0-%d)",
-			shown(s).text, HTTP_EARLY_MAX);
+	*early = path_cut_early(&n, path);
 	return 0;
 }
 
 /* v2ray's way to say it wins over the path's. */
 static int
-early_read(const struct node *settings, enum carrier_kind kind, uint64_t by_path,
+early_read(const struct node *settings, enum carrier_kind kind, size_t by_path,
 	struct http_request *q)
 {
 	struct node max = node_get(settings, "maxEarlyData");
@@ -159,10 +170,10 @@ early_read(const struct node *settings, enum carrier_kind kind, uint64_t by_path
 	uint64_t n = 0;
 
 	q->early_name = "";
-	if (node_number(&max, "a number of bytes", 0, HTTP_EARLY_MAX, &n) == -1 ||
+	if (node_number(&max, "a number of bytes", 0, UINT32_MAX, &n) == -1 ||
 		node_text(&name, &q->early_name) == -1)
 		return -1;
-	q->early_max = (size_t)n;
+	q->early_max = early_bounded(&max, n);
 	q->early_rule = HTTP_EARLY_PART;
 	if (n > 0 && kind == CARRIER_HTTPUPGRADE && !*q->early_name)
 		return node_fail(&max, "HTTPUpgrade needs earlyDataHeaderName for it");
@@ -171,7 +182,7 @@ early_read(const struct node *settings, enum carrier_kind kind, uint64_t by_path
 	/* Xray's HTTPUpgrade only does not wait for the answer, which loses bytes. */
 	if (kind == CARRIER_HTTPUPGRADE)
 		return 0;
-	q->early_max = (size_t)by_path;
+	q->early_max = by_path;
 	q->early_name = "Sec-WebSocket-Protocol";
 	q->early_rule = HTTP_EARLY_WHOLE;
 	return 0;
@@ -197,7 +208,7 @@ upgrade_read(const struct node *settings, struct carrier_spec *c)
 	};
 	struct http_request *q = &c->request;
 	struct node host = node_get(settings, "host");
-	uint64_t early = 0;
+	size_t early = 0;
 	struct http_request probe;
 	struct err e;
 

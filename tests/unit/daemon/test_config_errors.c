@@ -138,10 +138,6 @@ static const struct {
 		STREAM("\"network\":\"ws\",\"wsSettings\":{\"path\":7}"),
 		"c.json: outbounds[0].streamSettings.wsSettings.path: a number, where a "
 		"string is meant" },
-	{ "early data by the path",
-		STREAM("\"network\":\"ws\",\"wsSettings\":{\"path\":\"/a?ed=9000\"}"),
-		"c.json: outbounds[0].streamSettings.wsSettings.path: /a?ed=9000: ed is "
-		"not a number of bytes (0-8192)" },
 	{ "early data of HTTPUpgrade",
 		STREAM("\"network\":\"httpupgrade\",\"httpupgradeSettings\":{"
 		       "\"maxEarlyData\":100}"),

@@ -306,6 +306,11 @@ transports_in_all_spellings(void **state)
 			"\"headers\":{\"hOST\":\"b.example\",\"X\":[\"1\",\"2\"]}}"),
 			CARRIER_WEBSOCKET, "b.example", "/a?x=1",
 			"Sec-WebSocket-Protocol", 99, 2, false },
+		{ VMESS("\"network\":\"ws\",\"wsSettings\":{\"path\":\"/?ed=9000\"}"),
+			CARRIER_WEBSOCKET, NULL, "/", "Sec-WebSocket-Protocol", 8192, 0,
+			false },
+		{ VMESS("\"network\":\"ws\",\"wsSettings\":{\"path\":\"/a?ed=x&y\"}"),
+			CARRIER_WEBSOCKET, NULL, "/a?y", "", 0, 0, false },
 		{ VMESS("\"network\":\"ws\",\"wsSettings\":{\"path\":\"/?ed=99&x=1\",\"host\":"
 			"\"c.example\",\"maxEarlyData\":10}"),
 			CARRIER_WEBSOCKET, "c.example", "/?x=1", "", 10, 0, false },

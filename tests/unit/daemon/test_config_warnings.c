@@ -55,6 +55,21 @@ static const struct {
 	{ "alertId", USER("\"alertId\":64"),
 		"c.json: outbounds[0].settings.alertId: unknown key; did you mean "
 		"alterId?" },
+	{ "early data by the path",
+		STREAM("\"network\":\"ws\",\"wsSettings\":{\"path\":\"/a?ed=99999\"}"),
+		"c.json: outbounds[0].streamSettings.wsSettings.path: early data of 99999 "
+		"bytes: at most 8192 go with the request" },
+	{ "as much as may be",
+		STREAM("\"network\":\"ws\",\"wsSettings\":{\"path\":\"/a?ed=8192\"}"),
+		"" },
+	{ "early data that is no number",
+		STREAM("\"network\":\"ws\",\"wsSettings\":{\"path\":\"/a?ed=x&b\"}"),
+		"c.json: outbounds[0].streamSettings.wsSettings.path: ed is not a number "
+		"of bytes: x; no early data is sent" },
+	{ "maxEarlyData",
+		STREAM("\"network\":\"ws\",\"wsSettings\":{\"maxEarlyData\":9000}"),
+		"c.json: outbounds[0].streamSettings.wsSettings.maxEarlyData: early data "
+		"of 9000 bytes: at most 8192 go with the request" },
 	{ "mux.enable",
 		"{\"outbounds\":[{\"protocol\":\"freedom\",\"mux\":{\"enable\":true}}]}",
 		"c.json: outbounds[0].mux.enable: unknown key; did you mean enabled?" },
