@@ -46,6 +46,8 @@ struct config_certificate {
 	struct config_certificate *next;
 };
 
+enum { CONFIG_BUDGET = 256 << 20 }; /* bytes, where sluice.memory is not set */
+
 struct config {
 	const char *file; /* as given, for messages */
 	enum log_level log_level;
@@ -60,6 +62,7 @@ struct config {
 	struct tun_config tun;
 	const char *tun_tag; /* inbound tag, "" when it has none */
 	bool tun_plain;      /* sluice.offload: false; the device does nothing for us */
+	size_t budget;       /* sluice.memory: bytes for traffic */
 	bool tun_implied;    /* the file has no tun inbound */
 	bool for_client; /* it has inbounds such as programs of this machine connect to */
 	bool for_server; /* it has only such as clients connect to from outside */

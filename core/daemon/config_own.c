@@ -6,6 +6,7 @@
 #include "outbound/sntp.h"
 
 #include <string.h>
+#include <strings.h>
 
 static int
 tls_library_read(const struct node *own, enum tls_library *l)
@@ -129,6 +130,58 @@ sntp_read(const struct node *own)
 	return 0;
 }
 
+enum { MEMORY_MIN = 16, MEMORY_MAX = 64 << 10 }; /* MB */
+
+/* "256 MB", "1 GB", or a number of bytes. False: none of these. */
+static bool
+size_parse(uint64_t *bytes, const char *s)
+{
+	static const struct {
+		const char *name;
+		unsigned shift;
+	} units[] = { { "", 0 }, { "b", 0 }, { "kb", 10 }, { "mb", 20 }, { "gb", 30 } };
+	size_t digits = strspn(s, "0123456789"), i;
+	const char *unit = s + digits + strspn(s + digits, " ");
+	char number[20];
+
+	if (digits == 0 || digits >= sizeof(number))
+		return false;
+	memcpy(number, s, digits);
+	number[digits] = '\0';
+	if (!number_parse(bytes, number, UINT64_MAX >> 30))
+		return false;
+	for (i = 0; i < sizeof(units) / sizeof(*units); i++) {
+		if (strcasecmp(unit, units[i].name) != 0)
+			continue;
+		*bytes <<= units[i].shift;
+		return true;
+	}
+	return false;
+}
+
+static int
+memory_read(const struct node *own, size_t *memory)
+{
+	struct node n = node_get(own, "memory");
+	uint64_t bytes = CONFIG_BUDGET;
+	const char *s = NULL;
+	int r;
+
+	if (node_is_number(&n))
+		r = node_number(&n, "a number of bytes", 0, UINT64_MAX >> 30, &bytes);
+	else
+		r = node_text(&n, &s);
+	if (r == -1)
+		return -1;
+	if (s && !size_parse(&bytes, s))
+		return node_fail(
+			&n, "%s is not a size, such as \"256 MB\"", shown(s).text);
+	if (bytes < (uint64_t)MEMORY_MIN << 20 || bytes > (uint64_t)MEMORY_MAX << 20)
+		return node_fail(&n, "from %d MB to %d GB", MEMORY_MIN, MEMORY_MAX >> 10);
+	*memory = (size_t)bytes;
+	return 0;
+}
+
 int
 config_read_own(const struct node *root)
 {
@@ -136,6 +189,7 @@ config_read_own(const struct node *root)
 	static const struct key keys[] = {
 		{ "geoip", KEY_READ },
 		{ "offload", KEY_READ },
+		{ "memory", KEY_READ },
 		{ "tls", KEY_READ },
 		{ "direct", KEY_READ },
 		{ "clock", KEY_READ },
@@ -151,6 +205,7 @@ config_read_own(const struct node *root)
 
 	if (node_keys_strict(&own, keys) == -1 || node_text(&geoip, &s) == -1 ||
 		node_bool(&offload, &offloads) == -1 ||
+		memory_read(&own, &c->budget) == -1 ||
 		tls_library_read(&own, &c->tls) == -1 ||
 		direct_read(&own, &c->direct) == -1 ||
 		clock_read(&own, &c->clock_auto) == -1 || sntp_read(&own) == -1)

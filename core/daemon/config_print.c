@@ -429,6 +429,8 @@ own_print(const struct config *c)
 		put_text(own, "tls", c->tls == TLS_BEARSSL ? "bearssl" : "openssl");
 	if (c->tun_plain)
 		put(own, "offload", json_object_new_boolean(false));
+	if (c->budget != CONFIG_BUDGET)
+		put(own, "memory", json_object_new_int64((int64_t)c->budget));
 	if (c->clock_auto)
 		put_text(own, "clock", "auto");
 	if (c->nsntp)

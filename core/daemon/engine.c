@@ -17,6 +17,7 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { FLOW_BYTES = 1400 };    /* of a direct flow that rests */
 enum { OWN_DESCRIPTORS = 64 }; /* for what is no flow: devices, files, lookups */
 
 struct engine {
@@ -132,6 +133,21 @@ ping_open(struct engine *g, int family)
 }
 
 /*
+ * Of the memory for traffic half is the stack's, a quarter that of the ways out, and an
+ * eighth is for the structs of connections; the rest is for datagrams.
+ */
+static void
+memory_limit(const struct engine *g, struct flows_config *c)
+{
+	size_t all = g->config->budget, flows = all / 8 / FLOW_BYTES;
+
+	c->stack.memory = all / 2;
+	tcp_memory_limit(g->memory, all / 4);
+	c->flows_max = c->flows_max < flows ? c->flows_max : flows;
+	c->stack.conns_max = c->flows_max;
+}
+
+/*
  * A connection takes one descriptor, an association mostly one: where they are few,
  * there are fewer of both, so that one more waits instead of meeting an error.
  */
@@ -156,6 +172,7 @@ flows_build(struct engine *g, struct err *e)
 		.plain = g->config->tun_plain };
 
 	flows_limit(g, &c);
+	memory_limit(g, &c);
 	g->ping4 = ping_open(g, 4);
 	g->ping6 = ping_open(g, 6);
 	c.ping4 = g->ping4;

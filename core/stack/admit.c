@@ -189,6 +189,13 @@ ask(struct stack *s, const struct segment *g)
 	enum stack_answer a;
 	struct held *h;
 
+	if (credit_is_short(s)) {
+		s->n.over_limit++;
+		log_limited(&s->fullness, loop_now(s->loop), LOG_WARNING,
+			"the memory for traffic is used up: new connections have to "
+			"wait until others end; sluice.memory allows more");
+		return;
+	}
 	if (s->n.conns >= s->config.conns_max || !(h = held_new(s, g))) {
 		s->n.over_limit++;
 		return;

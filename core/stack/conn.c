@@ -119,7 +119,7 @@ conn_age_end(struct conn *c)
 	list_remove(&c->age);
 	if (c->state == CONN_OPENING)
 		c->stack->nopening--;
-	else
+	else if (c->state != CONN_OPEN)
 		c->stack->nlingering--;
 }
 
@@ -178,6 +178,7 @@ static int
 send_buf(struct stream *s, struct window *w)
 {
 	struct conn *c = conn_of(s);
+	int err;
 
 	if (c->error)
 		return c->error;
@@ -185,7 +186,10 @@ send_buf(struct stream *s, struct window *w)
 		return -EPIPE;
 	if (c->cramped)
 		ring_rest(c);
-	if (!c->ring.mem && credit_ring(c) < 0)
+	err = c->ring.mem ? 0 : credit_ring(c);
+	if (err == -EAGAIN)
+		return STREAM_AGAIN;
+	if (err < 0)
 		return c->error = -ENOMEM;
 	w->len = c->cramped ? 0 : ring_room(&c->ring, &w->p);
 	if (w->len)
@@ -303,6 +307,7 @@ linger(struct conn *c)
 	struct stack *s = c->stack;
 
 	received_drop(c);
+	list_remove(&c->age);
 	if (s->nlingering >= lingering_max(s))
 		conn_drop(container_of(s->lingering.next, struct conn, age), true);
 	c->state = CONN_LINGERING;
@@ -325,6 +330,7 @@ free_conn(struct stream *s)
 		linger(c);
 		return;
 	}
+	list_remove(&c->age);
 	c->state = CONN_LINGERING;
 	conn_drop(c, true);
 }

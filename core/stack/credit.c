@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "stack/memory.h"
 #include "stack/room.h"
 
 #include <errno.h>
@@ -79,18 +80,62 @@ credit_take(struct conn *c, size_t n)
 		grow(c);
 }
 
+/* What is kept back so that each connection may have a small ring: those whose
+ * applications do not read must not stop the others. */
+static size_t
+spare(const struct stack *s)
+{
+	size_t least = s->config.conns_max * RING_LEAST;
+
+	return least < s->config.memory / 4 ? least : s->config.memory / 4;
+}
+
+/* Those that wait for a ring have it in turn, the one that waits longest first. */
+static void
+hungry_wait(struct conn *c)
+{
+	if (list_empty(&c->age))
+		list_append(&c->stack->hungry, &c->age);
+}
+
+void
+credit_call(struct stack *s)
+{
+	size_t most = s->config.memory / 2, room = most > s->rings ? most - s->rings : 0;
+
+	while (room >= RING_LEAST && !list_empty(&s->hungry)) {
+		conn_wake(container_of(list_take(&s->hungry), struct conn, age));
+		room -= RING_LEAST;
+	}
+}
+
 int
 credit_ring(struct conn *c)
 {
 	struct stack *s = c->stack;
+	size_t most = s->config.memory / 2;
 	int err;
 
-	if (s->rings + c->ring_cap > s->config.memory / 2 && c->ring_cap > RING_FIRST)
+	if (s->rings + c->ring_cap > most - spare(s) && c->ring_cap > RING_FIRST)
 		c->ring_cap = RING_FIRST;
+	if (s->rings + c->ring_cap > most - spare(s))
+		c->ring_cap = RING_LEAST;
+	if (s->rings + c->ring_cap > most && s->rings > 0) {
+		hungry_wait(c);
+		return -EAGAIN;
+	}
 	err = ring_init(&c->ring, c->ring_cap);
 	if (err == 0)
 		s->rings += c->ring.cap;
 	return err;
+}
+
+bool
+credit_is_short(const struct stack *s)
+{
+	size_t most = s->config.memory / 2;
+
+	return s->rings > most / 8 * 7 || memory_is_short();
 }
 
 void

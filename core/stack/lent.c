@@ -25,8 +25,12 @@ enum { LENT_LEAST = TUN_PACKET / 2 };
 bool
 lent_begin(struct stack *s)
 {
-	pool_init(
-		&s->lent_pool, "large packets", sizeof(struct lent), LENT_MAX, LENT_KEEP);
+	size_t max = s->config.memory / 8 / sizeof(struct lent);
+
+	if (max > LENT_MAX)
+		max = LENT_MAX;
+	pool_init(&s->lent_pool, "large packets", sizeof(struct lent), max > 2 ? max : 2,
+		LENT_KEEP);
 	s->reading = pool_take(&s->lent_pool);
 	return s->reading != NULL;
 }

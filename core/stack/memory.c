@@ -30,6 +30,12 @@ memory_end(void)
 	return blocks;
 }
 
+bool
+memory_is_short(void)
+{
+	return bytes > bytes_max / 8 * 7;
+}
+
 void *
 port_block_new(size_t n)
 {

@@ -2,6 +2,7 @@
 #ifndef STACK_MEMORY_H
 #define STACK_MEMORY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -9,6 +10,8 @@
 
 /* From now on at most `most` bytes; *refused counts how often that was too few. */
 void memory_begin(size_t most, uint64_t *refused);
+/* Seven eighths of it are used. */
+bool memory_is_short(void);
 /* Nothing is counted in *refused any more. Returns how many blocks lwIP still has. */
 size_t memory_end(void);
 

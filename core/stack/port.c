@@ -28,10 +28,10 @@
 enum {
 	EXT_ID = 0,
 	TICK_MS = TCP_TMR_INTERVAL,
-	/* Memory that lwIP may hold: for each connection its structs and a modest queue,
-	 * and something for the windows of the busy ones. */
-	BYTES_CONN = 16 * 1024,
-	BYTES_BASE = 64 << 20,
+	/* Memory that lwIP may hold beside what was received: for each connection its
+	 * structs, and the headers of what is on its way. */
+	BYTES_CONN = 1024,
+	BYTES_BASE = 256 * 1024,
 	/* What may always be on its way where the device cuts segments.  The way leads
 	 * through a queue of this machine; a smaller window of congestion would not let
 	 * a large segment go. */
@@ -137,7 +137,8 @@ port_start(struct stack *s)
 	int err;
 
 	assert(!owner);
-	memory_begin(BYTES_BASE + s->config.conns_max * BYTES_CONN, &s->n.over_limit);
+	memory_begin(BYTES_BASE + s->config.memory / 2 + s->config.conns_max * BYTES_CONN,
+		&s->n.over_limit);
 	lwip_begin();
 	owner = s;
 	output_begin(s);

@@ -7,6 +7,7 @@
 #include "stack/stack.h"
 
 #include "base/list.h"
+#include "base/log.h"
 #include "base/pool.h"
 #include "base/random.h"
 #include "base/ring.h"
@@ -35,6 +36,7 @@ enum {
 	LENT_KEEP = 16,     /* of these, blocks that wait for the next packet */
 	SEGMENT_MAX = 65535 - IP6_HEADER - TCP_HEADER, /* bytes of payload */
 	RING_FIRST = 16 * 1024, /* bytes; grows to what the configuration says */
+	RING_LEAST = 1024,      /* where memory is short */
 	RING_MAX = 4 << 20,     /* TCP_SND_BUF */
 	WINDOW_MIN = 16 * 1024, /* twice TCP_WND_UPDATE_THRESHOLD, and some */
 	WINDOW_MAX = 4 << 20,   /* TCP_WND */
@@ -64,7 +66,8 @@ struct conn {
 	struct list work;  /* in stack.work: to be looked at when the turn ends; or in
 			      stack.acks */
 	struct list stuck; /* in stack.stuck: the device was full */
-	struct list age;   /* in stack.opening or stack.lingering, oldest first */
+	struct list age;   /* in stack.opening or stack.lingering, oldest first; of those
+			      that are open in stack.hungry, or in none */
 	uint64_t since;    /* when it came to that list */
 	struct endpoint app, target;
 	size_t in_used; /* bytes of `in` that were read */
@@ -114,13 +117,14 @@ struct stack {
 	struct lent *reading; /* owned: what the device is read into */
 	struct pool conn_pool, held_pool, kept_pool, lent_pool;
 	struct table conns, helds;
-	struct list news, work, acks, stuck, opening, lingering, kept;
+	struct list news, work, acks, stuck, opening, lingering, hungry, kept;
 	size_t nopening, nlingering, nheld;
 	struct timer tick, ack;
 	struct turn_end end;
 	struct rng rng;
 	uint32_t fragment_id;
 	size_t promised, rings; /* bytes: the sum of all windows, of all rings */
+	struct log_limit fullness;
 	bool slow; /* lwIP's slow timers were in the last tick: they are in every second */
 	bool full; /* the device takes nothing until stack_resume */
 };
@@ -203,7 +207,13 @@ void credit_end(struct conn *c);
 /* The user has taken n bytes: what of it, and beyond it, may be offered again is added to
  * c->credit. */
 void credit_take(struct conn *c, size_t n);
-int credit_ring(struct conn *c); /* a ring of at most ring_cap bytes; 0 or -ENOMEM */
+/* A ring of at most ring_cap bytes; 0, -EAGAIN: c is woken when there may be one, or
+ * -ENOMEM. */
+int credit_ring(struct conn *c);
+/* Wakes as many of those who wait for a ring as there is room for. */
+void credit_call(struct stack *s);
+/* Whether the memory is nearly used up, so that nobody else should come. */
+bool credit_is_short(const struct stack *s);
 void credit_ring_drop(struct conn *c);
 
 /* lent.c */

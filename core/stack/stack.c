@@ -15,6 +15,7 @@ enum {
 	MEMORY_DEFAULT = 256 << 20,
 	CONNS_KEEP = 256,
 	HELD_KEEP = 64,
+	FULLNESS_EVERY_MS = 60000,
 };
 
 uint64_t
@@ -143,6 +144,7 @@ turn_end(struct turn_end *e)
 		conn_push(container_of(n, struct conn, work));
 	if (list_empty(&s->acks))
 		timer_stop(&s->ack);
+	credit_call(s);
 	stack_tell(s);
 }
 
@@ -196,6 +198,7 @@ lists_init(struct stack *s)
 	list_init(&s->stuck);
 	list_init(&s->opening);
 	list_init(&s->lingering);
+	list_init(&s->hungry);
 }
 
 struct stack *
@@ -210,6 +213,7 @@ stack_new(struct loop *l, const struct stack_config *c, struct stack_user *user)
 	s->config = *c;
 	config_fill(&s->config);
 	lists_init(s);
+	s->fullness.every = FULLNESS_EVERY_MS;
 	device_begin(s);
 	rng_init(&s->rng);
 	rng_bytes(&s->rng, &s->fragment_id, sizeof(s->fragment_id));

@@ -77,8 +77,9 @@ struct stack_config {
 	size_t held_max;  /* held SYNs; 0: 1,024 */
 	size_t ring; /* bytes towards the application per connection while in flight; 0:
 			256 KiB */
-	/* Bytes that windows and rings may add up to, half each; 0: 256 MiB. At the bound
-	 * each connection has to do with the least. */
+	/* Bytes, half of them for rings and half for what was received; 0: 256 MiB. When
+	 * they become few, connections get no larger windows and the smallest rings; at
+	 * the bound who needs a ring waits for one, and no new connection is let in. */
 	size_t memory;
 	/* The device takes segments that are to be cut and summed by it. */
 	bool offload;

@@ -14,6 +14,7 @@
  * are rare: no known peer sends one.
  */
 enum { BLOCKS_MAX = 4096, BLOCKS_KEEP = 16, LARGE_MAX = 256, LARGE_KEEP = 2 };
+enum { BLOCKS_MIN = 108, LARGE_MIN = 8 };
 enum { WRITEV_MAX = 8 };
 
 struct tcp_memory {
@@ -55,6 +56,17 @@ tcp_memory_new(void)
 	blocks_init(&m->blocks, "bytes in flight", TCP_BLOCK, BLOCKS_MAX, BLOCKS_KEEP);
 	blocks_init(&m->large, "large records", TCP_LARGE, LARGE_MAX, LARGE_KEEP);
 	return m;
+}
+
+void
+tcp_memory_limit(struct tcp_memory *m, size_t bytes)
+{
+	size_t n = bytes / 8 * 7 / TCP_BLOCK, large = bytes / 8 / TCP_LARGE;
+
+	n = n < BLOCKS_MIN ? BLOCKS_MIN : n;
+	large = large < LARGE_MIN ? LARGE_MIN : large;
+	m->blocks.pool.max = n < BLOCKS_MAX ? n : BLOCKS_MAX;
+	m->large.pool.max = large < LARGE_MAX ? large : LARGE_MAX;
 }
 
 void

@@ -18,6 +18,8 @@
 struct tcp_memory; /* one a loop */
 
 struct tcp_memory *tcp_memory_new(void);
+/* At most so many bytes in flight, 4 MB at least; beyond, streams wait for each other. */
+void tcp_memory_limit(struct tcp_memory *m, size_t bytes);
 /* All streams that used it are gone by then. Logs an error when a block is missing. */
 void tcp_memory_free(struct tcp_memory *m);
 

@@ -53,6 +53,43 @@ def test_slow_reader(l):
         at_once([lambda s=s: rest(s) for s in ones])
 
 
+def test_budget(l):
+    """600 applications that do not read, and 16 MB for traffic: it stays below them, and the others go on."""
+    w = World(l)
+    sites(w)
+    raise_limit()
+
+    def serve(connection, _peer):
+        try:
+            connection.sendall(bytes(4 * MB))
+        except OSError:
+            pass
+
+    l.server(w.near, NEAR, 4000, serve)
+    l.server(w.near, NEAR, 7, lab.echo)
+    with running(w, sluice={"memory": "16 MB"}) as p:
+        before = private(p)
+        other = tcp(w.app, NEAR, 7)
+        stalled = [w.app.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(600)]
+        for s in stalled:
+            s.setblocking(False)
+            s.connect_ex((NEAR, 4000))
+        full = [0]
+
+        def stopped():
+            full[0], was = private(p), full[0]
+            other.sendall(b"still here")
+            assert read_exactly(other, 10) == b"still here"
+            return full[0] == was > before + 3 * MB
+
+        lab.until(stopped, "the servers to be stopped", seconds=40)
+        print(f"        {(full[0] - before) / MB:.1f} MB for them", flush=True)
+        assert full[0] - before < 16 * MB
+        for s in stalled:
+            reset(s)
+        works(w)
+
+
 def test_slow_server(l):
     """The same the other way."""
     w = World(l)
@@ -353,6 +390,6 @@ def test_crowd_at_the_door(l):
 
 
 count_exactly()
-lab.main(test_slow_reader, test_slow_server, test_short_connections, test_ports_again, test_2000_open,
+lab.main(test_slow_reader, test_budget, test_slow_server, test_short_connections, test_ports_again, test_2000_open,
          test_few_descriptors, test_6000_datagram_sockets, test_mtus, test_narrow_path,
          test_crowd_at_the_door)

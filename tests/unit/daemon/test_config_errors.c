@@ -270,6 +270,10 @@ static const struct {
 		"c.json: inbounds[1]: a second tun inbound; there can be one" },
 
 	/* sluice */
+	{ "memory", TOP("\"sluice\":{\"memory\":\"much\"}"),
+		"c.json: sluice.memory: much is not a size, such as \"256 MB\"" },
+	{ "too little memory", TOP("\"sluice\":{\"memory\":\"1 MB\"}"),
+		"c.json: sluice.memory: from 16 MB to 64 GB" },
 	{ "unknown key of our own", TOP("\"sluice\":{\"killSwitch\":true}"),
 		"c.json: sluice.killSwitch: unknown key" },
 	{ "clock", TOP("\"sluice\":{\"clock\":\"ntp\"}"),

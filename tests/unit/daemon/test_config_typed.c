@@ -66,6 +66,33 @@ offload_is_taken(void **state)
 }
 
 static void
+memory_is_taken(void **state)
+{
+	static const struct {
+		const char *own;
+		size_t bytes;
+	} cases[] = {
+		{ "{}", (size_t)256 << 20 },
+		{ "{\"memory\":\"64 MB\"}", (size_t)64 << 20 },
+		{ "{\"memory\":\"1gb\"}", (size_t)1 << 30 },
+		{ "{\"memory\":\"20000000\"}", 20000000 },
+		{ "{\"memory\":20000000}", 20000000 },
+	};
+	char text[256];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct config *c;
+
+		snprintf(text, sizeof(text), "{" DIRECT ",\"sluice\":%s}", cases[i].own);
+		c = read_text(text);
+		assert_int_equal(c->budget, cases[i].bytes);
+		config_free(c);
+	}
+}
+
+static void
 time_servers_are_taken(void **state)
 {
 	struct config *c = read_text(
@@ -518,6 +545,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_tun_is_implied),
 		cmocka_unit_test(offload_is_taken),
+		cmocka_unit_test(memory_is_taken),
 		cmocka_unit_test(time_servers_are_taken),
 		cmocka_unit_test(direct_is_taken),
 		cmocka_unit_test(dns_is_a_neighbour),

@@ -117,6 +117,7 @@ test_stalled(void **state)
 
 	(void)state;
 	host.config.ring = 256 * K;
+	host.config.conns_max = SOME;
 	open_some(2 << 20);
 	for (i = 0; i < SOME; i++) {
 		peers[i].window = 0;
@@ -142,6 +143,53 @@ test_stalled(void **state)
 	free(b);
 }
 
+/* The bound is hard: who finds no room waits for a ring, and has it in turn; nobody else
+ * is let in meanwhile. */
+enum { USED = 20 };
+
+static void
+test_hard(void **state)
+{
+	uint8_t *b = pattern(EACH);
+	size_t n[USED] = { 0 }, waiting = 0;
+	struct peer late;
+	int i, asked;
+
+	(void)state;
+	open_some(32 * K);
+	for (i = 0; i < USED; i++) {
+		peers[i].window = 0;
+		peer_shrink(&peers[i]);
+		peer_pump(&peers[i]);
+	}
+	for (i = 0; i < USED; i++) {
+		n[i] = conn_write(conns[i], b, K);
+		waiting += n[i] == 0;
+		peer_pump(&peers[i]);
+	}
+	assert_int_equal(waiting, USED - 16);
+	asked = host.nsyn;
+	peer_init(&late, "198.18.0.2:50000", "203.0.113.7:443");
+	peer_syn(&late);
+	assert_int_equal(host.nsyn, asked);
+	assert_true(stack_counters(host.stack)->over_limit > 0);
+	for (i = 0; i < USED; i++) {
+		peers[i].window = 64 * K;
+		peer_ack(&peers[i]);
+		peer_pump(&peers[i]);
+		if (n[i] == 0)
+			n[i] = conn_write(conns[i], b, K);
+		peer_pump(&peers[i]);
+		assert_int_equal(peers[i].ngot, n[i]);
+		assert_int_equal(n[i], K);
+	}
+	peer_syn(&late);
+	assert_int_equal(host.nsyn, asked + 1);
+	peer_fini(&late);
+	close_all();
+	free(b);
+}
+
 int
 main(void)
 {
@@ -150,6 +198,7 @@ main(void)
 		TEST(test_grows),
 		TEST(test_bounded),
 		TEST(test_stalled),
+		TEST(test_hard),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
