@@ -260,13 +260,13 @@ leg_send(struct assoc_route *r, const struct stack_datagram *d)
 		if (outbox_put(o, &g->outgoing, &out))
 			return;
 		legs_flush(fs);
-		if (r->leg == g)
+		if (g->packets != NULL)
 			outbox_put(o, &g->outgoing, &out);
 		return;
 	}
 	if (g->outgoing.n > 0)
 		part_send(o, &g->outgoing);
-	if (r->leg == g)
+	if (g->packets != NULL)
 		post_long(g, r, d, &out);
 }
 

@@ -16,6 +16,7 @@ struct run {
 	struct iovec v[1 + PIECES]; /* the first is for the headers */
 	int n;
 	size_t len, segment; /* bytes in all; of each but the last */
+	uint8_t head[IP6_HEADER + UDP_HEADER];
 };
 
 static void
@@ -50,7 +51,7 @@ is_device_work(const struct stack *s, const struct run *r)
 static int
 leave_to_device(struct stack *s, struct run *r)
 {
-	uint8_t mem[IP6_HEADER + UDP_HEADER];
+	uint8_t *mem = r->head;
 	size_t ip, len = UDP_HEADER + r->len;
 	struct offload o = { .partial = true };
 	uint32_t sum;
@@ -73,16 +74,16 @@ leave_to_device(struct stack *s, struct run *r)
 static int
 send_whole(struct stack *s, struct run *r)
 {
-	uint8_t h[UDP_HEADER];
+	uint8_t *h = r->head;
 	uint32_t sum;
 	uint16_t field;
 
 	header_write(h, r);
 	sum = packet_pseudo(&r->source->ip, &r->to->ip, PROTO_UDP, UDP_HEADER + r->len);
-	sum = checksum_add(sum, h, sizeof(h));
+	sum = checksum_add(sum, h, UDP_HEADER);
 	field = checksum_fold(checksum_add(sum, r->v[1].iov_base, r->len));
 	be16_put(h + 6, field ? field : 0xffff); /* zero would mean none (RFC 768) */
-	r->v[0] = (struct iovec){ h, sizeof(h) };
+	r->v[0] = (struct iovec){ h, UDP_HEADER };
 	return reply_send(s, &r->source->ip, &r->to->ip, PROTO_UDP, r->v);
 }
 
