@@ -94,12 +94,44 @@ test_datagrams_held(void **state)
 	bench_end();
 }
 
+/* Who looked for answers before anything was sent looks again when something was. */
+static void
+test_first_is_kept_back(void **state)
+{
+	static uint8_t large[1967];
+	const uint8_t ip[] = { 192, 0, 2, 53 };
+	const struct target to = { .ip = ip_make(4, ip), .port = 53 };
+	struct endpoint from;
+	struct packets *k;
+	uint8_t p[16];
+	unsigned woken;
+	size_t n;
+
+	(void)state;
+	bench_start(VMESS_AES128_GCM);
+	k = packets_start(&to);
+	assert_int_equal(packets_send(k, &to, large, sizeof(large)), -EMSGSIZE);
+	assert_int_equal(packets_recv(k, &from, p, sizeof(p), &n), STREAM_AGAIN);
+	woken = bench.woken;
+	assert_int_equal(packets_send(k, &to, large, 10), STREAM_OK);
+	loop_turn(bench.loop, 0);
+	assert_int_equal(bench.woken, woken + 1);
+	assert_int_equal(packets_send(k, &to, large, 10), STREAM_OK);
+	loop_turn(bench.loop, 0);
+	assert_int_equal(bench.woken, woken + 1);
+	assert_int_equal(packets_most(k), 1966);
+	packets_free(k);
+	memory_fini(&call.m);
+	bench_end();
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_datagrams),
 		cmocka_unit_test(test_datagrams_held),
+		cmocka_unit_test(test_first_is_kept_back),
 	};
 
 	log_open(2, LOG_NONE, NULL);
