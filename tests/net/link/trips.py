@@ -10,7 +10,7 @@ from flights import Servers, needed                # noqa: E402
 from world import SLUICE                                # noqa: E402
 
 CELLS = [("raw", "plain"), ("raw", "TLS 1.2"), ("ws", "TLS 1.3"), ("ws, early data", "TLS 1.2 resumed"),
-         ("ws, early data", "TLS 1.3 resumed"), ("httpupgrade", "plain"), ("httpupgrade, early data", "TLS 1.3")]
+         ("ws, early data", "TLS 1.3 resumed"), ("httpupgrade", "plain")]
 LIBRARY = {"plain": None, "TLS 1.2": "bearssl", "TLS 1.3": "openssl"}
 
 
