@@ -90,44 +90,88 @@ full_note(struct import *im)
 {
 	char line[256];
 
+	if (im->full)
+		return;
+	im->full = true;
 	snprintf(line, sizeof(line), "%s: more than %d servers; the rest is left out",
 		im->name, IMPORT_SERVERS_MAX);
 	note(im, line);
 }
 
-void
-import_add_outbound(struct import *im, const char *name, struct json_object *out)
+/* A copy with the tag first, whatever tag it had. */
+static struct json_object *
+tagged_new(struct json_object *out, const char *tag)
 {
 	struct json_object *tagged = json_object_new_object();
-	char tag[TAG_SIZE];
 
-	first_note(im);
-	im->reader.failed = false;
-	if (im->servers++ >= IMPORT_SERVERS_MAX) {
-		if (im->servers == IMPORT_SERVERS_MAX + 1)
-			full_note(im);
-		json_object_put(out);
-		json_object_put(tagged);
-		return;
-	}
-	tag_make(im, name, tag);
-	json_object_object_add(im->tags, tag, NULL);
-	/* Again, so that the tag comes first. */
 	json_object_object_add(tagged, "tag", json_object_new_string(tag));
 	json_object_object_foreach(out, key, value)
 	{
 		if (strcasecmp(key, "tag") != 0)
 			json_object_object_add(tagged, key, json_object_get(value));
 	}
-	json_object_put(out);
+	return tagged;
+}
+
+/* 0, or -1 after node_fail: `sluice check` would refuse it, or it is of no use. */
+static int
+outbound_check(struct import *im, const struct node *at, struct json_object *tagged,
+	bool place_holders)
+{
+	char dead[IMPORT_DEAD_MAX];
+
+	if (import_check(im, at, tagged, dead) == -1)
+		return -1;
+	if (!dead[0])
+		return 0;
+	if (!place_holders)
+		return node_fail(at, "%s", dead);
+	node_warn(at, "%s; nothing will get through", dead);
+	return 0;
+}
+
+static void
+outbound_add(struct import *im, const struct node *at, const char *name,
+	struct json_object *out, bool place_holders)
+{
+	struct json_object *tagged;
+	char tag[TAG_SIZE];
+
+	if (im->servers == IMPORT_SERVERS_MAX) {
+		full_note(im);
+		return;
+	}
+	im->reader.failed = false;
+	tag_make(im, name, tag);
+	tagged = tagged_new(out, tag);
+	if (outbound_check(im, at, tagged, place_holders) == -1) {
+		import_skip(im);
+		json_object_put(tagged);
+		return;
+	}
+	first_note(im);
+	im->servers++;
+	json_object_object_add(im->tags, tag, NULL);
 	json_object_array_add(im->outbounds, tagged);
+}
+
+void
+import_add_outbound(struct import *im, const struct node *at, const char *name,
+	struct json_object *out)
+{
+	outbound_add(im, at, name, out, true);
+	json_object_put(out);
 }
 
 void
 import_add(struct import *im, const struct node *at, struct server *s)
 {
+	struct json_object *out;
+
 	server_complete(at, s);
-	import_add_outbound(im, s->name, server_outbound(s));
+	out = server_outbound(s);
+	outbound_add(im, at, s->name, out, false);
+	json_object_put(out);
 }
 
 void
@@ -355,6 +399,7 @@ import_read(const char *name, const char *text, size_t len,
 	several_note(&im);
 	if (result == 0)
 		result = import_print(&im, c, out, e);
+	tls_stock_drop(im.tls);
 	json_object_put(im.transport);
 	json_object_put(im.tags);
 	json_object_put(im.outbounds);

@@ -10,7 +10,7 @@
 /* One value at a time, as links and lists of servers carry it. */
 
 /* Far above what any real path, name or list has. */
-enum { FIELD_MAX = 16 * 1024, EARLY_DATA_MAX = 1 << 20 };
+enum { FIELD_MAX = 16 * 1024 };
 
 static bool
 is_space(char c)
@@ -227,10 +227,12 @@ field_early_data(const struct node *n, struct server *s)
 		return -1;
 	if (!text)
 		return 0;
-	if (!number_parse(&v, text, EARLY_DATA_MAX))
-		return node_fail(n, "%s is not a number of bytes (0-%d)",
-			shown(text).text, EARLY_DATA_MAX);
-	s->early_data = (uint32_t)v;
+	if (!number_parse(&v, text, UINT32_MAX))
+		return node_fail(n, "%s is not a number of bytes", shown(text).text);
+	if (v > HTTP_EARLY_MAX)
+		node_warn(n, "early data of %s bytes: at most %d go with the request",
+			text, HTTP_EARLY_MAX);
+	s->early_data = v < HTTP_EARLY_MAX ? (uint32_t)v : HTTP_EARLY_MAX;
 	return 0;
 }
 

@@ -4,8 +4,9 @@
 
 #include "daemon/import.h"
 #include "daemon/import_server.h"
+#include "stream/tls.h"
 
-enum { LINK_MAX = 64 * 1024 };
+enum { LINK_MAX = 64 * 1024, IMPORT_DEAD_MAX = 256 };
 
 /* An import as its parts see it. */
 struct import {
@@ -16,7 +17,9 @@ struct import {
 	struct json_object *tags;      /* those that are taken are its members */
 	struct json_object *transport; /* v2ray 4's defaults for the file, or NULL */
 	size_t servers, failed;
+	bool full;        /* there were more servers than are taken, and that was said */
 	struct err first; /* why the first that failed did */
+	struct tls_stock *tls; /* for servers that are checked; NULL until one is */
 };
 
 /* The tag of what goes out directly; no server gets it. */
@@ -27,8 +30,16 @@ int import_print(
 	struct import *im, const struct import_choices *c, char **out, struct err *e);
 /* A server that has been read whole becomes an outbound. `at` is where it stood. */
 void import_add(struct import *im, const struct node *at, struct server *s);
-/* The same for an outbound that is Xray's already; takes the reference. */
-void import_add_outbound(struct import *im, const char *name, struct json_object *out);
+/* The same for an outbound that is Xray's already; takes the reference. Place-holders,
+ * with which examples are full, are taken as the configuration's reader does. */
+void import_add_outbound(struct import *im, const struct node *at, const char *name,
+	struct json_object *out);
+/*
+ * Whether the configuration's reader takes this outbound, and it can be built. `dead` says
+ * why nothing could get through it all the same, or is "".  0, or -1 after node_fail.
+ */
+int import_check(struct import *im, const struct node *at, struct json_object *out,
+	char dead[static IMPORT_DEAD_MAX]);
 /* Instead: the server could not be read, and the reader's error says why. */
 void import_skip(struct import *im);
 /* What will not be found in the configuration that is made. */

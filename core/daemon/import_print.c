@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/bytes.h"
+#include "daemon/config_text.h"
 #include "daemon/import_parts.h"
 
 #include <json-c/json.h>
@@ -111,6 +112,11 @@ import_print(struct import *im, const struct import_choices *c, char **out, stru
 			JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
 	size_t len = s ? strlen(s) : 0;
 
+	if (len + 1 > CONFIG_TEXT_MAX) {
+		json_object_put(o);
+		return err_set(
+			e, "%s: makes a configuration larger than 16 MB", im->name);
+	}
 	*out = s ? malloc(len + 2) : NULL;
 	if (*out) {
 		memcpy(*out, s, len);

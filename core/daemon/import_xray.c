@@ -268,7 +268,7 @@ import_xray_outbound(struct import *im, const struct node *out)
 	if (xray_server_read(out, &s) == -1)
 		import_skip(im);
 	else
-		import_add_outbound(im, s.name, outbound_copy(out));
+		import_add_outbound(im, out, s.name, outbound_copy(out));
 }
 
 void

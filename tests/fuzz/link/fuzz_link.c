@@ -9,8 +9,8 @@
 
 /*
  * Any text is links, servers of another program, or an error of one line.  What
- * an import makes, an import takes again, and makes the same of it; the link of
- * its first server is a link.
+ * an import makes, the reader of configurations takes; an import takes it again,
+ * and makes the same of it; the link of its first server is a link.
  *
  * The first byte says what becomes of the rest: an even one leaves it as it is, an
  * odd one makes it the Base64 of a link, which no mutation would find.
@@ -72,12 +72,25 @@ link_check(const char *config, bool uri)
 }
 
 static void
+config_check(const char *text)
+{
+	struct config_say say = { .warn = note };
+	struct err e = { "" };
+	struct config *c = config_read("c.json", text, strlen(text), &say, &e);
+
+	if (!c)
+		abort();
+	config_free(c);
+}
+
+static void
 text_check(const char *text, size_t len)
 {
 	char *out = read_text(text, len), *again;
 
 	if (!out)
 		return;
+	config_check(out);
 	again = read_text(out, strlen(out));
 	if (!again || strcmp(again, out) != 0)
 		abort();

@@ -40,6 +40,19 @@ line_keep(struct config_say *say, const char *line)
 	snprintf(im->said + len, sizeof(im->said) - len, "%s\n", line);
 }
 
+/* Whatever is made, the reader of configurations takes. */
+static inline void
+import_reread(const struct imported *im)
+{
+	struct config *c;
+	struct err e;
+
+	c = config_read("out", im->text, strlen(im->text), NULL, &e);
+	if (!c)
+		fail_msg("%s", e.text);
+	config_free(c);
+}
+
 static inline void
 import_bytes(struct imported *im, const char *text, size_t len, const char *const *direct)
 {
@@ -54,6 +67,7 @@ import_bytes(struct imported *im, const char *text, size_t len, const char *cons
 	assert_string_equal(im->err.text, "");
 	im->json = json_tokener_parse(im->text);
 	assert_non_null(im->json);
+	import_reread(im);
 }
 
 static inline void

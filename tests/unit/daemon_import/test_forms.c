@@ -9,6 +9,9 @@
 #define OUT(stream)                                            \
 	"{\"tag\":\"demo\",\"protocol\":\"vmess\"," SERVER "," \
 	"\"streamSettings\":{" stream "}}"
+#define PIN                                                \
+	"AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:" \
+	"AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99"
 #define RAW "\"network\":\"raw\""
 
 #define BOX(more)                                                                        \
@@ -138,10 +141,14 @@ static const struct {
 			"\"Host\":[\"h.example\",\"x.example\"],\"Accept\":[\"*/*\",\"x\"]"
 			"}}}}"),
 		"" },
-	{ "Clash, digest of a certificate", CLASH("  tls: true\n  fingerprint: AA:BB\n"),
+	{ "Clash, digest of a certificate",
+		CLASH("  tls: true\n  fingerprint: " PIN "\n"),
 		OUT(RAW ",\"security\":\"tls\",\"tlsSettings\":{\"pinnedPeerCertSha256\":"
-			"\"AA:BB\"}"),
+			"\"" PIN "\"}"),
 		"" },
+	{ "Clash, digest that is cut", CLASH("  tls: true\n  fingerprint: AA:BB\n"), NULL,
+		"in: proxies[0]: streamSettings.tlsSettings.pinnedPeerCertSha256: AA:BB is "
+		"not a SHA-256 (64 hex digits, or Base64)" },
 	{ "Clash, name of a browser", CLASH("  tls: true\n  fingerprint: chrome\n"),
 		OUT(RAW ",\"security\":\"tls\",\"tlsSettings\":{\"fingerprint\":"
 			"\"chrome\"}"),
@@ -183,10 +190,10 @@ static const struct {
 	{ "as it stands",
 		STREAM("\"network\":\"ws\",\"wsSettings\":{\"headers\":{\"Host\":\"h\"},"
 		       "\"x\":1},\"security\":\"tls\",\"tlsSettings\":{\"minVersion\":"
-		       "\"1.3\"},\"sockopt\":{\"mark\":1}"),
+		       "\"1.2\"},\"sockopt\":{\"mark\":1}"),
 		TAKEN(",\"streamSettings\":{\"network\":\"ws\",\"wsSettings\":{\"headers\":"
 		      "{\"Host\":\"h\"},\"x\":1},\"security\":\"tls\",\"tlsSettings\":{"
-		      "\"minVersion\":\"1.3\"},\"sockopt\":{\"mark\":1}}"),
+		      "\"minVersion\":\"1.2\"},\"sockopt\":{\"mark\":1}}"),
 		"" },
 	{ "v2ray 5",
 		STREAM("\"transport\":\"ws\",\"transportSettings\":{\"path\":\"/p\",\"header\":"
@@ -225,6 +232,42 @@ static const struct {
 	{ "Xray, dialer", STREAM("\"sockopt\":{\"dialerProxy\":\"x\"}"), NULL,
 		"in: outbounds[0].streamSettings.sockopt.dialerProxy: a chain through "
 		"another outbound is not supported" },
+	{ "Xray, an experiment of tomorrow",
+		"{\"outbounds\":[{\"protocol\":\"vmess\",\"settings\":{\"address\":"
+		"\"a.example\",\"port\":443,\"id\":\"" ID
+		"\",\"experiments\":\"Flying\"}}]}",
+		NULL,
+		"in: outbounds[0]: settings.experiments: Flying is not an experiment that "
+		"sluice knows (AuthenticatedLength, NoTerminationSignal)" },
+	{ "Xray, a certificate of the client",
+		STREAM("\"security\":\"tls\",\"tlsSettings\":{\"certificates\":[{"
+		       "\"certificateFile\":\"a.crt\",\"keyFile\":\"a.key\"}]}"),
+		NULL,
+		"in: outbounds[0]: streamSettings.tlsSettings.certificates[0]: "
+		"certificates of the client are not supported, only \"usage\": "
+		"\"verify\"" },
+	{ "Xray, a file of certificates",
+		STREAM("\"security\":\"tls\",\"tlsSettings\":{\"certificates\":[{"
+		       "\"usage\":\"verify\",\"certificateFile\":\"ca.crt\"}]}"),
+		TAKEN(",\"streamSettings\":{\"security\":\"tls\",\"tlsSettings\":{"
+		      "\"certificates\":[{\"usage\":\"verify\",\"certificateFile\":"
+		      "\"ca.crt\"}]}}"),
+		"in: outbounds[0]: names the file ca.crt, which must lie beside the "
+		"configuration\n" },
+	{ "Xray, a certificate that is none",
+		STREAM("\"security\":\"tls\",\"tlsSettings\":{\"certificates\":[{"
+		       "\"usage\":\"verify\",\"certificate\":[\"x\"]}]}"),
+		NULL,
+		"in: outbounds[0]: streamSettings.tlsSettings: certificates: there is no "
+		"certificate in it that can be read (PEM: lines between BEGIN CERTIFICATE "
+		"and END CERTIFICATE)" },
+	{ "Xray, a place-holder",
+		"{\"outbounds\":[{\"protocol\":\"vmess\",\"tag\":\"demo\",\"settings\":{"
+		"\"address\":\"<server>\",\"port\":443,\"id\":\"" ID "\"}}]}",
+		"{\"tag\":\"demo\",\"protocol\":\"vmess\",\"settings\":{\"address\":"
+		"\"<server>\",\"port\":443,\"id\":\"" ID "\"}}",
+		"in: outbounds[0]: <server> is not an address, and no name that can be "
+		"found; nothing will get through\n" },
 	{ "Xray, no server", "{\"outbounds\":[{\"protocol\":\"vmess\"}]}", NULL,
 		"in: outbounds[0].settings.address: is missing: the server's name or "
 		"address" },

@@ -171,6 +171,37 @@ there_and_back(void **state)
 	assert_string_equal(out, "");
 }
 
+/* Of what people hand each other much is wrong somewhere; the rest is a configuration that
+ * `check` takes. */
+static void
+what_is_written_is_checked(void **state)
+{
+	static const char at[] = "vmess://" ID "@a.example:443?security=tls&";
+	static const char *const queries[] = { "type=ws&path=%2Fp%3Fed%3D9000",
+		"type=ws&path=%2Fp%3Fed%3Dx", "type=ws&path=%2Fp%3Fed%3D99999",
+		"type=ws&host=a%20b", "type=ws&host=a%2Fb", "pcs=00ff", "pcs=zz",
+		"alpn=a,b,c,d,e,f,g,h,i", "sni=a%20b", "headerType=http&path=%2Fa%20b" };
+	char list[512];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(queries) / sizeof(*queries); i++) {
+		print_message("%s\n", queries[i]);
+		snprintf(list, sizeof(list), "%s\n%s%s\n", a_link, at, queries[i]);
+		file_write(list_path, list);
+		unlink(made_path);
+		assert_int_equal(
+			say_with(command_import, "import -o", made_path, list_path),
+			STATUS_OK);
+		if (i >= 3)
+			assert_non_null(strstr(err, "/list.txt: line 2: "));
+		assert_int_equal(
+			say_with(command_check, "check -c", made_path, "-q"), STATUS_OK);
+		assert_non_null(
+			strstr(out, i < 3 ? "ok: 3 outbounds" : "ok: 2 outbounds"));
+	}
+}
+
 static void
 files_and_choices(void **state)
 {
@@ -241,6 +272,7 @@ main(void)
 		cmocka_unit_test(uuid),
 		cmocka_unit_test(there_and_back),
 		cmocka_unit_test(files_and_choices),
+		cmocka_unit_test(what_is_written_is_checked),
 		cmocka_unit_test(usage),
 	};
 

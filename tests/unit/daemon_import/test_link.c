@@ -3,6 +3,7 @@
 
 /* Links, one at a time. */
 
+#define PIN "0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f0f"
 #define BASE                                                                  \
 	"\"v\":\"2\",\"ps\":\"demo\",\"add\":\"a.example\",\"port\":\"443\"," \
 	"\"id\":\"" ID "\""
@@ -85,8 +86,16 @@ static const struct {
 		OUT(AUTO, RAW ",\"security\":\"tls\""), "" },
 	{ "insecure without TLS", WITH("\"skip-cert-verify\":true"), OUT(AUTO, RAW),
 		no_tls },
-	{ "pin", WITH("\"tls\":\"tls\",\"pcs\":\"00ff\""),
-		OUT(AUTO, TLS("\"pinnedPeerCertSha256\":\"00ff\"")), "" },
+	{ "pin", WITH("\"tls\":\"tls\",\"pcs\":\"" PIN "\""),
+		OUT(AUTO, TLS("\"pinnedPeerCertSha256\":\"" PIN "\"")), "" },
+	{ "early data in the path, too much",
+		WITH("\"net\":\"ws\",\"path\":\"/p?ed=9000\""),
+		OUT(AUTO, WS("\"path\":\"/p?ed=9000\"")), "" },
+	{ "early data as keys, too much", WITH("\"net\":\"ws\",\"ed\":\"99999\""),
+		OUT(AUTO,
+			WS("\"maxEarlyData\":8192,\"earlyDataHeaderName\":\"Sec-"
+			   "WebSocket-Protocol\"")),
+		"in: ed: early data of 99999 bytes: at most 8192 go with the request\n" },
 	{ "ws", WITH("\"net\":\"ws\",\"path\":\"/p\",\"host\":\"h.example\""),
 		OUT(AUTO, WS("\"path\":\"/p\",\"host\":\"h.example\"")), "" },
 	{ "ws with nothing", WITH("\"net\":\"ws\",\"path\":\"\",\"host\":\"\""),
@@ -283,6 +292,30 @@ static const struct {
 		"\"1234567890123456789012345678901\"}",
 		"in: id: a VMess id is a UUID, or 1 to 30 bytes; this one has 31", true },
 	{ "aid", WITH("\"aid\":-1"), "in: aid: -1 is not a number of ids (0-65535)",
+		true },
+	{ "a host of two words", WITH("\"net\":\"ws\",\"host\":\"a b\""),
+		"in: streamSettings.wsSettings: the host is not the name of a server",
+		true },
+	{ "a host with a path", WITH("\"net\":\"ws\",\"host\":\"a/b\""),
+		"in: streamSettings.wsSettings: the host is not the name of a server",
+		true },
+	{ "a pin of 2 bytes", WITH("\"tls\":\"tls\",\"pcs\":\"00ff\""),
+		"in: streamSettings.tlsSettings.pinnedPeerCertSha256: 00ff is not a "
+		"SHA-256 (64 hex digits, or Base64)",
+		true },
+	{ "a pin that is a word", WITH("\"tls\":\"tls\",\"pcs\":\"zz\""),
+		"in: streamSettings.tlsSettings.pinnedPeerCertSha256: zz is not a SHA-256 "
+		"(64 hex digits, or Base64)",
+		true },
+	{ "nine words of alpn", WITH("\"tls\":\"tls\",\"alpn\":\"a,b,c,d,e,f,g,h,i\""),
+		"in: streamSettings.tlsSettings.alpn: more than 8 of them", true },
+	{ "sni of two words", WITH("\"tls\":\"tls\",\"sni\":\"a b\""),
+		"in: serverName a b is not an address, and no name that a certificate can "
+		"have",
+		true },
+	{ "a space in the path of a false request",
+		WITH("\"type\":\"http\",\"path\":\"/a b\""),
+		"in: streamSettings.rawSettings.header.request: version, method and path have no spaces and no control characters",
 		true },
 	{ "net grpc", WITH("\"net\":\"grpc\""),
 		"in: net: the transport grpc is not supported", true },

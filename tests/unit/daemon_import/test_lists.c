@@ -5,7 +5,7 @@
 
 /* Lists of links, as they are and in Base64, and the limits of it all. */
 
-/* "one" and "two" are names that differ, {1} and {2} links of theirs, {w} the first one
+/* "one" and "two" are names that differ, {1} and {2} links of theirs, {b} a bad one, {w} the first one
  * wrapped at n letters. */
 static const struct {
 	const char *label, *text;
@@ -28,6 +28,11 @@ static const struct {
 	{ "bad lines first", "vmess://!\nvmess://?\n\n{1}\n", 1,
 		"in: line 1: is broken Base64; left out\n"
 		"in: line 2: is empty; left out\n" },
+	{ "one that the configuration's reader refuses", "{1}\n{b}\n{2}\n", 2,
+		"in: line 2: streamSettings.tlsSettings.pinnedPeerCertSha256: zz is not a "
+		"SHA-256 (64 hex digits, or Base64); left out\n"
+		"in: 2 servers; one, the first, is used, and the others are kept for rules "
+		"to name\n" },
 	{ "others between", "ss://x\n{1}\ntrojan://y\nhello\n", 1,
 		"in: line 1: ss:// links are not spoken, only vmess://; left out\n"
 		"in: line 3: trojan:// links are not spoken, only vmess://; left out\n"
@@ -54,6 +59,9 @@ static const char one[] = "{\"ps\":\"one\",\"add\":\"a.example\",\"port\":1,\"id
 			  "\"}";
 static const char two[] = "{\"ps\":\"two\",\"add\":\"a.example\",\"port\":1,\"id\":\"" ID
 			  "\"}";
+
+static const char bad[] = "{\"add\":\"a.example\",\"port\":1,\"id\":\"" ID
+			  "\",\"tls\":\"tls\",\"pcs\":\"zz\"}";
 
 static void
 put_wrapped(char *out, size_t cap, const char *link, size_t width)
@@ -83,6 +91,8 @@ expand(char *out, size_t cap, const char *text, size_t width)
 			strcat(out, link_of(one));
 		else if (strncmp(text, "{2}", 3) == 0)
 			strcat(out, link_of(two));
+		else if (strncmp(text, "{b}", 3) == 0)
+			strcat(out, link_of(bad));
 		else if (strncmp(text, "{w}", 3) == 0)
 			put_wrapped(out, cap, link_of(one), width);
 		if (*text == '{' && text[1] && text[2] == '}') {
