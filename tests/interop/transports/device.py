@@ -112,4 +112,5 @@ def test_idle_by_the_level(l):
     w.stop(p)
 
 
-lab.main(test_both_libraries, test_100_at_once, test_second_server, test_idle_by_the_level)
+if __name__ == "__main__":
+    lab.main(test_both_libraries, test_100_at_once, test_second_server, test_idle_by_the_level)

@@ -15,6 +15,7 @@ import os
 import re
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -169,12 +170,65 @@ def fails(b, libraries):
         b.says(f"no TLS there, {library}",
                b.config([refusing("400 Bad")], USER, b.tls(), library), head + TCP +
                failed("TLS", "", "that this port speaks TLS"), 1, more=["--timeout", "1"])
+    certificates(b, libraries)
     raw = b.config([b.port("raw", False)], USER, stream("raw"))
     b.says("a target without a word", raw, head + TCP + failed(
         "first byte", "no answer in time", "so the id is right.*another --probe"), 1,
         probe=f"127.0.0.1:{listener(mute)}", more=["--timeout", "1"])
     b.says("a target that ends at once", raw, head + TCP + r"(  VMess .*knows the id\n)?" +
-           failed("(VMess|first byte)", "", ""), 1, probe=f"127.0.0.1:{listener(silent)}")
+           failed("(VMess|first byte)", "(without an answer|reset|without a byte)",
+                  "(another --probe|check the id)"), 1, probe=f"127.0.0.1:{listener(silent)}")
+
+
+def context(b, low, high):
+    c = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    c.load_cert_chain(f"{b.directory}/server.pem", f"{b.directory}/key.pem")
+    c.minimum_version, c.maximum_version = low, high
+    return c
+
+
+def shaking(c):
+    """A server that shakes hands or refuses to, and waits for the other side's end."""
+    def serve(s):
+        t = c.wrap_socket(s, server_side=True, do_handshake_on_connect=False)
+        with contextlib.suppress(OSError):
+            t.do_handshake()
+        # Closed with bytes that nobody has read, a socket resets, and the alert is lost.
+        with socket.socket(fileno=t.detach()) as rest, contextlib.suppress(OSError):
+            while rest.recv(1 << 16):
+                pass
+
+    return listener(serve)
+
+
+def certificates(b, libraries):
+    """The advice is about what the handshake failed at, also where that is told late."""
+    head = r"VMess to 127\.0\.0\.1, port \d+.*\n" + TCP
+    v12, v13 = ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3
+    own = b.port("raw", True)
+    for library in libraries:
+        for label, more, why, advice in (
+                ("a pin", {"pinnedPeerCertSha256": "00" * 32}, "pinnedPeerCertSha256 is",
+                 "put in the new pin"),
+                ("a name", {"serverName": "other.example"}, "not for other", "check serverName")):
+            b.says(f"{label}, {library}", b.config([own], USER, b.tls(**more), library),
+                   head + failed("TLS", why, advice), 1)
+        newest = v12 if library == "bearssl" else v13
+        wants = context(b, newest, newest)
+        wants.load_verify_locations(b.authority)
+        wants.verify_mode = ssl.CERT_REQUIRED
+        for kind in ("raw", "ws"):
+            b.says(f"a client's certificate, {kind}, {library}",
+                   b.config([shaking(wants)], USER, {**stream(kind), **b.tls()}, library),
+                   head + r"(  TLS +\d+ ms  TLS 1\.3.*\n)?" + failed("TLS", "", "clients that have a certificate"
+                                               if newest == v13 else ""), 1)
+    old = b.tls(maxVersion="1.2")
+    b.says("TLS 1.3 is too new", b.config([shaking(context(b, v13, v13))], USER, old),
+           head + failed("TLS", "", "minVersion and maxVersion"), 1)
+    if "openssl" in libraries:
+        b.says("TLS 1.3 is for the other library",
+               b.config([shaking(context(b, v13, v13))], USER, b.tls(), "bearssl"),
+               head + failed("TLS", 'set sluice.tls to "auto"', "sluice.tls"), 1)
 
 
 def clock(b):
@@ -216,15 +270,15 @@ def names(b):
 
 
 def apart(sluice):
-    """Runs `names` of this program, alone. True: it went well, or cannot be."""
+    """Runs `names` of this program, alone. True: it went well."""
     words = ["unshare", "-rnm", "sh", "-c",
              'ip link set lo up && echo "nameserver 127.0.0.1" >"$3/resolv.conf" &&'
              ' mount --bind "$3/resolv.conf" /etc/resolv.conf && exec python3 "$0" "$1" "$2"',
              __file__, sluice, "--names"]
     with tempfile.TemporaryDirectory() as directory:
         if subprocess.run(["unshare", "-rnm", "true"], capture_output=True).returncode:
-            print("absent: namespaces, for names")
-            return True
+            print("absent: user namespaces")
+            sys.exit(77)
         return subprocess.run([*words, directory]).returncode == 0
 
 

@@ -315,7 +315,8 @@ static const struct {
 		true },
 	{ "a space in the path of a false request",
 		WITH("\"type\":\"http\",\"path\":\"/a b\""),
-		"in: streamSettings.rawSettings.header.request: version, method and path have no spaces and no control characters",
+		"in: streamSettings.rawSettings.header.request: version, method and path "
+		"have no spaces and no control characters",
 		true },
 	{ "net grpc", WITH("\"net\":\"grpc\""),
 		"in: net: the transport grpc is not supported", true },

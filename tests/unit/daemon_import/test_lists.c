@@ -5,8 +5,8 @@
 
 /* Lists of links, as they are and in Base64, and the limits of it all. */
 
-/* "one" and "two" are names that differ, {1} and {2} links of theirs, {b} a bad one, {w} the first one
- * wrapped at n letters. */
+/* "one" and "two" are names that differ, {1} and {2} links of theirs, {b} a bad one, {w}
+ * the first one wrapped at n letters. */
 static const struct {
 	const char *label, *text;
 	int servers;
