@@ -16,13 +16,13 @@
 /*
  * What the benchmarks of datagrams are driven by; each writes one line of JSON.
  *
- *	dgram serve ADDRESS PORT                       counts; answers a question with the count
- *	dgram echo ADDRESS PORT                        sends back what comes
- *	dgram names ADDRESS PORT                       answers every question with an address
- *	dgram rate ADDRESS PORT FLOWS SECONDS          64 bytes, one flow after the other: the highest
- *	                                               rate that loses less than 0.1 %, by bisection
- *	dgram asks ADDRESS PORT COUNT AT-ONCE          a question from a new socket each
- *	dgram hold ADDRESS PORT FLOWS                  one datagram and its echo on each; until ended
+ *	dgram serve ADDRESS PORT               counts; answers a question with the count
+ *	dgram echo ADDRESS PORT                sends back what comes
+ *	dgram names ADDRESS PORT               answers every question with an address
+ *	dgram rate ADDRESS PORT FLOWS SECONDS  64 bytes, a flow after the other: the
+ *	                  highest rate that loses less than 0.1 %, by bisection
+ *	dgram asks ADDRESS PORT COUNT AT-ONCE  a question from a new socket each
+ *	dgram hold ADDRESS PORT FLOWS          a datagram and its echo each; until ended
  */
 enum {
 	SIZE = 64,
