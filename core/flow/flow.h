@@ -105,6 +105,7 @@ struct flow_counters {
 	size_t handed;     /* flows in the kernel, now */
 	uint64_t handed_total;
 	uint64_t refused, dropped;
+	uint64_t broken; /* ways by a server that did not keep to its protocol */
 };
 void flows_count(const struct flows *f, struct flow_counters *c);
 /* One line for people: packets and what became of them, the stack's and the flows'. */

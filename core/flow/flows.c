@@ -79,6 +79,13 @@ flows_are_short(int error)
 		error == -ENOBUFS;
 }
 
+void
+flows_note_failure(struct flows *fs, const struct outbound *o, int error)
+{
+	if (!o->ops->truthful && (error == -EPROTO || error == -EBADMSG))
+		fs->count.broken++;
+}
+
 bool
 flows_refuse(const struct ip *target)
 {
@@ -233,12 +240,12 @@ flows_log_counters(const struct flows *fs)
 	flows_count(fs, &c);
 	log_info("counted: packets in %llu, out %llu, malformed %llu, unknown %llu, "
 		 "over the limit %llu, retransmitted %llu, refused %llu, dropped %llu, "
-		 "with the kernel %llu",
+		 "with the kernel %llu, broken by servers %llu",
 		(unsigned long long)s->in, (unsigned long long)s->out,
 		(unsigned long long)s->malformed, (unsigned long long)s->unknown,
 		(unsigned long long)s->over_limit, (unsigned long long)s->retransmitted,
 		(unsigned long long)c.refused, (unsigned long long)c.dropped,
-		(unsigned long long)c.handed_total);
+		(unsigned long long)c.handed_total, (unsigned long long)c.broken);
 }
 
 void

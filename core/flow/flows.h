@@ -47,6 +47,8 @@ struct flows {
 /* Whether a way out failed for want of descriptors or memory of this machine, which
  * says nothing about the target. */
 bool flows_are_short(int error);
+/* A way out has failed: counted where its server did not keep to the protocol. */
+void flows_note_failure(struct flows *fs, const struct outbound *o, int error);
 /* No flow goes to such an address: nobody, everybody, or the engine itself. */
 bool flows_refuse(const struct ip *target);
 /* Our resolver's address, whatever the port: it is nobody else's. */

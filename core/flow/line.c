@@ -63,10 +63,11 @@ timer_fired(struct timer *t)
 
 /* It is over before its time: until it is forgotten, questions go alone. */
 static void
-line_fail(struct line *l)
+line_fail(struct line *l, int error)
 {
 	struct flows *fs = l->flows;
 
+	flows_note_failure(fs, l->outbound, error);
 	log_limited(&fs->assocs.troubles, loop_now(fs->loop), LOG_INFO,
 		"questions by %s: %s", l->outbound->tag, packets_reason(l->packets));
 	line_hang_up(l);
@@ -190,7 +191,7 @@ line_try_open(struct line *l)
 	l->open = r == STREAM_OK;
 	if (r >= 0)
 		return true;
-	line_fail(l);
+	line_fail(l, r);
 	return false;
 }
 
@@ -206,7 +207,7 @@ line_send(struct line *l, const uint8_t *p, size_t len)
 	if (l->open && list_empty(&l->queue.list))
 		r = packets_send_many(l->packets, &d, 1);
 	if (r < 0)
-		line_fail(l);
+		line_fail(l, r);
 	if (r == 0)
 		return queue_put(&l->queue, &l->flows->assocs.queued, &d) == 0;
 	return r > 0;
@@ -282,7 +283,7 @@ line_receive(struct line *l)
 		if (r == STREAM_OK)
 			deliver(l, d.p, d.len);
 		else if (r < 0 || r == STREAM_END) {
-			line_fail(l);
+			line_fail(l, r);
 			return;
 		}
 	}
@@ -301,11 +302,13 @@ static void
 line_run(struct task *t)
 {
 	struct line *l = container_of(t, struct line, task);
+	int r;
 
 	if (l->packets == NULL || !line_try_open(l) || !l->open)
 		return;
-	if (queue_send(&l->queue, &l->flows->assocs.queued, l->packets) < 0)
-		line_fail(l);
+	r = queue_send(&l->queue, &l->flows->assocs.queued, l->packets);
+	if (r < 0)
+		line_fail(l, r);
 	else
 		line_receive(l);
 	if (is_done(l))

@@ -124,6 +124,7 @@ flow_near_failed(struct flow *f)
 static void
 far_failed(struct flow *f)
 {
+	flows_note_failure(f->flows, f->outbound, f->relay.error);
 	flow_end(f, STACK_RESET, "far side: %s", reason_of(f, f->relay.far));
 }
 

@@ -20,9 +20,10 @@ dial_failed(struct flow *f, int error, const char *reason)
 {
 	enum stack_answer a = STACK_RESET;
 
+	flows_note_failure(f->flows, f->outbound, error);
 	if (flows_are_short(error)) {
 		a = STACK_IGNORE;
-	} else if (f->outbound != NULL && f->outbound->ops->truthful) {
+	} else if (f->outbound->ops->truthful) {
 		if (error == -EHOSTUNREACH)
 			a = STACK_NO_HOST;
 		else if (error == -ENETUNREACH)

@@ -186,6 +186,10 @@ def test_bad_servers(l):
             flow_line(p, "tcp", (NEAR, 3000 + i), name, f"({how})", rule=f"rule {i}")
             lines = [x for x in p.lines if "warning" in x and f"({name}, 203.0.113.10:{2000 + i})" in x]
             assert len(lines) == (1 if said else 0) and (not said or said in lines[0]), (name, lines)
+    # Three flows of each that sends what VMess is not, and perhaps their datagrams; no other one.
+    broken = int(p.wait_line(r"counted: .*, broken by servers (\d+)", again=True)[1])
+    least = 3 * sum("not VMess" in how or "damaged" in how or "in the middle" in how for _, _, how, _, _ in kinds)
+    assert least <= broken <= 2 * least, (least, broken)
 
 
 def in_server(w, serve):

@@ -251,6 +251,57 @@ far_reset_is_a_reset(void **state)
 	far_reset(vmess);
 }
 
+static uint64_t
+broken(void)
+{
+	struct flow_counters n;
+
+	flows_count(flows, &n);
+	return n.broken;
+}
+
+static const struct {
+	const char *target;
+	int error;
+	bool counts;
+} failures[] = {
+	{ vmess, -EPROTO, true },
+	{ vmess, -EBADMSG, true },
+	{ vmess, -ECONNRESET, false },
+	{ vmess, -ETIMEDOUT, false },
+	/* No server stands between: what the target says is the application's affair. */
+	{ direct, -EPROTO, false },
+};
+
+/* While it opens, and while bytes pass; TCP and UDP. */
+static void
+servers_that_break_their_protocol_are_counted(void **state)
+{
+	struct app *a;
+	struct far *f;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(failures) / sizeof(*failures); i++) {
+		connected(failures[i].target, &f);
+		far_fails(f, failures[i].error);
+		sim_settle();
+		assert_int_equal(broken(), failures[i].counts);
+		a = app_new("198.18.0.1:4001", failures[i].target);
+		app_syn(a);
+		sim_settle();
+		far_opens(far_at(1), failures[i].error);
+		sim_settle();
+		assert_int_equal(broken(), 2 * failures[i].counts);
+		a = app_new("198.18.0.1:4002", failures[i].target);
+		app_sends_to(a, failures[i].target, "x", 1);
+		far_opens(far_at(2), failures[i].error);
+		sim_settle();
+		assert_int_equal(broken(), 3 * failures[i].counts);
+		assert_int_equal(live(), 0);
+		sim_end();
+	}
+}
+
 static void
 near_reset(const char *target, bool after_its_end)
 {
@@ -464,6 +515,7 @@ main(void)
 		cmocka_unit_test(far_end_first_by_a_server),
 		cmocka_unit_test(lingering_ends),
 		cmocka_unit_test(far_reset_is_a_reset),
+		cmocka_unit_test(servers_that_break_their_protocol_are_counted),
 		cmocka_unit_test(near_reset_is_a_reset),
 		cmocka_unit_test(near_reset_under_pressure),
 		cmocka_unit_test(idle_by_a_server),
