@@ -34,12 +34,42 @@ advice_tcp(const struct test_failure *f)
 }
 
 static const char *
+advice_fault(enum tls_fault fault)
+{
+	switch (fault) {
+	case TLS_FAULT_NONE:
+		break;
+	case TLS_FAULT_VERSION:
+		return "check tlsSettings.minVersion and maxVersion, sluice.tls, and what the "
+		       "server is set to";
+	case TLS_FAULT_DATES:
+		return "check this machine's clock; if it is right, the server's certificate "
+		       "must be renewed";
+	case TLS_FAULT_NAME:
+		return "check serverName: another server answers to this one";
+	case TLS_FAULT_ISSUER:
+		return "check serverName; where the server has an authority of its own, name "
+		       "its file in tlsSettings.certificates";
+	case TLS_FAULT_PIN:
+		return "ask whoever runs the server whether its certificate was changed: if "
+		       "so, put in the new pin; if not, somebody stands between";
+	case TLS_FAULT_CLIENT:
+		return "this server is for clients that have a certificate, which sluice "
+		       "does not support: ask for another server";
+	}
+	return NULL;
+}
+
+static const char *
 advice_tls(const struct test_failure *f)
 {
+	const char *advice = advice_fault(f->fault);
+
+	if (advice)
+		return advice;
 	if (f->error == -EACCES)
 		return "the server answers, but shows a certificate that is not accepted: "
-		       "check serverName and this machine's clock; where the server has an "
-		       "authority of its own, name its file in tlsSettings.certificates";
+		       "whoever runs it must mend that";
 	if (f->late)
 		return "check that this port speaks TLS; where it does not, take security "
 		       "\"tls\" out of streamSettings";

@@ -6,6 +6,7 @@
 #include "outbound/vmess.h"
 #include "platform/sys.h"
 #include "stream/httpupgrade.h"
+#include "stream/tcp.h"
 #include "stream/tls_certificate.h"
 #include "stream/ws.h"
 
@@ -111,6 +112,35 @@ step_name(const struct attempt *a, enum test_step step)
 	return "";
 }
 
+static enum test_step
+layer_step(const struct stream *s)
+{
+	if (strcmp(s->ops->name, "transport") == 0 || strcmp(s->ops->name, "tcp") == 0)
+		return TEST_TCP;
+	if (strcmp(s->ops->name, "tls") == 0)
+		return TEST_TLS;
+	if (strcmp(s->ops->name, "vmess") == 0 || strcmp(s->ops->name, "reach") == 0)
+		return TEST_VMESS;
+	return TEST_UPGRADE;
+}
+
+/* A TLS 1.3 server refuses a client when that one believes the handshake to be over: the
+ * failure of a layer above is then one of TLS. */
+static bool
+fault_keep(struct attempt *a)
+{
+	struct tls_facts f;
+	size_t i;
+
+	for (i = 0; i < a->nlayer; i++) {
+		if (layer_step(a->layer[i]) != TEST_TLS)
+			continue;
+		tls_facts_get(a->layer[i], &f);
+		a->failure.fault = f.fault;
+	}
+	return a->failure.fault != TLS_FAULT_NONE;
+}
+
 /* Prints the failure and what to do. Answers the step. */
 static int
 failed(struct attempt *a, enum test_step step, int error, const char *why)
@@ -118,6 +148,8 @@ failed(struct attempt *a, enum test_step step, int error, const char *why)
 	struct test_failure *f = &a->failure;
 	char text[1024], advice[1024];
 
+	if (fault_keep(a))
+		step = TEST_TLS;
 	f->step = step;
 	f->error = error;
 	snprintf(text, sizeof(text), "%s",
@@ -228,18 +260,6 @@ facts_keep(struct attempt *a, const struct http_facts *h)
 	a->failure.status = h->status;
 }
 
-static enum test_step
-layer_step(const struct stream *s)
-{
-	if (strcmp(s->ops->name, "transport") == 0)
-		return TEST_TCP;
-	if (strcmp(s->ops->name, "tls") == 0)
-		return TEST_TLS;
-	if (strcmp(s->ops->name, "vmess") == 0 || strcmp(s->ops->name, "reach") == 0)
-		return TEST_VMESS;
-	return TEST_UPGRADE;
-}
-
 static void
 passed_tls(struct attempt *a, const struct stream *s)
 {
@@ -272,6 +292,13 @@ passed_upgrade(struct attempt *a, const struct http_facts *h)
 			(long long)(h->date_at - h->date));
 }
 
+/* Of the two kinds of TEST_TCP: a race of addresses, or a connection to the only one. */
+static const struct endpoint *
+layer_peer(const struct stream *s)
+{
+	return strcmp(s->ops->name, "tcp") == 0 ? tcp_peer(s) : transport_peer(s);
+}
+
 static void
 passed_layer(struct attempt *a, const struct stream *s)
 {
@@ -279,7 +306,7 @@ passed_layer(struct attempt *a, const struct stream *s)
 	char at[ENDPOINT_TEXT];
 
 	if (layer_step(s) == TEST_TCP)
-		passed(a, "TCP", "%s", endpoint_format(transport_peer(s), at));
+		passed(a, "TCP", "%s", endpoint_format(layer_peer(s), at));
 	else if (layer_step(s) == TEST_TLS)
 		passed_tls(a, s);
 	else if (h)

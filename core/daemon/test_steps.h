@@ -4,6 +4,7 @@
 
 #include "outbound/outbound.h"
 #include "outbound/times.h"
+#include "stream/tls.h"
 
 /*
  * `sluice test`: one connection through an outbound, a step at a time.  Each step is
@@ -45,6 +46,7 @@ struct test_failure {
 	bool late;    /* it was given up for its time */
 	bool drained; /* the VMess server took no more than it takes from strangers */
 	int status;   /* of an HTTP answer to an upgrade; 0: none came */
+	enum tls_fault fault;              /* of the TLS handshake */
 	const struct clock_reading *clock; /* what is known of this one; NULL: nothing */
 };
 

@@ -475,6 +475,12 @@ tcp_dial(struct loop *l, struct tcp_memory *m, const struct endpoint *to,
 	return &t->s;
 }
 
+const struct endpoint *
+tcp_peer(const struct stream *s)
+{
+	return &container_of(s, struct tcp, s)->to;
+}
+
 struct stream *
 tcp_adopt(struct loop *l, struct tcp_memory *m, int fd, struct task *owner)
 {

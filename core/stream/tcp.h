@@ -39,6 +39,8 @@ struct blocks *tcp_memory_large(struct tcp_memory *m);
  */
 struct stream *tcp_dial(struct loop *l, struct tcp_memory *m, const struct endpoint *to,
 	const struct sock_options *options, struct task *owner);
+/* Where a stream of tcp_dial leads. */
+const struct endpoint *tcp_peer(const struct stream *s);
 /* Takes over a descriptor that is connected and non-blocking: pipes, socket pairs, tests.
  */
 struct stream *

@@ -120,6 +120,17 @@ struct stream *tls_new(struct tls_setup *t, struct stream *lower, struct loop *l
 	struct task *owner, int64_t (*unix_time)(void));
 
 /* What a handshake has come to, for people who ask. */
+/* What a handshake failed at, for advice; the sentence is stream_reason's. */
+enum tls_fault {
+	TLS_FAULT_NONE,    /* it did not, or nothing of these */
+	TLS_FAULT_VERSION, /* no version that both speak */
+	TLS_FAULT_DATES,   /* a certificate is too old or too new */
+	TLS_FAULT_NAME,    /* the certificate, or the whole server, is another's */
+	TLS_FAULT_ISSUER,  /* nobody who is trusted signed it */
+	TLS_FAULT_PIN,     /* it is not the pinned one */
+	TLS_FAULT_CLIENT,  /* a certificate of the client is wanted */
+};
+
 struct tls_facts {
 	const char *version;           /* "TLS 1.2"; static */
 	const char *cipher;            /* as IANA or the library writes it; static */
@@ -127,6 +138,7 @@ struct tls_facts {
 	bool resumed;                  /* then there was no certificate to look at */
 	int64_t not_before, not_after; /* of the server's certificate; 0: none was seen */
 	char names[256];               /* that the certificate has; cut to fit */
+	enum tls_fault fault;
 };
 
 /* `s` is of tls_new, and the certificate is the one of its handshake, good or refused. */

@@ -63,10 +63,7 @@ stopped(struct bearssl *b)
 		return tls_fail(&b->t, -ECONNRESET, "the server closed in the handshake");
 	case BR_ERR_UNSUPPORTED_VERSION:
 	case BR_ERR_BAD_VERSION:
-		return tls_fail(&b->t, -EPROTO,
-			"the server speaks an older TLS than the configuration allows "
-			"(minVersion is 1.%d)",
-			b->t.setup->min - TLS_1_0);
+		return tls_fail_older(&b->t);
 	case BR_ERR_BAD_MAC:
 		return tls_fail(
 			&b->t, -EBADMSG, "a record of the server was changed on the way");

@@ -122,13 +122,16 @@ tls_of(const struct stream *s)
  * more bytes where there is no name. */
 const char *tls_server_text(const struct tls_setup *t, char out[static IP_TEXT]);
 
-/* Ends the connection with a sentence, and answers `error`. Only the first one counts. */
+/* Ends the connection with a sentence, and answers `error`. Only the first one counts. Who
+ * knows more for people to act on than `error` says sets facts.fault before. */
 int tls_fail(struct tls_stream *t, int error, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Frees the sentence. */
 void tls_unsay(struct tls_stream *t);
 /* The same where the lower stream's own reason is the sentence. */
 int tls_fail_beneath(struct tls_stream *t, int error);
+/* The server has no version that is new enough. */
+int tls_fail_older(struct tls_stream *t);
 /* What an alert of the server (RFC 8446, 6.2) means here. */
 int tls_fail_alert(struct tls_stream *t, unsigned alert);
 /* The lower stream has ended: STREAM_END, or an error where that is none. */

@@ -83,6 +83,7 @@ check_chain_pins(struct tls_stream *t)
 	hash_chain(t->chain, hash);
 	if (pinned(t->setup->chain_pins, t->setup->nchain_pins, hash))
 		return 0;
+	t->facts.fault = TLS_FAULT_PIN;
 	return tls_fail(t, -EACCES,
 		"the certificates are not the pinned ones: their "
 		"pinnedPeerCertificateChainSha256 is %s",
@@ -112,6 +113,7 @@ check_pins(struct tls_stream *t, const struct certificate **anchor)
 			return 0;
 	}
 	hash_one(t->chain, 0, hash);
+	t->facts.fault = TLS_FAULT_PIN;
 	return tls_fail(t, -EACCES,
 		"the certificate is not the pinned one: its pinnedPeerCertSha256 is %s",
 		hex_text(hash, text));
@@ -141,6 +143,7 @@ check_name(struct tls_stream *t, const struct certificate *c)
 
 	if (has_right_name(t->setup, c))
 		return 0;
+	t->facts.fault = TLS_FAULT_NAME;
 	wanted = t->setup->nverify ? t->setup->verify_names[0]
 				   : tls_server_text(t->setup, address);
 	certificate_names(c, names, sizeof(names));

@@ -104,15 +104,6 @@ openssl_stock_fini(struct tls_stock *k)
 	X509_STORE_free(k->store);
 }
 
-static int
-older_only(struct openssl *o)
-{
-	return tls_fail(&o->t, -EPROTO,
-		"the server speaks an older TLS than the configuration allows (minVersion is "
-		"1.%d)",
-		o->t.setup->min - TLS_1_0);
-}
-
 /* What its TLS complained about; beneath that, its ciphers may have complained before. */
 static int
 failed(struct openssl *o)
@@ -133,7 +124,7 @@ failed(struct openssl *o)
 	case SSL_R_UNSUPPORTED_PROTOCOL:
 	case SSL_R_WRONG_SSL_VERSION:
 	case SSL_R_VERSION_TOO_LOW:
-		return older_only(o);
+		return tls_fail_older(&o->t);
 	case SSL_R_DECRYPTION_FAILED_OR_BAD_RECORD_MAC:
 	case SSL_R_BAD_RECORD_TYPE:
 		return tls_fail(

@@ -28,6 +28,16 @@ tls_fail(struct tls_stream *t, int error, const char *fmt, ...)
 	return error;
 }
 
+int
+tls_fail_older(struct tls_stream *t)
+{
+	t->facts.fault = TLS_FAULT_VERSION;
+	return tls_fail(t, -EPROTO,
+		"the server speaks an older TLS than the configuration allows (minVersion is "
+		"1.%d)",
+		t->setup->min - TLS_1_0);
+}
+
 void
 tls_unsay(struct tls_stream *t)
 {
@@ -49,6 +59,7 @@ tls_fail_beneath(struct tls_stream *t, int error)
 static int
 fail_version(struct tls_stream *t)
 {
+	t->facts.fault = TLS_FAULT_VERSION;
 	if (t->setup->max >= TLS_1_3)
 		return tls_fail(t, -EPROTO,
 			"the server takes no version of TLS that the configuration allows "
@@ -61,8 +72,9 @@ fail_version(struct tls_stream *t)
 			t->setup->max - TLS_1_0);
 	return tls_fail(t, -EPROTO,
 		"the server wants TLS 1.3, and %s, with which this sluice speaks TLS here, ends "
-		"with 1.2: use a build with OpenSSL",
-		t->setup->library->name);
+		"with 1.2: %s",
+		t->setup->library->name,
+		tls_openssl ? "set sluice.tls to \"auto\"" : "use a build with OpenSSL");
 }
 
 int
@@ -83,6 +95,7 @@ tls_fail_alert(struct tls_stream *t, unsigned alert)
 			t->setup->library->name);
 	case 42:
 	case 116:
+		t->facts.fault = TLS_FAULT_CLIENT;
 		return tls_fail(
 			t, -EPROTO, "the server wants a certificate of the client");
 	case 70:
@@ -91,6 +104,7 @@ tls_fail_alert(struct tls_stream *t, unsigned alert)
 		return tls_fail(
 			t, -EPROTO, "the server has a fault of its own (internal_error)");
 	case 112:
+		t->facts.fault = TLS_FAULT_NAME;
 		return tls_fail(t, -EPROTO,
 			"the server does not know the name that was sent (%s): check serverName",
 			name);
@@ -131,6 +145,7 @@ tls_fail_dates(struct tls_stream *t, const struct certificate *c, int64_t now)
 	unix_time_text(early ? c->not_before : c->not_after, date);
 	if (!own)
 		certificate_name_text(c->subject, who);
+	t->facts.fault = TLS_FAULT_DATES;
 	return tls_fail(t, -EACCES,
 		"the certificate%s%s %s %s, and this machine's clock says %s: one of the two "
 		"is wrong; if it is the clock, by at least %s",
@@ -146,6 +161,7 @@ tls_fail_issuer(struct tls_stream *t, const struct certificate *last)
 	char who[CERTIFICATE_NAME_TEXT];
 
 	certificate_name_text(last->issuer, who);
+	t->facts.fault = TLS_FAULT_ISSUER;
 	if (!certificate_signs_itself(last))
 		return tls_fail(t, -EACCES,
 			"the certificate was issued by %s, which this machine does not trust",

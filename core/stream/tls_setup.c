@@ -169,9 +169,10 @@ take_versions(struct tls_setup *t, const struct tls_spec *spec, struct err *e)
 	if (t->min > t->library->newest)
 		return err_set(e,
 			"TLS %s at least is asked for, and %s, the only TLS library of this "
-			"setup, ends with %s (a build with OpenSSL has 1.3)",
+			"setup, ends with %s (%s has 1.3)",
 			version_text(t->min), t->library->name,
-			version_text(t->library->newest));
+			version_text(t->library->newest),
+			tls_openssl ? "sluice.tls \"auto\"" : "a build with OpenSSL");
 	if (t->max > t->library->newest)
 		t->max = t->library->newest;
 	if (t->min > t->max)
