@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/text.h"
 #include "daemon/command.h"
+#include "daemon/data_files.h"
 #include "daemon/import.h"
 #include "daemon/import_file.h"
 
@@ -17,13 +18,15 @@ static const char help[] =
 	"with its name as its tag, for rules to name.  What could not be carried over is\n"
 	"said on standard error, one line each.  Then:\n"
 	"\n"
-	"  sluice import LINK -o config.json && sluice run -c config.json\n"
+	"  sluice import LINK -o config.json && sudo sluice run -c config.json\n"
 	"\n"
 	"Without --direct everything goes through the server but what is addressed to\n"
-	"private networks, such as the own LAN.\n"
+	"private networks, such as the own LAN.  Applications' names are asked of 1.1.1.1\n"
+	"and 8.8.8.8, through the server as all else; dns.servers has them.\n"
 	"\n"
 	"      --direct CC    addresses of a country (two letters) go directly, too; may be\n"
-	"                     given more than once, or with several, by commas\n"
+	"                     given more than once, or with several, by commas; this takes\n"
+	"                     a country database, which tools/geodata fetches\n"
 	"      --all          what is said above of no --direct\n"
 	"  -o, --output FILE  write a new file, in place of standard output\n";
 
@@ -93,6 +96,21 @@ line_print(struct config_say *say, const char *line)
 	fprintf(stderr, "warning: %s\n", line);
 }
 
+/* The rules that were asked for are there, but `sluice run` could not read what they name. */
+static void
+database_look(const struct import_request *r)
+{
+	struct data_files d;
+	char path[DATA_PATH];
+	struct err e;
+
+	if (!r->ndirect)
+		return;
+	data_files_init(&d, r->output, NULL);
+	if (d.files.open(&d.files, "geoip", path, sizeof(path), &e) < 0)
+		fprintf(stderr, "warning: --direct: %s\n", e.text);
+}
+
 static int
 text_import(
 	const struct import_request *r, const char *name, const char *text, size_t len)
@@ -106,8 +124,10 @@ text_import(
 	if (result == 0)
 		result = import_file_write(r->output, out, &e);
 	import_free(out);
-	if (result == 0)
+	if (result == 0) {
+		database_look(r);
 		return STATUS_OK;
+	}
 	fprintf(stderr, "sluice: %s\n", e.text);
 	return STATUS_WRONG;
 }

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -222,6 +223,37 @@ files_and_choices(void **state)
 	assert_non_null(strstr(out, "geoip:private"));
 }
 
+/* What the rules of --direct need is missed here, and not when the result runs. */
+static void
+direct_needs_a_database(void **state)
+{
+	static const char want[] = "warning: --direct: there is no country database: ";
+	bool lacks;
+	char path[80];
+
+	(void)state;
+	unsetenv("XRAY_LOCATION_ASSET");
+	unsetenv("V2RAY_LOCATION_ASSET");
+	unlink(made_path);
+	assert_int_equal(
+		say_with(command_import, "import --direct de -o", made_path, a_link),
+		STATUS_OK);
+	lacks = strstr(err, want) != NULL;
+	/* The machine may have one. */
+	assert_int_equal(!lacks,
+		say_with(command_check, "check -c", made_path, "-q") == STATUS_OK);
+	assert_int_equal(say_with(command_import, "import -o", "-", a_link), STATUS_OK);
+	assert_string_equal(err, "");
+	snprintf(path, sizeof(path), "%s/country.mmdb", dir);
+	file_write(path, "");
+	unlink(made_path);
+	assert_int_equal(
+		say_with(command_import, "import --direct de -o", made_path, a_link),
+		STATUS_OK);
+	assert_string_equal(err, "");
+	unlink(path);
+}
+
 static void
 usage(void **state)
 {
@@ -247,6 +279,8 @@ usage(void **state)
 	assert_int_equal(say(command_import, "import --help"), STATUS_OK);
 	assert_non_null(
 		strstr(out, "Without --direct everything goes through the server"));
+	assert_non_null(strstr(out, "names are asked of 1.1.1.1\nand 8.8.8.8, through"));
+	assert_non_null(strstr(out, "&& sudo sluice run -c config.json"));
 	assert_int_equal(say(command_import, "import /nowhere/at/all"), STATUS_WRONG);
 	assert_non_null(strstr(err, "sluice: /nowhere/at/all: No such file"));
 	assert_int_equal(say(command_import, "import ss://x"), STATUS_WRONG);
@@ -273,6 +307,7 @@ main(void)
 		cmocka_unit_test(there_and_back),
 		cmocka_unit_test(files_and_choices),
 		cmocka_unit_test(what_is_written_is_checked),
+		cmocka_unit_test(direct_needs_a_database),
 		cmocka_unit_test(usage),
 	};
 
