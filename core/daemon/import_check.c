@@ -52,7 +52,7 @@ files_note(const struct node *at, const struct config *c)
 
 	for (f = c->certificate; f; f = f->next)
 		node_warn(at,
-			"names the file %s, which must lie beside the configuration",
+			"the file %s is not looked at here; it is to be where the result names it",
 			shown(f->file).text);
 }
 

@@ -23,6 +23,10 @@ server_init(struct server *s)
 		.server_name = "",
 		.fingerprint = "",
 		.pin = "",
+		.min_version = "",
+		.max_version = "",
+		.certificate = "",
+		.certificate_file = "",
 	};
 }
 
@@ -150,13 +154,14 @@ settings_print(const struct server *s)
 }
 
 static struct json_object *
-pieces_print(const char *s)
+pieces_print(const char *s, char between)
 {
+	const char ends[2] = { between, '\0' };
 	struct json_object *list = json_object_new_array();
 	size_t len;
 
-	for (; *s; s += len + (s[len] == ',')) {
-		len = strcspn(s, ",");
+	for (; *s; s += len + (s[len] == between)) {
+		len = strcspn(s, ends);
 		if (len)
 			json_object_array_add(
 				list, json_object_new_string_len(s, (int)len));
@@ -188,7 +193,7 @@ headers_print(const struct server *s, bool lists)
 	size_t i;
 
 	if (lists && s->host[0])
-		json_object_object_add(o, "Host", pieces_print(s->host));
+		json_object_object_add(o, "Host", pieces_print(s->host, ','));
 	for (i = 0; i < s->nheader; i++)
 		header_add(o, &s->header[i], lists);
 	return o;
@@ -218,12 +223,28 @@ false_request_print(const struct server *s)
 
 	text_add(request, "method", s->method);
 	if (s->path[0])
-		json_object_object_add(request, "path", pieces_print(s->path));
+		json_object_object_add(request, "path", pieces_print(s->path, ','));
 	object_add(request, "headers", headers_print(s, true));
 	text_add(header, "type", "http");
 	object_add(header, "request", request);
 	json_object_object_add(raw, "header", header);
 	return raw;
+}
+
+static void
+trust_print(struct json_object *tls, const struct server *s)
+{
+	struct json_object *list = json_object_new_array(), *o = json_object_new_object();
+
+	if (s->certificate[0])
+		json_object_object_add(
+			o, "certificate", pieces_print(s->certificate, '\n'));
+	else
+		text_add(o, "certificateFile", s->certificate_file);
+	text_add(o, "usage", "verify");
+	json_object_array_add(list, o);
+	json_object_object_add(tls, "disableSystemRoot", json_object_new_boolean(true));
+	json_object_object_add(tls, "certificates", list);
 }
 
 static struct json_object *
@@ -243,6 +264,10 @@ tls_print(const struct server *s)
 		json_object_object_add(o, "allowInsecure", json_object_new_boolean(true));
 	text_add(o, "fingerprint", s->fingerprint);
 	text_add(o, "pinnedPeerCertSha256", s->pin);
+	text_add(o, "minVersion", s->min_version);
+	text_add(o, "maxVersion", s->max_version);
+	if (s->certificate[0] || s->certificate_file[0])
+		trust_print(o, s);
 	return o;
 }
 

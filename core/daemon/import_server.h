@@ -45,6 +45,10 @@ struct server {
 	bool insecure;           /* the certificate is not checked */
 	const char *fingerprint; /* whose handshake is imitated */
 	const char *pin;         /* SHA-256 of certificates, hexadecimal, with commas */
+	const char *min_version, *max_version; /* of TLS: "1.2" */
+	/* Lines of PEM that are trusted in place of the system's authorities, or the name of
+	 * a file with them. */
+	const char *certificate, *certificate_file;
 };
 
 void server_init(struct server *s);

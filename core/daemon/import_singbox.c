@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/import_parts.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -8,6 +9,50 @@
 
 static const char lost[] = "is not carried over";
 static const char as_vmess[] = "is not carried over; UDP goes as plain VMess has it";
+
+/* PEM in a list of lines, or in one text. */
+static int
+certificate_read(const struct node *n, struct server *s)
+{
+	struct config_memory *m = n->reader->memory;
+	const char *line;
+	size_t i, len = 0, put = 0;
+	char *text;
+
+	for (i = 0; i < node_count(n); i++) {
+		struct node at = node_at(n, i);
+
+		line = "";
+		if (node_text(&at, &line) == -1)
+			return -1;
+		len += strlen(line) + 1;
+	}
+	s->certificate = text = config_memory_take(m, len + 1, 1);
+	for (i = 0; i < node_count(n); i++) {
+		struct node at = node_at(n, i);
+
+		line = "";
+		(void)node_text(&at, &line);
+		put += (size_t)snprintf(text + put, len + 1 - put, "%s\n", line);
+	}
+	return 0;
+}
+
+/* Who is trusted, and with which versions. */
+static int
+trust_read(const struct node *tls, struct server *s)
+{
+	struct node min = node_get(tls, "min_version"),
+		    max = node_get(tls, "max_version");
+	struct node text = node_get(tls, "certificate");
+	struct node file = node_get(tls, "certificate_path");
+
+	if (field_text(&min, &s->min_version) == -1 ||
+		field_text(&max, &s->max_version) == -1 ||
+		certificate_read(&text, s) == -1)
+		return -1;
+	return field_text(&file, &s->certificate_file);
+}
 
 static int
 tls_read(const struct node *out, struct server *s)
@@ -20,14 +65,12 @@ tls_read(const struct node *out, struct server *s)
 		{ "utls", KEY_READ },
 		{ "reality", KEY_READ },
 		{ "disable_sni", KEY_IDLE, lost },
-		{ "min_version", KEY_IDLE, lost },
-		{ "max_version", KEY_IDLE, lost },
+		{ "min_version", KEY_READ },
+		{ "max_version", KEY_READ },
 		{ "cipher_suites", KEY_IDLE, lost },
 		{ "curve_preferences", KEY_IDLE, lost },
-		{ "certificate", KEY_REFUSED,
-			"a certificate in the text is not carried over" },
-		{ "certificate_path", KEY_REFUSED,
-			"files of certificates are not carried over" },
+		{ "certificate", KEY_READ },
+		{ "certificate_path", KEY_READ },
 		{ "ech", KEY_IDLE, lost },
 		{ "fragment", KEY_IDLE, lost },
 		{ "record_fragment", KEY_IDLE, lost },
@@ -47,8 +90,8 @@ tls_read(const struct node *out, struct server *s)
 	if (!s->tls)
 		return 0;
 	if (node_keys(&tls, keys) == -1 || field_text(&name, &s->server_name) == -1 ||
-		field_flag(&insecure, &s->insecure) == -1 || field_alpn(&alpn, s) == -1 ||
-		field_flag(&utls_on, &imitate) == -1 ||
+		trust_read(&tls, s) == -1 || field_flag(&insecure, &s->insecure) == -1 ||
+		field_alpn(&alpn, s) == -1 || field_flag(&utls_on, &imitate) == -1 ||
 		field_flag(&reality_on, &is_reality) == -1)
 		return -1;
 	if (is_reality)

@@ -12,8 +12,23 @@
 #define PIN                                                \
 	"AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99:" \
 	"AA:BB:CC:DD:EE:FF:00:11:22:33:44:55:66:77:88:99"
+/* The certificate of an authority of nobody, with this between its lines. */
+#define PEM(between)                                                               \
+	"-----BEGIN CERTIFICATE-----" between                                      \
+	"MIIBbjCCARWgAwIBAgIUUb3JIe2g/RA4JXP2kFgM09PylE8wCgYIKoZIzj0EAwIw" between \
+	"DDEKMAgGA1UEAwwBQTAgFw0yNjExMjExODE4MjBaGA8yMTI2MTAyODE4MTgyMFow" between \
+	"DDEKMAgGA1UEAwwBQTBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABDAJEWUdRdA4" between \
+	"BANgxM74f2/G18RchN10JM11LyBiWZxNWv8r5gzS2VXeqGUrvBaNW7NJ2Pw6VKU5" between \
+	"1K6ifMoThHGjUzBRMB0GA1UdDgQWBBQTA1kjO/bJW5y6+8gchc6zKbTDxTAfBgNV" between \
+	"HSMEGDAWgBQTA1kjO/bJW5y6+8gchc6zKbTDxTAPBgNVHRMBAf8EBTADAQH/MAoG" between \
+	"CCqGSM49BAMCA0cAMEQCIHwVUdqkp8u4h4AOzdns3xpXxd+g2kz1m2aUVl/Pw3G8" between \
+	"AiBlJAzsBEmiadW967DdJ1lfpf0IhUHWPhe5apXExMK71Q==" between                 \
+	"-----END CERTIFICATE-----"
 #define RAW "\"network\":\"raw\""
 
+#define TRUSTED(what)                                                                \
+	OUT(RAW ",\"security\":\"tls\",\"tlsSettings\":{\"disableSystemRoot\":true," \
+		"\"certificates\":[{" what "\"usage\":\"verify\"}]}")
 #define BOX(more)                                                                        \
 	"{\"outbounds\":[{\"type\":\"vmess\",\"tag\":\"demo\",\"server\":\"a.example\"," \
 	"\"server_port\":443,\"uuid\":\"" ID "\"" more "}]}"
@@ -67,6 +82,32 @@ static const struct {
 			"\"firefox\"}"),
 		"in: outbounds[0]: the fingerprint firefox is carried over, but the "
 		"handshake of a browser is not imitated\n" },
+	{ "sing-box, versions of TLS",
+		BOX(",\"tls\":{\"enabled\":true,\"min_version\":\"1.1\",\"max_version\":"
+		    "\"1.2\"}"),
+		OUT(RAW ",\"security\":\"tls\",\"tlsSettings\":{\"minVersion\":\"1.1\","
+			"\"maxVersion\":\"1.2\"}"),
+		"" },
+	{ "sing-box, a version that is none",
+		BOX(",\"tls\":{\"enabled\":true,\"min_version\":\"2\"}"), NULL,
+		"in: outbounds[0]: streamSettings.tlsSettings.minVersion: 2 is not a version "
+		"of TLS (1.0, 1.1, 1.2, 1.3)" },
+	{ "sing-box, a certificate in lines",
+		BOX(",\"tls\":{\"enabled\":true,\"certificate\":[\"" PEM("\",\"") "\"]}"),
+		TRUSTED("\"certificate\":[\"" PEM("\",\"") "\"],"), "" },
+	{ "sing-box, a certificate in one text",
+		BOX(",\"tls\":{\"enabled\":true,\"certificate\":\"" PEM("\\n") "\"}"),
+		TRUSTED("\"certificate\":[\"" PEM("\",\"") "\"],"), "" },
+	{ "sing-box, a certificate that is none",
+		BOX(",\"tls\":{\"enabled\":true,\"certificate\":\"x\"}"), NULL,
+		"in: outbounds[0]: streamSettings.tlsSettings: certificates: there is no "
+		"certificate in it that can be read (PEM: lines between BEGIN CERTIFICATE "
+		"and END CERTIFICATE)" },
+	{ "sing-box, a file of certificates",
+		BOX(",\"tls\":{\"enabled\":true,\"certificate_path\":\"/a/ca.pem\"}"),
+		TRUSTED("\"certificateFile\":\"/a/ca.pem\","),
+		"in: outbounds[0]: the file /a/ca.pem is not looked at here; it is to be "
+		"where the result names it\n" },
 	{ "sing-box, authenticated length",
 		BOX(",\"authenticated_length\":true,\"alter_id\":1"),
 		"{\"tag\":\"demo\",\"protocol\":\"vmess\",\"settings\":{\"address\":"
@@ -252,8 +293,8 @@ static const struct {
 		TAKEN(",\"streamSettings\":{\"security\":\"tls\",\"tlsSettings\":{"
 		      "\"certificates\":[{\"usage\":\"verify\",\"certificateFile\":"
 		      "\"ca.crt\"}]}}"),
-		"in: outbounds[0]: names the file ca.crt, which must lie beside the "
-		"configuration\n" },
+		"in: outbounds[0]: the file ca.crt is not looked at here; it is to be where "
+		"the result names it\n" },
 	{ "Xray, a certificate that is none",
 		STREAM("\"security\":\"tls\",\"tlsSettings\":{\"certificates\":[{"
 		       "\"usage\":\"verify\",\"certificate\":[\"x\"]}]}"),
