@@ -6,53 +6,11 @@ import re
 import socket
 import threading
 
-from vmess import (FAR, FAR6, NEAR, SERVER, VMESS_PORT, World, flow_line, lab, noise, read_exactly,
-                   running, tcp, udp, vmess)
+from vmess import (FAR, FAR6, NEAR, SERVER, VMESS_PORT, Other, World, ask, flow_line, in_server, lab, noise,
+                   read_exactly, reset_after, running, tcp, udp, vmess)
 
 WRONG_ID = "11111111-2222-4333-8444-555555555555"
 HEADER = 38             # bytes of a response header: sealed length and sealed four bytes
-
-
-class Other:
-    """A connection that goes its own way, by another outbound, and must not notice anything."""
-
-    def __init__(self, w, port=7):
-        self.sockets = [tcp(w.app, address, port) for address in (FAR, FAR6)]
-
-    def goes_on(self):
-        for i, s in enumerate(self.sockets):
-            word = noise(5000, seed=i)
-            s.sendall(word)
-            assert read_exactly(s, len(word)) == word
-
-    def close(self):
-        for s in self.sockets:
-            s.close()
-
-
-def reset_after(s, other):
-    """What came before the reset; the others are busy meanwhile."""
-    got = bytearray()
-    s.settimeout(0.3)
-    for _ in range(100):
-        try:
-            piece = s.recv(1 << 18)
-        except TimeoutError:
-            other.goes_on()
-            continue
-        except ConnectionResetError:
-            return bytes(got)
-        if not piece:
-            raise lab.Failed(f"an end came where a reset was due, after {len(got)} bytes")
-        got += piece
-    raise lab.Failed(f"no reset came after {len(got)} bytes")
-
-
-def ask(w, port, data, address=NEAR):
-    """A connection to the site behind the wrong server that has sent `data`."""
-    s = tcp(w.app, address, port)
-    s.sendall(data)
-    return s
 
 
 def world(l):
@@ -190,13 +148,6 @@ def test_bad_servers(l):
     broken = int(p.wait_line(r"counted: .*, broken by servers (\d+)", again=True)[1])
     least = 3 * sum("not VMess" in how or "damaged" in how or "in the middle" in how for _, _, how, _, _ in kinds)
     assert least <= broken <= 2 * least, (least, broken)
-
-
-def in_server(w, serve):
-    """Connections that `serve` makes are made on the server's host."""
-    def there(connection, peer):
-        w.server.inside(serve, connection, peer)
-    return there
 
 
 def test_refused(l):

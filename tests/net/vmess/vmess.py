@@ -149,6 +149,55 @@ def running(w, **more):
     w.stop(p)
 
 
+class Other:
+    """A connection that goes its own way, by another outbound, and must not notice anything."""
+
+    def __init__(self, w, port=7):
+        self.sockets = [tcp(w.app, address, port) for address in (FAR, FAR6)]
+
+    def goes_on(self):
+        for i, s in enumerate(self.sockets):
+            word = noise(5000, seed=i)
+            s.sendall(word)
+            assert read_exactly(s, len(word)) == word
+
+    def close(self):
+        for s in self.sockets:
+            s.close()
+
+
+def reset_after(s, other):
+    """What came before the reset; the others are busy meanwhile."""
+    got = bytearray()
+    s.settimeout(0.3)
+    for _ in range(100):
+        try:
+            piece = s.recv(1 << 18)
+        except TimeoutError:
+            other.goes_on()
+            continue
+        except ConnectionResetError:
+            return bytes(got)
+        if not piece:
+            raise lab.Failed(f"an end came where a reset was due, after {len(got)} bytes")
+        got += piece
+    raise lab.Failed(f"no reset came after {len(got)} bytes")
+
+
+def ask(w, port, data, address=NEAR):
+    """A connection to the site behind the wrong server that has sent `data`."""
+    s = tcp(w.app, address, port)
+    s.sendall(data)
+    return s
+
+
+def in_server(w, serve):
+    """Connections that `serve` makes are made on the server's host."""
+    def there(connection, peer):
+        w.server.inside(serve, connection, peer)
+    return there
+
+
 def reset_comes(s):
     """Whether reading ends in a reset, and not in an end; what came before it."""
     got = bytearray()
