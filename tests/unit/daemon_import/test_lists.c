@@ -210,19 +210,31 @@ zero_bytes(void **state)
 	imported_free(&im);
 }
 
-/* 1 MB of each kind of rubbish: one line, or a few. */
+static size_t
+lines_count(const char *said)
+{
+	size_t n = 0;
+
+	for (; *said; said++)
+		n += *said == '\n';
+	return n;
+}
+
+/* 1 MB of each kind of rubbish: an error of one line, and of warnings no more than there
+ * is a limit for, a line each. */
 static void
 a_megabyte(void **state)
 {
 	static const struct {
 		const char *unit, *want;
+		size_t lines; /* beside the error */
 	} kinds[] = {
 		{ "A", "in: is no link, and not the Base64 of links" },
 		{ "{", "in:1:65: brackets are nested more than 64 deep" },
 		{ "vmess://", "in: is longer than 65536 bytes" },
-		{ "vmess://\n", "in: no VMess server that can be used" },
+		{ "vmess://\n", "in: no VMess server that can be used", 201 },
 		{ "x://", "in: x:// links are not spoken, only vmess://" },
-		{ "proxies: [", "in:" },
+		{ "proxies: [", "in:1: broken YAML: is nested more than 64 deep" },
 		{ "[", "in: is a list of configurations; import them one by one" },
 		{ "# x\n", "in: is empty" },
 		{ "%", "in: is not a link" },
@@ -240,8 +252,11 @@ a_megabyte(void **state)
 			text[n] = kinds[i].unit[n % strlen(kinds[i].unit)];
 		text[size] = '\0';
 		import_text(&im, text);
-		if (strncmp(im.err.text, kinds[i].want, strlen(kinds[i].want)) != 0)
-			fail_msg("%s", im.err.text);
+		assert_string_equal(im.err.text, kinds[i].want);
+		assert_int_equal(lines_count(im.said), kinds[i].lines);
+		if (kinds[i].lines)
+			assert_non_null(
+				strstr(im.said, "\nin: more warnings are left out\n"));
 		imported_free(&im);
 	}
 	/* One link of 1 MB. */
@@ -249,6 +264,7 @@ a_megabyte(void **state)
 	memcpy(text, "vmess://", 8);
 	import_text(&im, text);
 	assert_string_equal(im.err.text, "in: is longer than 65536 bytes");
+	assert_string_equal(im.said, "");
 	imported_free(&im);
 	free(text);
 }
@@ -279,6 +295,7 @@ many(void **state)
 	p += sprintf(p, "%s\n", link);
 	import_text(&im, text);
 	assert_int_equal(imported_count(&im), 2);
+	assert_int_equal(lines_count(im.said), 201);
 	imported_free(&im);
 	free(text);
 }
