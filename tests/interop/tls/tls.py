@@ -14,6 +14,7 @@ import contextlib
 import shutil
 import socket
 import ssl
+import struct
 import subprocess
 import sys
 import tempfile
@@ -82,6 +83,18 @@ def slam(c):
         s.shutdown(socket.SHUT_WR)
         while s.recv(1 << 16):
             pass
+
+
+def leave(c):
+    """Ends before it has heard a word; reads on, so that nothing is reset."""
+    c.shutdown(socket.SHUT_WR)
+    while c.recv(1 << 16):
+        pass
+
+
+def reset(c):
+    c.recv(1)
+    c.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 class Suite:
@@ -174,8 +187,12 @@ class Suite:
             self.check("resumed", got, "full", "resumed", "resumed")
 
     def not_tls(self):
-        server = Server(lambda c: c.close())
-        self.check("closes at once", self.run("open", server.port), "failed")
+        server = Server(leave)
+        self.check("closes at once", self.run("open", server.port),
+                   "the server closed in the handshake, without a word: it may want another serverName")
+        server = Server(reset)
+        self.check("resets at the ClientHello", self.run("open", server.port),
+                   "the server reset the connection in the handshake")
         server = Server(lambda c: (c.recv(1000), c.close()))
         self.check("closes at the ClientHello", self.run("open", server.port),
                    "the server closed in the handshake, without a word")
