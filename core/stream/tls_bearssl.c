@@ -60,7 +60,7 @@ stopped(struct bearssl *b)
 		return tls_fail_alert(&b->t, (unsigned)(error - BR_ERR_RECV_FATAL_ALERT));
 	switch (error) {
 	case BR_ERR_OK:
-		return tls_fail(&b->t, -ECONNRESET, "the server closed in the handshake");
+		return tls_lower_ended(&b->t);
 	case BR_ERR_UNSUPPORTED_VERSION:
 	case BR_ERR_BAD_VERSION:
 		return tls_fail_older(&b->t);
@@ -216,8 +216,7 @@ bearssl_send_buf(struct stream *s, struct window *w)
 		if (r != STREAM_OK)
 			return r;
 		if (!(br_ssl_engine_current_state(engine_of(b)) & BR_SSL_SENDAPP))
-			return tls_fail(
-				&b->t, -EPIPE, "the server has ended the connection");
+			return tls_fail_ended(&b->t);
 	}
 }
 

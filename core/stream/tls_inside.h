@@ -128,6 +128,8 @@ int tls_fail(struct tls_stream *t, int error, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* Frees the sentence. */
 void tls_unsay(struct tls_stream *t);
+/* For bytes to a server that has ended the connection. */
+int tls_fail_ended(struct tls_stream *t);
 /* The same where the lower stream's own reason is the sentence. */
 int tls_fail_beneath(struct tls_stream *t, int error);
 /* The server has no version that is new enough. */
@@ -167,5 +169,19 @@ int tls_judge(struct tls_stream *t,
 /* Sentences about what a library found; each fails the stream. */
 int tls_fail_dates(struct tls_stream *t, const struct certificate *c, int64_t now);
 int tls_fail_issuer(struct tls_stream *t, const struct certificate *last);
+int tls_fail_unreadable(struct tls_stream *t);
+
+/* Why a chain of certificates does not hold. */
+enum tls_chain_fault {
+	TLS_CHAIN_FORGED,    /* a signature is wrong */
+	TLS_CHAIN_NO_SIGNER, /* one of them may not sign the one below it */
+	TLS_CHAIN_CONDITION, /* an unknown extension must not be passed over */
+	TLS_CHAIN_ALGORITHM, /* a signature or a key of a kind that is not taken */
+	TLS_CHAIN_SHORT_KEY, /* of a server or of an authority */
+	TLS_CHAIN_OTHER,     /* the library's number is all that there is to say */
+};
+
+/* `number` is the library's. */
+int tls_fail_chain(struct tls_stream *t, enum tls_chain_fault f, unsigned number);
 
 #endif

@@ -173,17 +173,14 @@ tls_judge(struct tls_stream *t,
 
 	if (t->error)
 		return t->error;
-	if (!t->chain)
-		return tls_fail(t, -EACCES, "the server sends no certificate");
-
-	if (t->chain->too_long)
+	if (t->chain && t->chain->too_long)
 		return tls_fail(t, -EACCES,
 			"the server sends more certificates than anyone needs (at most %d, "
 			"of %d kB together)",
 			TLS_CHAIN_MAX, TLS_CHAIN_BYTES / 1024);
+	if (!t->chain || !t->chain->n || !t->chain->readable[0])
+		return tls_fail_unreadable(t);
 	c = &t->chain->certificate[0];
-	if (!t->chain->n || !t->chain->readable[0])
-		return tls_fail(t, -EACCES, "the server's certificate cannot be read");
 	note_facts(t, c);
 	r = check_pins(t, &anchor);
 	if (r < 0)

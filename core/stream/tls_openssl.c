@@ -109,14 +109,13 @@ static int
 failed(struct openssl *o)
 {
 	unsigned long error, first = ERR_peek_error();
+	const char *text;
 	int reason;
 
 	do {
 		error = ERR_get_error();
 	} while (error && ERR_GET_LIB(error) != ERR_LIB_SSL);
-	if (!error)
-		return tls_fail(&o->t, -EPROTO, "OpenSSL ended the connection (%s)",
-			first ? ERR_reason_error_string(first) : "without a reason");
+	text = ERR_reason_error_string(error ? error : first);
 	reason = ERR_GET_REASON(error);
 	if (reason > SSL_AD_REASON_OFFSET && reason < SSL_AD_REASON_OFFSET + 256)
 		return tls_fail_alert(&o->t, (unsigned)(reason - SSL_AD_REASON_OFFSET));
@@ -136,9 +135,11 @@ failed(struct openssl *o)
 	case SSL_R_BAD_SIGNATURE:
 		return tls_fail(&o->t, -EACCES,
 			"the server has the certificate, and not the key that belongs to it");
+	case ERR_R_ASN1_LIB:
+		return tls_fail_unreadable(&o->t);
 	}
 	return tls_fail(&o->t, -EPROTO, "what the server sends is no TLS (OpenSSL: %s)",
-		ERR_reason_error_string(error));
+		text ? text : "no reason");
 }
 
 /* What a call that did nothing means. */
@@ -272,10 +273,7 @@ write_out(struct openssl *o)
 		r = SSL_write_ex(o->ssl, o->out + o->out_at, o->out_end - o->out_at, &n);
 		if (r != 1) {
 			r = outcome(o, r);
-			return r == STREAM_END
-				? tls_fail(&o->t, -EPIPE,
-					  "the server has ended the connection")
-				: r;
+			return r == STREAM_END ? tls_fail_ended(&o->t) : r;
 		}
 		o->out_at += n;
 	}

@@ -59,6 +59,8 @@ tls_openssl_roots(struct tls_setup *t, struct err *e)
 static int
 fail_at(struct tls_stream *t, const struct certificate *c, int error, int64_t now)
 {
+	unsigned number = (unsigned)error;
+
 	switch (error) {
 	case X509_V_ERR_CERT_HAS_EXPIRED:
 	case X509_V_ERR_CERT_NOT_YET_VALID:
@@ -70,22 +72,24 @@ fail_at(struct tls_stream *t, const struct certificate *c, int error, int64_t no
 	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
 		return tls_fail_issuer(t, c);
 	case X509_V_ERR_CERT_SIGNATURE_FAILURE:
-		return tls_fail(t, -EACCES,
-			"the signature in a certificate is wrong: somebody made it who "
-			"only has the name of its issuer");
+		return tls_fail_chain(t, TLS_CHAIN_FORGED, number);
 	case X509_V_ERR_INVALID_CA:
 	case X509_V_ERR_PATH_LENGTH_EXCEEDED:
-		return tls_fail(t, -EACCES,
-			"a certificate in the chain may not sign others (no authority, or a "
-			"longer chain than it allows)");
+		return tls_fail_chain(t, TLS_CHAIN_NO_SIGNER, number);
+	case X509_V_ERR_UNHANDLED_CRITICAL_EXTENSION:
+		return tls_fail_chain(t, TLS_CHAIN_CONDITION, number);
+	case X509_V_ERR_CA_MD_TOO_WEAK:
+		return tls_fail_chain(t, TLS_CHAIN_ALGORITHM, number);
+	case X509_V_ERR_EE_KEY_TOO_SMALL:
+	case X509_V_ERR_CA_KEY_TOO_SMALL:
+		return tls_fail_chain(t, TLS_CHAIN_SHORT_KEY, number);
 	case X509_V_ERR_INVALID_PURPOSE:
 		if (t->chain && c == &t->chain->certificate[0])
 			return tls_fail(t, -EACCES,
 				"the certificate is not one for servers (key usage)");
 		break;
 	}
-	return tls_fail(t, -EACCES, "the chain of certificates does not hold: %s",
-		X509_verify_cert_error_string(error));
+	return tls_fail_chain(t, TLS_CHAIN_OTHER, number);
 }
 
 /* Says what OpenSSL found wrong, and with which certificate. */

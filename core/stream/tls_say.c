@@ -38,6 +38,12 @@ tls_fail_older(struct tls_stream *t)
 		t->setup->min - TLS_1_0);
 }
 
+int
+tls_fail_ended(struct tls_stream *t)
+{
+	return tls_fail(t, -EPIPE, "the server has ended the connection");
+}
+
 void
 tls_unsay(struct tls_stream *t)
 {
@@ -173,4 +179,47 @@ tls_fail_issuer(struct tls_stream *t, const struct certificate *last)
 			who);
 	return tls_fail(t, -EACCES,
 		"the certificate leads to %s, which this machine does not trust", who);
+}
+
+int
+tls_fail_unreadable(struct tls_stream *t)
+{
+	return tls_fail(t, -EACCES, "the server's certificate cannot be read");
+}
+
+int
+tls_fail_chain(struct tls_stream *t, enum tls_chain_fault f, unsigned number)
+{
+	const char *library = t->setup->library->name;
+
+	switch (f) {
+	case TLS_CHAIN_FORGED:
+		return tls_fail(t, -EACCES,
+			"the signature in a certificate is wrong: somebody made it who "
+			"only has the name of its issuer");
+	case TLS_CHAIN_NO_SIGNER:
+		return tls_fail(t, -EACCES,
+			"a certificate in the chain may not sign others (no authority, not its "
+			"key's use, or a longer chain than it allows)");
+	case TLS_CHAIN_CONDITION:
+		return tls_fail(t, -EACCES,
+			"a certificate has a condition (critical extension) that %s does not "
+			"know",
+			library);
+	case TLS_CHAIN_ALGORITHM:
+		return tls_fail(t, -EACCES,
+			"a certificate has a signature or a key of a kind that %s does not take "
+			"(%s)",
+			library,
+			t->setup->library == &tls_bearssl
+				? "SHA-1, RSA-PSS, Ed25519, or more than 4096 bits"
+				: "such as SHA-1");
+	case TLS_CHAIN_SHORT_KEY:
+		return tls_fail(t, -EACCES, "a certificate has a key that is too short");
+	case TLS_CHAIN_OTHER:
+		break;
+	}
+	return tls_fail(t, -EACCES,
+		"the chain of certificates does not hold (%s's error %u)", library,
+		number);
 }

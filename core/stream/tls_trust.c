@@ -21,7 +21,7 @@ struct search {
 	const struct certificate *path[PATH_MAX_LEN];
 	size_t n;
 	int attempts, steps;
-	unsigned error; /* why the validator refused a way; 0: it saw none */
+	unsigned error; /* why the validator refused a way, or would; 0: there was none */
 	const struct certificate *dated;    /* was passed over for its dates */
 	const struct certificate *dead_end; /* whose issuer nobody knows */
 };
@@ -36,9 +36,13 @@ in_time(struct search *s, const struct certificate *c)
 }
 
 static bool
-may_sign(const struct certificate *c)
+may_sign(struct search *s, const struct certificate *c)
 {
-	return (c->authority || c->old) && c->key != KEY_OTHER;
+	if (!c->authority && !c->old)
+		return false;
+	if (c->key == KEY_OTHER && !s->error)
+		s->error = BR_ERR_X509_UNSUPPORTED;
+	return c->key != KEY_OTHER;
 }
 
 /* BearSSL takes unsigned char * for what it only reads. */
@@ -79,7 +83,7 @@ add_anchors(struct search *s, const struct tls_roots *roots, struct span name,
 	size_t found = tls_roots_find(roots, name, &c);
 
 	for (; found && n < ANCHORS_MAX; found--, c++)
-		if (may_sign(c) && in_time(s, c))
+		if (may_sign(s, c) && in_time(s, c))
 			a[n++] = anchor_of(c);
 	return n;
 }
@@ -93,7 +97,7 @@ anchors_find(
 	size_t n;
 
 	if (s->anchor) {
-		if (!span_equal(s->anchor->subject, name) || !may_sign(s->anchor) ||
+		if (!span_equal(s->anchor->subject, name) || !may_sign(s, s->anchor) ||
 			!in_time(s, s->anchor))
 			return 0;
 		a[0] = anchor_of(s->anchor);
@@ -182,7 +186,7 @@ extend_with(struct search *s, bool agreeing, bool *any)
 	for (i = 1; i < h->n; i++) {
 		above = &h->certificate[i];
 		if (!h->readable[i] || !span_equal(above->subject, c->issuer) ||
-			key_ids_agree(c, above) != agreeing || !may_sign(above) ||
+			key_ids_agree(c, above) != agreeing || !may_sign(s, above) ||
 			on_path(s, above) || !in_time(s, above))
 			continue;
 		*any = true;
@@ -223,31 +227,20 @@ fail_validation(struct tls_stream *t, unsigned error)
 {
 	switch (error) {
 	case BR_ERR_X509_BAD_SIGNATURE:
-		return tls_fail(t, -EACCES,
-			"the signature in a certificate is wrong: somebody made it who "
-			"only has the name of its issuer");
+		return tls_fail_chain(t, TLS_CHAIN_FORGED, error);
 	case BR_ERR_X509_NOT_CA:
-		return tls_fail(t, -EACCES,
-			"a certificate in the chain may not sign others (no authority, or a "
-			"longer chain than it allows)");
+	case BR_ERR_X509_FORBIDDEN_KEY_USAGE:
+		return tls_fail_chain(t, TLS_CHAIN_NO_SIGNER, error);
 	case BR_ERR_X509_CRITICAL_EXTENSION:
-		return tls_fail(t, -EACCES,
-			"a certificate has a condition (critical extension) that BearSSL does "
-			"not know");
+		return tls_fail_chain(t, TLS_CHAIN_CONDITION, error);
 	case BR_ERR_X509_UNSUPPORTED:
 	case BR_ERR_X509_WRONG_KEY_TYPE:
 	case BR_ERR_X509_LIMIT_EXCEEDED:
-		return tls_fail(t, -EACCES,
-			"a certificate is signed in a way that BearSSL does not take (SHA-1, "
-			"RSA-PSS, Ed25519, or more than 4096 bits)");
+		return tls_fail_chain(t, TLS_CHAIN_ALGORITHM, error);
 	case BR_ERR_X509_WEAK_PUBLIC_KEY:
-		return tls_fail(t, -EACCES, "a certificate has a key that is too short");
-	case BR_ERR_X509_FORBIDDEN_KEY_USAGE:
-		return tls_fail(t, -EACCES,
-			"a certificate's key is not for this use (key usage)");
+		return tls_fail_chain(t, TLS_CHAIN_SHORT_KEY, error);
 	}
-	return tls_fail(t, -EACCES,
-		"the chain of certificates does not hold (BearSSL's error %u)", error);
+	return tls_fail_chain(t, TLS_CHAIN_OTHER, error);
 }
 
 int

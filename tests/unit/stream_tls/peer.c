@@ -94,7 +94,8 @@ identity_load(struct identity *id, const char *key, const char *chain)
 	load_key(id, key);
 	snprintf(names, sizeof(names), "%s", chain);
 	while ((name = strsep(&rest, " ")))
-		load_certificate(id, name);
+		if (*name)
+			load_certificate(id, name);
 	br_ssl_session_cache_lru_init(
 		&id->sessions, id->session_memory, sizeof(id->session_memory));
 	set_up(id);

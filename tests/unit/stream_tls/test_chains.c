@@ -3,6 +3,7 @@
 #include "unit/stream_tls/bench.h"
 
 #include "base/digest.h"
+#include "stream/tls_roots.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -11,14 +12,17 @@
 
 enum { DAY = 86400, YEAR = 365 * DAY };
 
+/* In place of a sentence: it must succeed. */
+#define TAKEN ""
+
 static const struct {
 	const char *label;
 	const char *key, *chain; /* of the server */
 	const char *roots;       /* that the setup trusts */
 	const char *name;        /* that the setup wants */
 	int64_t later;           /* how far the clock is moved */
-	const char *bearssl;     /* a part of the sentence; NULL: it must succeed */
-	const char *openssl;     /* where that says it differently */
+	const char *bearssl; /* a part of the sentence; NULL or TAKEN: it must succeed */
+	const char *openssl; /* where that says it differently */
 } cases[] = {
 	{ "in order", "p256", "server middle", "root", "a.example" },
 	{ "with its root", "p256", "server middle root", "root", "a.example" },
@@ -81,6 +85,35 @@ static const struct {
 		0, "does not trust", "may not sign others" },
 	{ "for clients only", "p256", "client-only middle", "root", "a.example", 0,
 		"not one for servers" },
+	{ "signed with SHA-1", "p256", "by-sha1 middle", "root", "a.example", 0,
+		"kind that BearSSL does not take", "kind that OpenSSL does not take" },
+	{ "signed with RSA-PSS", "p256", "by-pss", "root", "a.example", 0,
+		"kind that BearSSL does not take", TAKEN },
+	{ "signed with Ed25519", "p256", "by-edwards edwards-ca", "root", "a.example", 0,
+		"kind that BearSSL does not take", TAKEN },
+	{ "signed with Ed25519, trusted", "p256", "by-edwards", "edwards-ca", "a.example",
+		0, "kind that BearSSL does not take", TAKEN },
+	{ "signed with 4608 bits", "p256", "by-huge huge-ca", "root", "a.example", 0,
+		"kind that BearSSL does not take", TAKEN },
+	{ "signed with 4608 bits, trusted", "p256", "by-huge", "huge-ca", "a.example", 0,
+		"kind that BearSSL does not take", TAKEN },
+	{ "a key of 512 bits", "p256", "of-short middle", "root", "a.example", 0,
+		"has a key that is too short" },
+	{ "below pathlen:0", "p256", "too-deep behind-last last-ca", "root", "a.example",
+		0, "may not sign others" },
+	{ "an authority's key for other use", "p256", "under-no-signer no-signer", "root",
+		"a.example", 0, "may not sign others" },
+	{ "a server's key for other use", "p256", "signs-only middle", "root",
+		"a.example", 0, TAKEN, "not one for servers (key usage)" },
+	{ "unknown critical extension", "p256", "conditional middle", "root", "a.example",
+		0, "(critical extension) that BearSSL does not know",
+		"(critical extension) that OpenSSL does not know" },
+	{ "an extension that is none", "p256", "muddled middle", "root", "a.example", 0,
+		"does not hold (BearSSL's error 41)", "does not trust" },
+	{ "what is no certificate", "p256", "garbage middle", "root", "a.example", 0,
+		"certificate cannot be read" },
+	{ "names that are none", "p256", "no-list middle", "root", "a.example", 0,
+		"certificate cannot be read" },
 	{ "too many", "p256",
 		"server middle root root root root root root root root root root root root "
 		"root root root",
@@ -125,6 +158,8 @@ test_chains(void **state)
 		want = cases[i].bearssl;
 		if (b.library == TLS_OPENSSL && cases[i].openssl)
 			want = cases[i].openssl;
+		if (want && !*want)
+			want = NULL;
 		if (!want && r != STREAM_OK)
 			fail_msg("%s: %d, %s", cases[i].label, r, reason);
 		if (want && (r != -EACCES || !strstr(reason, want)))
@@ -134,19 +169,27 @@ test_chains(void **state)
 	bench_end(&b);
 }
 
-/* A case with a spec of its own; the chain is that of a.example. */
+/* A case with a spec of its own. */
 static void
-check_spec(struct bench *b, const char *label, const char *roots, struct tls_spec spec,
-	const char *want)
+check_chain(struct bench *b, const char *label, const char *chain, const char *roots,
+	struct tls_spec spec, const char *want)
 {
 	struct tls_setup *setup = bench_setup(b, roots, spec);
 	char reason[512];
 	int r;
 
-	r = try_chain(b, "p256", "server middle", setup, reason);
+	r = try_chain(b, "p256", chain, setup, reason);
 	if (want ? r != -EACCES || !strstr(reason, want) : r != STREAM_OK)
 		fail_msg("%s: %d, \"%s\"", label, r, reason);
 	tls_setup_drop(setup);
+}
+
+/* The same with the chain of a.example. */
+static void
+check_spec(struct bench *b, const char *label, const char *roots, struct tls_spec spec,
+	const char *want)
+{
+	check_chain(b, label, "server middle", roots, spec, want);
 }
 
 static void
@@ -210,6 +253,20 @@ test_pins(void **state)
 	bench_end(&b);
 }
 
+/* Nobody asks who signed it, and still the library must have a use for the key. */
+static void
+test_unknown_key(void **state)
+{
+	struct bench b;
+
+	bench_start(&b, state);
+	if (b.library == TLS_BEARSSL)
+		check_chain(&b, "insecure, Ed25519", "of-edwards middle", "",
+			(struct tls_spec){ .allow_insecure = true },
+			"key is of a kind that BearSSL does not know");
+	bench_end(&b);
+}
+
 static void
 test_names(void **state)
 {
@@ -269,9 +326,14 @@ test_refused_setups(void **state)
 {
 	static const char *const not_pem[] = { "hello" };
 	static const char *const empty[] = { "" };
+	const char *endless;
 	struct bench b;
+	char *text;
 
 	bench_start(&b, state);
+	endless = text = calloc(1, TLS_BUNDLE_MAX + 2);
+	assert_non_null(text);
+	memset(text, 'x', TLS_BUNDLE_MAX + 1);
 	refuse(&b, (struct tls_spec){ 0 }, "set serverName");
 	refuse(&b, (struct tls_spec){ .name = "a b" }, "\"a b\" is no name");
 	refuse(&b, (struct tls_spec){ .name = "a.example", .trusted = { not_pem, 1 } },
@@ -284,10 +346,16 @@ test_refused_setups(void **state)
 	if (b.library == TLS_BEARSSL)
 		refuse(&b, (struct tls_spec){ .name = "a.example", .min = TLS_1_3 },
 			"TLS 1.3 at least is asked for");
+	refuse(&b, (struct tls_spec){ .name = "a.example", .trusted = { &endless, 1 } },
+		"certificates: more than 8 MB");
 	tls_stock_drop(b.stock);
 	b.stock = tls_stock_new("/nowhere/bundle.pem", 4);
 	refuse(&b, (struct tls_spec){ .name = "a.example" },
 		"/nowhere/bundle.pem: No such");
+	tls_stock_drop(b.stock);
+	b.stock = tls_stock_new("/", 4);
+	refuse(&b, (struct tls_spec){ .name = "a.example" }, "/: cannot be read");
+	free(text);
 	bench_end(&b);
 }
 
@@ -320,6 +388,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		EACH_LIBRARY(test_chains),
 		EACH_LIBRARY(test_pins),
+		EACH_LIBRARY(test_unknown_key),
 		EACH_LIBRARY(test_names),
 		EACH_LIBRARY(test_system_roots),
 		EACH_LIBRARY(test_refused_setups),

@@ -46,6 +46,8 @@ test_answers(void **state)
 	static const char http[] = "HTTP/1.1 400 Bad Request\r\n\r\n";
 	static const char smtp[] = "220 mail.example ESMTP\r\n";
 	static const uint8_t half[] = { 0x16, 3, 3, 0, 90, 2, 0, 0 };
+	static const uint8_t close_notify[] = { 0x15, 3, 3, 0, 2, 1, 0 };
+	static const uint8_t unknown[] = { 0x16, 3, 3, 0, 4, 99, 0, 0, 0 };
 	struct bench b;
 
 	bench_start(&b, state);
@@ -55,6 +57,9 @@ test_answers(void **state)
 	answer(&b, plain, "", 0, "closed in the handshake, without a word");
 	answer(&b, plain, half, 2, "closed in the handshake, without a word");
 	answer(&b, plain, half, sizeof(half), "closed in the middle of the handshake");
+	answer(&b, plain, close_notify, sizeof(close_notify),
+		"closed in the middle of the handshake");
+	answer(&b, plain, unknown, sizeof(unknown), "what the server sends is no TLS");
 	identity_free(&id);
 	bench_end(&b);
 }
@@ -286,6 +291,57 @@ test_floods(void **state)
 	bench_end(&b);
 }
 
+/* A server without certificates; both libraries refuse that themselves. */
+static void
+test_no_certificate(void **state)
+{
+	struct tls_setup *setup;
+	struct bench b;
+	struct pair p;
+
+	bench_start(&b, state);
+	identity_load(&id, "p256", "");
+	setup = bench_setup(&b, "root", plain);
+	pair_start(&b, &p, setup, &id);
+	assert_int_equal(pair_open(&p), -EPROTO);
+	assert_reason("none", p.s, "what the server sends is no TLS");
+	pair_end(&b, &p);
+	tls_setup_drop(setup);
+	identity_free(&id);
+	bench_end(&b);
+}
+
+/* BearSSL sends nothing any more to a server that has ended; OpenSSL does. */
+static void
+test_bytes_after_the_end(void **state)
+{
+	struct tls_setup *setup;
+	struct window w;
+	struct bench b;
+	struct pair p;
+	size_t n = 0;
+
+	bench_start(&b, state);
+	identity_load(&id, "p256", "server middle");
+	setup = bench_setup(&b, "root", plain);
+	open_with(&b, &p, setup);
+	peer_end(&p.peer);
+	assert_int_equal(receive(&p, &n), STREAM_END);
+	if (b.library == TLS_BEARSSL) {
+		assert_int_equal(stream_send_buf(p.s, &w), -EPIPE);
+		assert_reason("ended", p.s, "the server has ended the connection");
+	} else {
+		assert_int_equal(stream_send_buf(p.s, &w), STREAM_OK);
+		w.p[0] = 'x';
+		assert_int_equal(stream_send_ack(p.s, 1), STREAM_OK);
+		assert_int_equal(stream_flush(p.s), STREAM_OK);
+	}
+	pair_end(&b, &p);
+	tls_setup_drop(setup);
+	identity_free(&id);
+	bench_end(&b);
+}
+
 /* The server asks for another handshake: it is refused, which this server takes for an
  * error; we do not. */
 static void
@@ -356,6 +412,8 @@ main(void)
 		EACH_LIBRARY(test_spoilt_handshakes),
 		EACH_LIBRARY(test_old_server),
 		EACH_LIBRARY(test_wrong_key),
+		EACH_LIBRARY(test_no_certificate),
+		EACH_LIBRARY(test_bytes_after_the_end),
 		EACH_LIBRARY(test_floods),
 		EACH_LIBRARY(test_renegotiation),
 		EACH_LIBRARY(test_spoilt_records),
