@@ -387,6 +387,32 @@ test_silence_is_passed(void **state)
 	close(fd);
 }
 
+/* IPv6 is first and silent, as where a network only pretends to have it: IPv4 gets its turn
+ * long before anybody grows impatient, and is first from then on. */
+static void
+test_silent_ipv6_is_passed(void **state)
+{
+	struct vmess_server_spec server = { "both.test", 0, users, 1 };
+	int filler[4], deaf, fd;
+	uint64_t began, took;
+	size_t i;
+
+	(void)state;
+	deaf = listen_deaf("::1", &server.port, filler, 4);
+	fd = listen_at("127.0.0.1", &server.port);
+	bench_start(&server, 1);
+	began = loop_now(bench.loop);
+	assert_int_equal(server_taken(), 0);
+	took = loop_now(bench.loop) - began;
+	assert_in_range(took, 250, 2000);
+	assert_int_equal(bench_vmess()->server[0].family.family, 4);
+	bench_end();
+	for (i = 0; i < 4; i++)
+		close(filler[i]);
+	close(deaf);
+	close(fd);
+}
+
 static void
 test_many_addresses(void **state)
 {
@@ -500,6 +526,7 @@ main(void)
 		cmocka_unit_test(test_backoff_is_bounded),
 		cmocka_unit_test(test_handshake_ends),
 		cmocka_unit_test(test_silence_is_passed),
+		cmocka_unit_test(test_silent_ipv6_is_passed),
 		cmocka_unit_test(test_many_addresses),
 		cmocka_unit_test(test_family_is_remembered),
 		cmocka_unit_test(test_hosts),
