@@ -156,20 +156,22 @@ out:
 }
 
 int
-tls_roots_read_system(struct tls_roots *r, struct err *e)
+tls_roots_read_system(struct tls_roots *r, const char *root, struct err *e)
 {
-	const char *path = getenv("SSL_CERT_FILE");
+	const char *named = getenv("SSL_CERT_FILE");
+	char path[512];
 	size_t i;
 	FILE *f;
 
-	if (path && *path)
-		return tls_roots_read(r, path, e);
+	if (named && *named)
+		return tls_roots_read(r, named, e);
 	for (i = 0; places[i]; i++) {
-		f = fopen(places[i], "re");
+		snprintf(path, sizeof(path), "%s%s", root, places[i]);
+		f = fopen(path, "re");
 		if (!f)
 			continue;
 		fclose(f);
-		return tls_roots_read(r, places[i], e);
+		return tls_roots_read(r, path, e);
 	}
 	return err_set(e,
 		"this system's trusted certificates are not found: install ca-certificates, "

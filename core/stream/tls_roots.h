@@ -26,8 +26,9 @@ int tls_roots_add(struct tls_roots *r, const char *pem, size_t len, const char *
 	struct err *e);
 /* The same from a file. */
 int tls_roots_read(struct tls_roots *r, const char *path, struct err *e);
-/* From the first of the places where systems keep theirs. */
-int tls_roots_read_system(struct tls_roots *r, struct err *e);
+/* From the file that SSL_CERT_FILE names, else from the first that is there of the places
+ * where systems keep theirs. `root` stands before each of these: "", but for tests. */
+int tls_roots_read_system(struct tls_roots *r, const char *root, struct err *e);
 void tls_roots_fini(struct tls_roots *r);
 /* Those with this subject: how many, from *first on. */
 size_t tls_roots_find(

@@ -221,7 +221,7 @@ take_trusted(struct tls_setup *t, const struct tls_spec *spec, struct err *e)
 		return 0;
 	if (k->trust_file)
 		return tls_roots_read(&k->roots, k->trust_file, e);
-	return tls_roots_read_system(&k->roots, e);
+	return tls_roots_read_system(&k->roots, "", e);
 }
 
 struct tls_setup *

@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 enum { DAY = 86400, YEAR = 365 * DAY };
 
@@ -312,6 +313,51 @@ test_system_roots(void **state)
 }
 
 static void
+copy_file(const char *from, const char *to)
+{
+	char *text = certificates_text(from);
+	FILE *f = fopen(to, "w");
+
+	assert_non_null(f);
+	assert_true(fputs(text, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+	free(text);
+}
+
+/* They are read once: what becomes of the file later does not matter. */
+static void
+test_roots_load_once(void **state)
+{
+	char path[] = "/tmp/sluice-bundle-XXXXXX";
+	struct tls_spec spec = { .name = "a.example" };
+	struct tls_setup *first;
+	struct err e = { "" };
+	struct bench b;
+	int f;
+
+	bench_start(&b, state);
+	f = mkstemp(path);
+	assert_true(f >= 0);
+	close(f);
+	copy_file("root.pem", path);
+	setenv("SSL_CERT_FILE", path, 1);
+	tls_stock_drop(b.stock);
+	b.stock = tls_stock_new(NULL, 4);
+	first = bench_setup(&b, "", spec);
+	assert_int_equal(unlink(path), 0);
+	check_spec(&b, "without its file", "", spec, NULL);
+	check_spec(&b, "without its file, and others", "stranger", spec, NULL);
+	tls_setup_drop(first);
+	check_spec(&b, "once more", "", spec, NULL);
+	tls_stock_drop(b.stock);
+	b.stock = tls_stock_new(NULL, 4);
+	assert_null(tls_setup_new(b.stock, b.library, &spec, &e));
+	assert_non_null(strstr(e.text, path));
+	unsetenv("SSL_CERT_FILE");
+	bench_end(&b);
+}
+
+static void
 refuse(struct bench *b, struct tls_spec spec, const char *want)
 {
 	struct err e = { "" };
@@ -391,6 +437,7 @@ main(void)
 		EACH_LIBRARY(test_unknown_key),
 		EACH_LIBRARY(test_names),
 		EACH_LIBRARY(test_system_roots),
+		EACH_LIBRARY(test_roots_load_once),
 		EACH_LIBRARY(test_refused_setups),
 		cmocka_unit_test(test_pin_texts),
 	};
