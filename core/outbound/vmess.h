@@ -125,8 +125,10 @@ void vmess_answered(const struct vmess_try *a);
 /* Says what is wrong, where that is known or can be guessed. */
 void vmess_unanswered(const struct vmess_try *a);
 void vmess_garbled(struct vmess *v, struct vmess_server *s);
-/* The server has answered in HTTP, or with a certificate, perhaps to refuse. */
-void vmess_clock_hear(struct vmess_server *s, const struct carrier_told *told);
+/* The server has answered in HTTP, or with a certificate, perhaps to refuse. `now` is this
+ * machine's time. */
+void
+vmess_clock_hear(struct vmess_server *s, const struct carrier_told *told, int64_t now);
 /* The best that is known of this clock, or NULL. */
 const struct clock_reading *
 vmess_clock_reading(const struct vmess *v, const struct vmess_server *s);

@@ -15,13 +15,6 @@ enum {
 	ASK_AGAIN_MS = 60000,
 };
 
-void
-vmess_clock_hear(struct vmess_server *s, const struct carrier_told *told)
-{
-	if (told->date)
-		clock_tell(&s->clock.http, told->date_at - told->date, CLOCK_HTTP_WHO);
-}
-
 /* A certificate was accepted that is not valid by this clock: pinned, or by
  * allowInsecure. */
 static void
@@ -40,6 +33,14 @@ certificate_hear(struct vmess_server *s, const struct carrier_told *told, int64_
 	s->certificate.told = clock_is_wrong(&s->certificate);
 }
 
+void
+vmess_clock_hear(struct vmess_server *s, const struct carrier_told *told, int64_t now)
+{
+	if (told->date)
+		clock_tell(&s->clock.http, told->date_at - told->date, CLOCK_HTTP_WHO);
+	certificate_hear(s, told, now);
+}
+
 /* What this connection has told so far; with early data it comes behind the header.  True:
  * the time. */
 static bool
@@ -48,8 +49,7 @@ hear(const struct vmess_try *a)
 	struct carrier_told told;
 
 	vmess_reach_told(a->lower, &told);
-	vmess_clock_hear(a->server, &told);
-	certificate_hear(a->server, &told, a->v->o.env.unix_time());
+	vmess_clock_hear(a->server, &told, a->v->o.env.unix_time());
 	return told.date != 0;
 }
 
@@ -122,6 +122,15 @@ old_header_text(const struct vmess_server *s)
 		: "";
 }
 
+/* An HTTPUpgrade server closes on whatever it must refuse: it cannot be asked. */
+static const char *
+no_date_text(const struct vmess_server *s)
+{
+	return s->carrier.kind == CARRIER_HTTPUPGRADE
+		? "; the server's HTTP answer has no Date"
+		: "";
+}
+
 static void
 say_unknown(const struct vmess_try *a)
 {
@@ -131,9 +140,9 @@ say_unknown(const struct vmess_try *a)
 	log_limited(&s->silent, loop_now(a->v->o.env.loop), LOG_WARNING,
 		"the VMess server (%s) answers nothing: the last %u connections ended right "
 		"after the header. The usual causes: a wrong id, or this clock (%s UTC) is "
-		"more than 120 s off (sluice.sntp names time servers, which tell)%s",
+		"more than 120 s off (sluice.sntp names time servers, which tell%s)%s",
 		vmess_server_text(a->v, s, server, sizeof(server)), s->unanswered,
-		now_text(a->v, now), old_header_text(s));
+		now_text(a->v, now), no_date_text(s), old_header_text(s));
 }
 
 /* A header with another time than this clock's was sent, in vain. */

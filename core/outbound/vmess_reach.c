@@ -130,14 +130,14 @@ open_lower(struct reach *a)
 	return r == STREAM_AGAIN && a->impatient ? -ETIMEDOUT : r;
 }
 
-/* A refusal has a date, too. */
+/* A refusal has a date, too, and comes behind a certificate. */
 static void
 hear(const struct reach *a)
 {
 	struct carrier_told told;
 
 	vmess_reach_told(&a->s, &told);
-	vmess_clock_hear(a->pick.server, &told);
+	vmess_clock_hear(a->pick.server, &told, a->v->o.env.unix_time());
 }
 
 static const char slow[] = "the server did not come up in time";

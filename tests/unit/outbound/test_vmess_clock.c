@@ -31,7 +31,17 @@ server_says(int64_t ahead)
 {
 	const struct carrier_told told = { .date = NOW - ahead, .date_at = NOW };
 
-	vmess_clock_hear(the_server(), &told);
+	vmess_clock_hear(the_server(), &told, NOW);
+}
+
+/* Its certificate was accepted, and is valid in these days from now. */
+static void
+server_shows(int from, int to)
+{
+	const struct carrier_told told = { .not_before = NOW + from * (int64_t)86400,
+		.not_after = NOW + to * (int64_t)86400 };
+
+	vmess_clock_hear(the_server(), &told, NOW);
 }
 
 static void
@@ -156,22 +166,28 @@ test_said(void **state)
 	static const struct {
 		const char *label;
 		bool automatic;
-		int64_t ahead;   /* by the server's HTTP answer; 0: it does not say */
-		int certificate; /* days in which it begins to be valid */
+		int64_t ahead; /* by the server's HTTP answer; 0: it does not say */
+		int from, to;  /* days in which its certificate is valid; 0, 0: none */
 		const char *says;
 	} cases[] = {
-		{ "nothing is known", false, 0, 0, "wrong id, or this clock" },
-		{ "ahead", false, 432, 0,
+		{ "nothing is known", false, 0, 0, 0, "wrong id, or this clock" },
+		{ "ahead", false, 432, 0, 0,
 			"This clock is 7 min 12 s ahead of the server's HTTP answer, and "
 			"VMess allows 2 min: set it, or sluice.clock to \"auto\"" },
-		{ "behind", false, -432, 0, "7 min 12 s behind the server's HTTP" },
-		{ "agrees", false, 3, 0,
+		{ "behind", false, -432, 0, 0, "7 min 12 s behind the server's HTTP" },
+		{ "agrees", false, 3, 0, 0,
 			"This clock agrees with the server's HTTP answer: the id or the "
 			"server's own clock is wrong" },
-		{ "tried", true, 432, 0, "with that time is not answered either" },
-		{ "a certificate", false, 0, 3,
+		{ "tried", true, 432, 0, 0, "with that time is not answered either" },
+		{ "a certificate of later", false, 0, 3, 90,
 			"at least 3 d 0 h behind the server's certificate, if that is "
-			"right, and VMess allows 2 min: set it" },
+			"right, and VMess allows 2 min: set it\n" },
+		{ "it cannot be put into a header", true, 0, -90, -4,
+			"at least 4 d 0 h ahead of the server's certificate, if that is "
+			"right, and VMess allows 2 min: set it\n" },
+		{ "a certificate of today", false, 0, -1, 1, "wrong id, or this clock" },
+		{ "the server's word counts more", false, 432, 3, 90,
+			"7 min 12 s ahead of the server's HTTP answer" },
 	};
 	char text[4096];
 	size_t i;
@@ -181,18 +197,50 @@ test_said(void **state)
 		start(false, cases[i].automatic);
 		if (cases[i].ahead)
 			server_says(cases[i].ahead);
-		if (cases[i].certificate) {
-			clock_tell(&the_server()->certificate,
-				-86400 * cases[i].certificate,
-				"the server's certificate, if that is right");
-			the_server()->certificate.bound = true;
-		}
+		if (cases[i].to)
+			server_shows(cases[i].from, cases[i].to);
 		logged(text, sizeof(text), five_that_fail);
 		if (count(text, cases[i].says) != 1 ||
 			count(text, "answers nothing") != 1)
 			fail_msg("%s:\n%s", cases[i].label, text);
 		bench_end();
 	}
+}
+
+/* Once it was renewed, its dates say nothing more. */
+static void
+test_certificate_renewed(void **state)
+{
+	(void)state;
+	start(false, false);
+	server_shows(-90, -4);
+	assert_true(clock_is_wrong(vmess_clock_reading(bench_vmess(), the_server())));
+	server_shows(-1, 90);
+	assert_null(vmess_clock_reading(bench_vmess(), the_server()));
+	bench_end();
+}
+
+static void
+an_upgrade(void)
+{
+	the_server()->carrier.kind = CARRIER_HTTPUPGRADE;
+	five_that_fail();
+}
+
+/* Nobody can be asked then but time servers. */
+static void
+test_upgrade_without_date(void **state)
+{
+	char text[4096];
+
+	(void)state;
+	start(false, true);
+	logged(text, sizeof(text), an_upgrade);
+	assert_int_equal(count(text,
+				 "(sluice.sntp names time servers, which tell; the "
+				 "server's HTTP answer has no Date)"),
+		1);
+	bench_end();
 }
 
 static void
@@ -252,6 +300,8 @@ main(void)
 		cmocka_unit_test(test_servers_time),
 		cmocka_unit_test(test_lie),
 		cmocka_unit_test(test_said),
+		cmocka_unit_test(test_certificate_renewed),
+		cmocka_unit_test(test_upgrade_without_date),
 		cmocka_unit_test(test_said_once_a_change),
 		cmocka_unit_test(test_said_when_kept),
 	};
