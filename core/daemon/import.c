@@ -53,6 +53,16 @@ import_skip(struct import *im)
 		first_note(im);
 }
 
+void
+import_lose(struct import *im)
+{
+	char line[sizeof(im->err.text) + 16];
+
+	snprintf(line, sizeof(line), "%s; left out", im->err.text);
+	im->reader.failed = false;
+	note(im, line);
+}
+
 /* As much of a name as fits, without half a character or a space at its end. */
 static void
 name_cut(char *out, size_t cap, const char *name)

@@ -16,6 +16,7 @@ struct import {
 	struct json_object *outbounds; /* of the configuration that is made */
 	struct json_object *tags;      /* those that are taken are its members */
 	struct json_object *transport; /* v2ray 4's defaults for the file, or NULL */
+	const struct target *time;     /* sing-box's time server, or NULL; the reader's */
 	size_t servers, failed;
 	bool full;        /* there were more servers than are taken, and that was said */
 	struct err first; /* why the first that failed did */
@@ -42,6 +43,8 @@ int import_check(struct import *im, const struct node *at, struct json_object *o
 	char dead[static IMPORT_DEAD_MAX]);
 /* Instead: the server could not be read, and the reader's error says why. */
 void import_skip(struct import *im);
+/* Something else than a server could not be read, and goes without. */
+void import_lose(struct import *im);
 /* What will not be found in the configuration that is made. */
 void import_leave_out(const struct node *root, const char *const *keys);
 
@@ -55,6 +58,8 @@ void import_link_object(struct import *im, const struct node *link);
 int import_clash(struct import *im, const char *text, size_t len, struct err *e);
 void import_clash_proxies(struct import *im, const struct node *root);
 void import_singbox(struct import *im, const struct node *root);
+/* Its time server: im->time, or a warning. */
+void import_singbox_time(struct import *im, const struct node *root);
 void import_singbox_outbound(struct import *im, const struct node *outbound);
 void import_xray(struct import *im, const struct node *root);
 void import_xray_outbound(struct import *im, const struct node *outbound);

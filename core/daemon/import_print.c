@@ -14,7 +14,7 @@ static struct json_object *
 texts_print(const char *const *list, const char *prefix)
 {
 	struct json_object *o = json_object_new_array();
-	char text[64];
+	char text[NAME_MAX_LEN + 8];
 
 	for (; list && *list; list++) {
 		snprintf(text, sizeof(text), "%s%s", prefix, *list);
@@ -34,9 +34,49 @@ rule_print(const char *const *countries)
 	return o;
 }
 
+/* The time server is asked directly, as its own program did. */
+static struct json_object *
+time_rule_print(const struct target *at)
+{
+	struct json_object *o = json_object_new_object();
+	char ip[IP_TEXT], port[8];
+	const char *const ips[] = { ip, NULL }, *const names[] = { at->name, NULL };
+
+	if (at->name) {
+		json_object_object_add(o, "domain", texts_print(names, "full:"));
+	} else {
+		ip_format(&at->ip, ip);
+		json_object_object_add(o, "ip", texts_print(ips, ""));
+	}
+	snprintf(port, sizeof(port), "%u", at->port);
+	json_object_object_add(o, "port", json_object_new_string(port));
+	json_object_object_add(o, "network", json_object_new_string("udp"));
+	json_object_object_add(
+		o, "outboundTag", json_object_new_string(IMPORT_DIRECT_TAG));
+	return o;
+}
+
+/* What only sluice has a word for. */
+static struct json_object *
+own_print(const struct target *at)
+{
+	const struct endpoint e = { at->ip, at->port };
+	struct json_object *o = json_object_new_object();
+	struct json_object *list = json_object_new_array();
+	char text[NAME_MAX_LEN + 8];
+
+	if (at->name)
+		snprintf(text, sizeof(text), "%s:%u", at->name, at->port);
+	else
+		endpoint_format(&e, text);
+	json_object_array_add(list, json_object_new_string(text));
+	json_object_object_add(o, "sntp", list);
+	return o;
+}
+
 /* No rule for the rest: it goes to the first outbound. */
 static struct json_object *
-routing_print(const struct import_choices *c)
+routing_print(const struct import *im, const struct import_choices *c)
 {
 	static const char *const lan[] = { "private", NULL };
 	struct json_object *o = json_object_new_object();
@@ -45,6 +85,8 @@ routing_print(const struct import_choices *c)
 	json_object_array_add(rules, rule_print(lan));
 	if (c->direct && c->direct[0])
 		json_object_array_add(rules, rule_print(c->direct));
+	if (im->time)
+		json_object_array_add(rules, time_rule_print(im->time));
 	json_object_object_add(o, "domainStrategy", json_object_new_string("AsIs"));
 	json_object_object_add(o, "rules", rules);
 	return o;
@@ -99,7 +141,9 @@ document_print(struct import *im, const struct import_choices *c)
 	json_object_object_add(o, "outbounds", json_object_get(im->outbounds));
 	if (im->transport)
 		json_object_object_add(o, "transport", json_object_get(im->transport));
-	json_object_object_add(o, "routing", routing_print(c));
+	json_object_object_add(o, "routing", routing_print(im, c));
+	if (im->time)
+		json_object_object_add(o, "sluice", own_print(im->time));
 	return o;
 }
 

@@ -233,6 +233,7 @@ import_singbox(struct import *im, const struct node *root)
 	size_t i;
 
 	import_leave_out(root, rest);
+	import_singbox_time(im, root);
 	for (i = 0; i < node_count(&list); i++) {
 		struct node out = node_at(&list, i);
 

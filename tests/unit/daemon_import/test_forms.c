@@ -438,6 +438,81 @@ choices(void **state)
 	}
 }
 
+#define TIMED(ntp)                                                                          \
+	"{\"outbounds\":[{\"type\":\"vmess\",\"server\":\"a.example\",\"server_port\":443," \
+	"\"uuid\":\"" ID "\"}],\"ntp\":" ntp "}"
+#define ASKED(at, target, port)                                                          \
+	"{\"sntp\":[\"" at "\"]}",                                                       \
+		"{" target ",\"port\":\"" port "\",\"network\":\"udp\",\"outboundTag\":" \
+		"\"direct\"}"
+
+static const struct {
+	const char *ntp, *own, *rule, *said; /* own NULL: there is none */
+} times[] = {
+	{ TIMED("{\"enabled\":true,\"server\":\"Time.example.com.\"}"),
+		ASKED("time.example.com:123", "\"domain\":[\"full:time.example.com\"]",
+			"123"),
+		"" },
+	{ TIMED("{\"enabled\":true,\"server\":\"192.0.2.123\",\"server_port\":1123,"
+		"\"interval\":\"30m\",\"write_to_system\":false}"),
+		ASKED("192.0.2.123:1123", "\"ip\":[\"192.0.2.123\"]", "1123"), "" },
+	{ TIMED("{\"enabled\":true,\"server\":\"2001:db8::1\",\"write_to_system\":true}"),
+		ASKED("[2001:db8::1]:123", "\"ip\":[\"2001:db8::1\"]", "123"),
+		"in: ntp.write_to_system: is not carried over; the machine's clock stays "
+		"as it is\n" },
+	{ TIMED("{\"enabled\":false,\"server\":\"time.example.com\"}"), NULL, NULL, "" },
+	{ TIMED("{\"server\":\"time.example.com\"}"), NULL, NULL, "" },
+	{ TIMED("{\"enabled\":true}"), NULL, NULL,
+		"in: ntp.server: \"\" is not a name or an address; left out\n" },
+	{ TIMED("{\"enabled\":true,\"server\":\"a/b\"}"), NULL, NULL,
+		"in: ntp.server: a/b is not a name or an address; left out\n" },
+	{ TIMED("{\"enabled\":true,\"server\":\"a.example\",\"server_port\":0}"), NULL,
+		NULL, "in: ntp.server_port: 0 is not a port (1-65535); left out\n" },
+	{ TIMED("{\"enabled\":true,\"server\":\"a.example\",\"detour\":\"x\"}"), NULL,
+		NULL,
+		"in: ntp.detour: a time server behind an outbound is not supported; left "
+		"out\n" },
+	{ TIMED("{\"enabled\":{}}"), NULL, NULL,
+		"in: ntp.enabled: is not a single value; left out\n" },
+	{ TIMED("7"), NULL, NULL, "" },
+};
+
+static const char *
+json_text(struct json_object *o)
+{
+	return json_object_to_json_string_ext(
+		o, JSON_C_TO_STRING_PLAIN | JSON_C_TO_STRING_NOSLASHESCAPE);
+}
+
+/* sing-box's time server is asked directly, here as there. */
+static void
+time_server(void **state)
+{
+	struct json_object *own, *routing, *rules;
+	struct imported im;
+	size_t i, n;
+
+	(void)state;
+	for (i = 0; i < sizeof(times) / sizeof(*times); i++) {
+		import_text(&im, times[i].ntp);
+		assert_string_equal(im.err.text, "");
+		assert_string_equal(im.said, times[i].said);
+		assert_true(json_object_object_get_ex(im.json, "routing", &routing));
+		assert_true(json_object_object_get_ex(routing, "rules", &rules));
+		n = json_object_array_length(rules);
+		assert_int_equal(n, times[i].own ? 2 : 1);
+		assert_int_equal(json_object_object_get_ex(im.json, "sluice", &own),
+			times[i].own != NULL);
+		if (times[i].own) {
+			assert_string_equal(json_text(own), times[i].own);
+			assert_string_equal(
+				json_text(json_object_array_get_idx(rules, 1)),
+				times[i].rule);
+		}
+		imported_free(&im);
+	}
+}
+
 static void
 heard(struct config_say *say, const char *line)
 {
@@ -474,6 +549,7 @@ main(void)
 		cmocka_unit_test(others_go_on),
 		cmocka_unit_test(transport_of_file),
 		cmocka_unit_test(choices),
+		cmocka_unit_test(time_server),
 		cmocka_unit_test(checked),
 	};
 
