@@ -315,9 +315,23 @@ kernel_carries(const struct explain *x)
 	const struct outbound_spec *o = outbound_of(x);
 	const struct flow_policy *p = &c->policy;
 
+	if (x->facts.network == NETWORK_UDP && c->direct == DIRECT_AUTO &&
+		x->facts.port != 443)
+		return false;
 	return c->direct != DIRECT_STACK && outbound_is_plain(o) && !needs_bytes(x) &&
 		x->facts.port != 53 && !p->conn_idle_set && p->uplink_only == 0 &&
 		p->downlink_only == 0;
+}
+
+static const char *
+carrier_word(const struct explain *x, const char *otherwise)
+{
+	if (!kernel_carries(x))
+		return otherwise;
+	/* The port does not tell. */
+	if (x->facts.network == NETWORK_UDP && x->setup.config->direct == DIRECT_AUTO)
+		return "kernel, if it is QUIC";
+	return "kernel";
 }
 
 static const char *
@@ -396,7 +410,7 @@ text_print(struct explain *x)
 	if (x->verdict.rule < 0)
 		puts("  no rule matches: the first outbound");
 	printf("outbound: %s (%s)\n", out->tag[0] ? out->tag : "the first",
-		kernel_carries(x) ? "kernel" : kind_word(out));
+		carrier_word(x, kind_word(out)));
 	if (country_of(x, cc)[0])
 		printf("country: %s\n", cc);
 }
@@ -451,7 +465,7 @@ json_print(struct explain *x)
 	printf("],\"rule\":%d", x->verdict.rule);
 	json_field("outboundTag", out->tag);
 	json_field("outbound", kind_word(out));
-	json_field("carriedBy", kernel_carries(x) ? "kernel" : "sluice");
+	json_field("carriedBy", carrier_word(x, "sluice"));
 	json_field("country", country_of(x, cc));
 	printf(",\"notes\":[");
 	for (i = 0; i < x->nremark; i++) {

@@ -206,7 +206,9 @@ direct_begin(struct engine *g, int family, int *fd, struct err *e)
 			e->text);
 		return 0;
 	}
-	flows_hand_back(g->flows, family, *fd);
+	flows_hand_back(g->flows, family, *fd,
+		g->config->direct == DIRECT_KERNEL ? FLOWS_HANDED_ALL
+						   : FLOWS_HANDED_SAFE);
 	log_news("direct IPv%d flows are carried by the kernel", family);
 	return 0;
 }

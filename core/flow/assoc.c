@@ -349,14 +349,28 @@ evict(struct flows *fs)
 }
 
 static struct assoc *
-assoc_get(struct flows *fs, const struct endpoint *source)
+assoc_find(const struct assocs *all, const struct endpoint *source)
 {
-	struct assocs *all = &fs->assocs;
 	struct table_node *n = table_find(
 		&all->by_source, source_hash(all, source), source_same, source);
 
-	if (n != NULL)
-		return container_of(n, struct assoc, in_table);
+	return n != NULL ? container_of(n, struct assoc, in_table) : NULL;
+}
+
+bool
+assoc_is_open(const struct flows *fs, const struct endpoint *source)
+{
+	return assoc_find(&fs->assocs, source) != NULL;
+}
+
+static struct assoc *
+assoc_get(struct flows *fs, const struct endpoint *source)
+{
+	struct assocs *all = &fs->assocs;
+	struct assoc *a = assoc_find(all, source);
+
+	if (a != NULL)
+		return a;
 	if (fs->count.udp >= all->max && !evict(fs))
 		return NULL;
 	return assoc_new(fs, source);

@@ -54,6 +54,8 @@ void assocs_reap(struct flows *fs);
 /* Whether datagrams from `source` to `target` already have a way out here. */
 bool
 assoc_has(struct flows *fs, const struct endpoint *source, const struct endpoint *target);
+/* Whether any do. */
+bool assoc_is_open(const struct flows *fs, const struct endpoint *source);
 /* Datagrams of an application. */
 struct stack_datagram;
 void assoc_datagram(struct flows *fs, const struct stack_datagram *d);

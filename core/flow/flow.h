@@ -92,9 +92,13 @@ int flows_use(struct flows *f, struct setup *setup, struct err *e);
  * come home. */
 size_t flows_free(struct flows *f);
 
+enum flows_handed {
+	FLOWS_HANDED_SAFE, /* what loses nothing: TCP, QUIC, echoes */
+	FLOWS_HANDED_ALL, /* all datagrams too, whose answers then come from who was asked */
+};
 /* New direct flows of a family are handed back to the kernel by `fd`, a socket of
  * net_direct_open; borrowed for the life of the flows. */
-void flows_hand_back(struct flows *f, int family, int fd);
+void flows_hand_back(struct flows *f, int family, int fd, enum flows_handed what);
 /* Their ends are told by `fd`, of net_direct_follow; borrowed too. */
 void flows_follow(struct flows *f, int fd);
 

@@ -1,12 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "flow/handback.h"
 
+#include "base/bytes.h"
 #include "flow/cut.h"
 #include "flow/facts.h"
 #include "flow/flows.h"
 #include "platform/direct.h"
 
 #include <errno.h>
+
+enum {
+	QUIC_PORT = 443,
+	QUIC_FIRST =
+		1200, /* bytes of a client's first datagram at least, RFC 9000 14.1 */
+	UDP_HEADER = 8,
+};
 
 /* What the rules said of a flow that may be handed back. */
 struct choice {
@@ -154,6 +162,24 @@ handback_stray(
 	return true;
 }
 
+/*
+ * The kernel lets in answers of those alone who were asked, and gives a socket
+ * another port where a stranger's datagram was faster than its own: calls and
+ * games, which meet their peers by one port that all may send to, would lose.
+ * A QUIC client has one server.  Its first datagram is known by its long header
+ * with a version (RFC 9000 17.2) and by its length; a socket that the stack has
+ * a port for keeps it.
+ */
+static bool
+is_quic(struct flows *fs, const struct endpoint *source, const struct endpoint *target)
+{
+	const struct stack_packet *k = stack_packet(fs->stack);
+	const uint8_t *p = k->p + k->at + UDP_HEADER;
+
+	return target->port == QUIC_PORT && k->len >= k->at + UDP_HEADER + QUIC_FIRST &&
+		p[0] >> 6 == 3 && be32_get(p + 1) != 0 && !assoc_is_open(fs, source);
+}
+
 bool
 handback_datagram(
 	struct flows *fs, const struct endpoint *source, const struct endpoint *target)
@@ -166,7 +192,8 @@ handback_datagram(
 		return false;
 	known = handed_is(fs, NETWORK_UDP, source, target);
 	if (!known &&
-		(assoc_has(fs, source, target) ||
+		((fs->handback.quic_alone && !is_quic(fs, source, target)) ||
+			assoc_has(fs, source, target) ||
 			!is_direct(fs, NETWORK_UDP, source, target, &c)))
 		return false;
 	err = hand_on(fs, NETWORK_UDP, &target->ip);
@@ -186,8 +213,9 @@ handback_echo(struct flows *fs, const struct ip *source, const struct ip *target
 }
 
 void
-flows_hand_back(struct flows *fs, int family, int fd)
+flows_hand_back(struct flows *fs, int family, int fd, enum flows_handed what)
 {
+	fs->handback.quic_alone = what == FLOWS_HANDED_SAFE;
 	if (family == 6)
 		fs->handback.fd6 = fd;
 	else

@@ -31,8 +31,9 @@ struct handback {
 	struct pool pool;
 	struct table table;
 	struct list by_age; /* the oldest first */
-	int fd4, fd6; /* net_direct_open's, borrowed; -1: that family has the stack */
-	int ends;     /* net_direct_follow's, borrowed; -1: none */
+	int fd4, fd6;    /* net_direct_open's, borrowed; -1: that family has the stack */
+	bool quic_alone; /* of datagrams, but echoes */
+	int ends;        /* net_direct_follow's, borrowed; -1: none */
 	struct watch watch;
 	struct task task;
 	struct log_limit troubles;

@@ -18,6 +18,8 @@ import lab
 
 TOP = pathlib.Path(__file__).resolve().parent.parent.parent
 SLUICE = os.environ.get("SLUICE", str(TOP / "build/release/sluice"))
+# Who carries direct flows, where a test does not say so itself: most are about the stack. None: sluice's own default.
+DIRECT = os.environ.get("SLUICE_DIRECT", "stack")
 ID = "b831381d-6324-4d53-ad4f-8cda48b30811"
 VMESS_PORT = 10086
 
@@ -80,8 +82,11 @@ class World:
                   f"port {port} to be open in {space.short}")
 
     def config(self, rules=(), first="proxy", sniffing=None, security="auto", address=SERVER,
-               port=VMESS_PORT, user=ID, **more):
+               port=VMESS_PORT, user=ID, direct=DIRECT, sluice=None, **more):
         """A configuration with a VMess outbound `proxy`, `direct` and `block`; its path."""
+        own = dict(sluice or {"geoip": self.database()})
+        if direct:
+            own.setdefault("direct", direct)
         proxy = {"tag": "proxy", "protocol": "vmess",
                  "settings": {"address": address, "port": port, "id": user, "security": security}}
         outbounds = [proxy, {"tag": "direct", "protocol": "freedom"},
@@ -92,7 +97,7 @@ class World:
         if sniffing:
             tun["sniffing"] = sniffing
         text = {"log": {"loglevel": "info"}, "inbounds": [tun], "outbounds": outbounds,
-                "routing": {"rules": list(rules)}, "sluice": {"geoip": self.database()}, **more}
+                "routing": {"rules": list(rules)}, "sluice": own, **more}
         path = os.path.join(self.app.dir, "config.json")
         with open(path, "w") as f:
             json.dump(text, f, indent=1)

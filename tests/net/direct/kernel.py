@@ -439,6 +439,50 @@ def test_firewalls(l):
             said(s, b"word")
 
 
+def initial(n):
+    """What a QUIC client begins with, by its looks (RFC 9000 17.2.2)."""
+    return b"\xc3\0\0\0\1\x08" + noise(n - 6)
+
+
+def device_datagrams(s, port):
+    return len(s.seen(lambda q: q.proto == 17 and q.outgoing and q.dport == port))
+
+
+def test_auto_keeps_ports(l):
+    """By "auto" a socket has one port for all whom it talks to, and anybody may send to that; QUIC to port 443 is the
+    kernel's, unless the socket has a port of the stack's."""
+    w = World(l)
+    peers = {}
+    for space, addresses in ((w.near, BOTH), (w.far, (FAR, FAR6))):
+        for address in addresses:
+            for port in (7, 443):
+                seen = peers[address, port] = []
+                l.server(space, address, port, lambda data, peer, seen=seen: seen.append(peer[:2]) or data,
+                         socket.SOCK_DGRAM)
+    with kernel(w, way="auto"), lab.Sniffer(w.app, TUN) as s:
+        for near, far in ((NEAR, FAR), (NEAR6, FAR6)):
+            with udp(w.app, near, seconds=5) as u:
+                for to in ((near, 7), (far, 7), (far, 443), (near, 7)):
+                    heard(u, b"binding", to)
+                heard(u, initial(1200), (near, 443))
+                seen = {x for at in ((near, 7), (far, 7), (far, 443), (near, 443)) for x in peers[at]}
+                assert len(seen) == 1, seen
+                with udp(w.far, far, bind=(far, 9999)) as stranger:
+                    stranger.sendto(b"a stranger", seen.pop())
+                    assert u.recvfrom(100)[0] == b"a stranger"
+            before = device_datagrams(s, 443)
+            for first in (initial(1199), b"\x43" + noise(1300), b"\xc3\0\0\0\0" + noise(1300)):
+                with udp(w.app, near, seconds=5) as u:
+                    for word in (first, b"more", b"more"):
+                        heard(u, word, (near, 443))
+            assert device_datagrams(s, 443) >= before + 9, "the kernel carries what is not QUIC"
+            before = device_datagrams(s, 443)
+            with udp(w.app, near, seconds=5) as u:
+                for word in (initial(1200), *[b"\x43more"] * 20):
+                    heard(u, word, (near, 443))
+            assert device_datagrams(s, 443) == before + 1, "the kernel does not carry QUIC"
+
+
 WRAPPER = """#!/bin/sh
 text=$(cat)
 case "$text" in *"zone set"*) echo "Error: Could not process rule: Operation not supported" >&2; exit 1;; esac
@@ -469,4 +513,4 @@ def test_missing(l):
 
 
 lab.main(test_only_the_first_packet, test_same_as_the_stack, test_never_beside_the_tunnel, test_deaths_and_losses,
-         test_larger_device, test_full, test_lost_network, test_others, test_firewalls, test_missing)
+         test_larger_device, test_full, test_lost_network, test_others, test_firewalls, test_auto_keeps_ports, test_missing)

@@ -364,11 +364,12 @@ explain_says_what_the_kernel_carries(void **state)
 		const char *words, *want;
 	} cases[] = {
 		{ "192.0.2.1:80", "outbound: near (kernel)\n" },
-		{ "-u 192.0.2.1:80", "outbound: near (kernel)\n" },
+		{ "-u 192.0.2.1:80", "outbound: near (freedom)\n" },
+		{ "-u 192.0.2.1:443", "outbound: near (kernel, if it is QUIC)\n" },
 		{ "-u 192.0.2.1:53", "outbound: near (freedom)\n" },
 		{ "198.51.100.1:81", "outbound: named (freedom)\n" },
 		{ "198.51.100.1:80", "outbound: near (freedom)\n" },
-		{ "-u 198.51.100.1:80", "outbound: near (kernel)\n" },
+		{ "-u 198.51.100.1:443", "outbound: near (kernel, if it is QUIC)\n" },
 		{ "--protocol http 198.51.100.1:80", "outbound: near (freedom)\n" },
 	};
 	char line[128];
