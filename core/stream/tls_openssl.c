@@ -12,6 +12,8 @@
  * BIO is the lower stream.
  */
 
+/* OpenSSL asks for more when it is through with what came, so that the records that are
+ * counted here brought nothing. */
 static int
 below_read(BIO *bio, char *p, size_t cap, size_t *n)
 {
@@ -20,10 +22,11 @@ below_read(BIO *bio, char *p, size_t cap, size_t *n)
 
 	BIO_clear_retry_flags(bio);
 	*n = 0;
+	if (tls_idled(&o->t, o->t.records.idle) < 0)
+		return 0;
 	r = o->t.error ? o->t.error : stream_read(o->t.s.lower, (uint8_t *)p, cap, n);
 	if (r == STREAM_OK)
 		return tls_received(&o->t, (uint8_t *)p, *n) == 0;
-	o->waits |= r == STREAM_AGAIN;
 	if (r == STREAM_AGAIN)
 		BIO_set_retry_read(bio);
 	else if (r == STREAM_END)
@@ -46,7 +49,6 @@ below_write(BIO *bio, const char *p, size_t len, size_t *n)
 	r = o->t.error ? o->t.error : stream_writev(o->t.s.lower, &w, 1, n);
 	if (r == STREAM_OK)
 		return 1;
-	o->waits |= r == STREAM_AGAIN;
 	if (r == STREAM_AGAIN)
 		BIO_set_retry_write(bio);
 	else
@@ -64,7 +66,6 @@ below_flush(BIO *bio)
 	r = o->t.error ? o->t.error : stream_flush(o->t.s.lower);
 	if (r == STREAM_OK)
 		return 1;
-	o->waits |= r == STREAM_AGAIN;
 	if (r == STREAM_AGAIN)
 		BIO_set_retry_write(bio);
 	else
@@ -235,6 +236,7 @@ note_end_of_handshake(struct openssl *o)
 	o->t.facts.alpn = agreed_alpn(o);
 	o->t.facts.resumed = SSL_session_reused(o->ssl) == 1;
 	o->t.up = true;
+	o->t.records.idle = 0;
 	tls_handshake_over(&o->t);
 }
 
@@ -333,32 +335,26 @@ openssl_flush(struct stream *s)
 	return r < 0 ? tls_fail_beneath(&o->t, r) : r;
 }
 
-/* One record; AGAIN with *idle set: it had no payload. */
 static int
-read_record(struct openssl *o, bool *idle)
+read_record(struct openssl *o)
 {
 	size_t n = 0;
 	int r;
 
 	ERR_clear_error();
-	o->waits = false;
 	r = SSL_read_ex(o->ssl, o->in, TLS_PAYLOAD_MAX, &n);
-	if (r == 1) {
-		o->in_at = 0;
-		o->in_end = n;
-		o->idle = 0;
-		return STREAM_OK;
-	}
-	r = outcome(o, r);
-	*idle = r == STREAM_AGAIN && !o->waits;
-	return r;
+	if (r != 1)
+		return outcome(o, r);
+	o->in_at = 0;
+	o->in_end = n;
+	o->t.records.idle = 0;
+	return STREAM_OK;
 }
 
 static int
 openssl_recv_buf(struct stream *s, struct window *w)
 {
 	struct openssl *o = openssl_of(s);
-	bool idle = false;
 	int r;
 
 	r = openssl_open(s);
@@ -371,12 +367,7 @@ openssl_recv_buf(struct stream *s, struct window *w)
 			o->in = blocks_get(&o->t.setup->stock->windows, &o->t.wait);
 		if (!o->in)
 			return STREAM_AGAIN;
-		do {
-			idle = false;
-			r = read_record(o, &idle);
-			if (idle && tls_idled(&o->t, ++o->idle) < 0)
-				return o->t.error;
-		} while (idle);
+		r = read_record(o);
 		if (r != STREAM_OK)
 			return r;
 	}

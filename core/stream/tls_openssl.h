@@ -24,8 +24,6 @@ struct openssl {
 	uint8_t *in, *out; /* blocks, while bytes are in flight */
 	size_t in_at, in_end, out_at, out_end;
 	X509_STORE_CTX *verifying;
-	unsigned idle; /* records without payload in a row */
-	bool waits;    /* the lower stream has said AGAIN, since this was last cleared */
 	bool lower_ended;
 };
 

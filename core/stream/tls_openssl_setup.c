@@ -57,8 +57,6 @@ set_manners(SSL_CTX *client, const struct tls_setup *t)
 	SSL_CTX_set_mode(client,
 		SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
 			SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	/* Records without payload are counted here, and not passed over inside. */
-	SSL_CTX_clear_mode(client, SSL_MODE_AUTO_RETRY);
 	SSL_CTX_set_read_ahead(client, 1);
 	SSL_CTX_set_verify(client, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_cert_verify_callback(client, tls_openssl_verify, NULL);

@@ -342,6 +342,50 @@ test_bytes_after_the_end(void **state)
 	bench_end(&b);
 }
 
+/* Records that bring a handshake no further, in place of the server's flight. */
+static void
+test_floods_in_the_handshake(void **state)
+{
+	static const char flood[] = "the server floods with empty records";
+	static const char alien[] = "what the server sends is no TLS";
+	static const struct {
+		const char *label;
+		uint8_t record[10];
+		size_t len;
+		const char *bearssl, *openssl;
+	} cases[] = {
+		{ "empty records", { 0x16, 3, 3, 0, 0 }, 5, flood, flood },
+		{ "HelloRequests", { 0x16, 3, 3, 0, 4, 0, 0, 0, 0 }, 9, flood, flood },
+		{ "warnings", { 0x15, 3, 3, 0, 2, 1, 90 }, 7, flood, flood },
+		{ "ChangeCipherSpecs", { 0x14, 3, 3, 0, 1, 1 }, 6, alien, alien },
+		{ "payload of no bytes", { 0x17, 3, 3, 0, 0 }, 5, flood, alien },
+	};
+	struct tls_setup *setup;
+	struct bench b;
+	struct pair p;
+	size_t i;
+	int n;
+
+	bench_start(&b, state);
+	identity_load(&id, "p256", "server middle");
+	setup = bench_setup(&b, "root", plain);
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		pair_start(&b, &p, setup, &id);
+		assert_int_equal(stream_open(p.s), STREAM_AGAIN);
+		for (n = 0; n < 20000; n++)
+			memory_feed(&p.m, cases[i].record, cases[i].len);
+		if (stream_open(p.s) != -EPROTO)
+			fail_msg("%s: %s", cases[i].label, stream_reason(p.s));
+		assert_reason(cases[i].label, p.s,
+			b.library == TLS_BEARSSL ? cases[i].bearssl : cases[i].openssl);
+		assert_true(p.m.in_at < p.m.in_len / 2);
+		pair_end(&b, &p);
+	}
+	tls_setup_drop(setup);
+	identity_free(&id);
+	bench_end(&b);
+}
+
 /* The server asks for another handshake: it is refused, which this server takes for an
  * error; we do not. */
 static void
@@ -415,6 +459,7 @@ main(void)
 		EACH_LIBRARY(test_no_certificate),
 		EACH_LIBRARY(test_bytes_after_the_end),
 		EACH_LIBRARY(test_floods),
+		EACH_LIBRARY(test_floods_in_the_handshake),
 		EACH_LIBRARY(test_renegotiation),
 		EACH_LIBRARY(test_spoilt_records),
 	};
