@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "daemon/build.h"
+#include "daemon/clock_wait.h"
 #include "daemon/command.h"
 #include "daemon/rules_gate.h"
 #include "daemon/test_steps.h"
@@ -32,12 +33,13 @@ static const char test_help[] =
 	"HTTPUpgrade answer, VMess, and the first byte of a page behind it. Stops at what\n"
 	"fails, and says what to do. Each server and user of the outbound is tried; for an\n"
 	"alterId above 0, with the old header and with that of today. Where VMess is silent,\n"
-	"the time servers of sluice.sntp are asked what this clock is worth. Needs no root.\n"
+	"the time servers of sluice.sntp are asked what this clock is worth (first of all\n"
+	"where sluice.clock is \"auto\"). Needs no root.\n"
 	"\n"
 	"  -c, --config FILE  the configuration\n"
 	"      --probe URL    the page: [http://]HOST[:PORT][/PATH], plain HTTP only\n"
 	"                     (" PROBE_DEFAULT ")\n"
-	"      --timeout S    seconds for each step, 1 to 300 (10)\n"
+	"      --timeout S    seconds for each step and for the time servers, 1 to 300 (10)\n"
 	"\n"
 	"Exit status: 0 when all that was tried works, 1 when not, 2 for wrong usage.\n";
 
@@ -142,6 +144,16 @@ test_words_parse(int argc, char **argv, struct test_words *w)
 }
 
 /* With `auto` a header may need the time at once. */
+static void
+times_wait(const struct test *t)
+{
+	puts("Asking the time servers (sluice.sntp) what this clock is worth.");
+	fflush(stdout);
+	(void)clock_wait(&t->env, (unsigned)t->words->timeout * 1000);
+	if (!times_reading(t->env.times))
+		puts("None has answered: headers have this machine's time.");
+}
+
 static int
 times_build(struct test *t, struct err *e)
 {
@@ -156,7 +168,7 @@ times_build(struct test *t, struct err *e)
 	rules_gate_init(&t->gate, t->setup);
 	times_open(t->env.times, &t->gate.gate);
 	if (t->from.config->clock_auto)
-		test_times_wait(&t->env);
+		times_wait(t);
 	return 0;
 }
 

@@ -3,6 +3,7 @@
 #include "base/log.h"
 #include "base/text.h"
 #include "daemon/build.h"
+#include "daemon/clock_wait.h"
 #include "daemon/command.h"
 #include "daemon/config.h"
 #include "daemon/resolve.h"
@@ -41,6 +42,8 @@ static const char connect_help[] =
 	"Exit status: 0 when both sides ended in order, 1 when not, 2 for wrong usage.\n";
 
 enum { OPTION_OUTBOUND = 256, OPTION_LOG };
+/* For the time servers: until that is said, and then until the connection goes on. */
+enum { CLOCK_SOON_MS = 1000, CLOCK_WAIT_MS = 4000 };
 
 static const struct option connect_options[] = {
 	{ "config", required_argument, NULL, 'c' },
@@ -63,8 +66,8 @@ struct connect {
 	struct tcp_memory *memory;
 	struct names *names;
 	struct setup *setup;
-	struct times *times;
-	struct rules_gate gate; /* of times */
+	struct outbound_env env;
+	struct rules_gate gate; /* of env.times */
 
 	struct task task;
 	struct relay relay;
@@ -91,14 +94,6 @@ stop_failed(struct connect *c, const struct stream *s, int error)
 	stop(c, 1);
 }
 
-static void
-times_wait(struct connect *c)
-{
-	times_ask(c->times);
-	while (times_busy(c->times))
-		loop_turn(c->loop, -1);
-}
-
 /* What is known of this clock, where a VMess server was reached and said nothing. */
 static void
 clock_say(struct connect *c)
@@ -106,7 +101,7 @@ clock_say(struct connect *c)
 	const struct clock_reading *r;
 	char why[sizeof(c->err.text)], text[CLOCK_WHO + 48];
 
-	times_wait(c);
+	(void)clock_wait(&c->env, CLOCK_WAIT_MS);
 	r = vmess_stream_clock(c->relay.far);
 	if (!r)
 		return;
@@ -194,11 +189,24 @@ outbound_by_tag(struct connect *c, const struct connect_words *w, struct err *e)
 	return o;
 }
 
+/* With `auto` the header may need the time at once; whoever waits longer than usual for
+ * that is told what for. */
+static void
+times_wait(struct connect *c)
+{
+	if (clock_wait(&c->env, CLOCK_SOON_MS))
+		return;
+	log_warn("no time server (sluice.sntp) has answered yet: waiting %d s for one "
+		 "(sluice.clock is \"auto\")",
+		CLOCK_WAIT_MS / 1000);
+	if (!clock_wait(&c->env, CLOCK_WAIT_MS))
+		log_warn("still none: the header has this machine's time");
+}
+
 static int
 connect_build(struct connect *c, struct err *e)
 {
 	struct net_resolvers machine;
-	struct outbound_env env;
 
 	if (net_resolver_read(&machine) < 0)
 		machine.n = 0;
@@ -209,19 +217,18 @@ connect_build(struct connect *c, struct err *e)
 	c->names = build_names(c->from.config, c->loop, &machine);
 	if (!c->names)
 		return err_set(e, "no memory to start with");
-	env = (struct outbound_env){ .loop = c->loop,
+	c->env = (struct outbound_env){ .loop = c->loop,
 		.names = c->names,
 		.memory = c->memory,
 		.unix_time = sys_unix_time };
-	if (build_times(c->from.config, &env) < 0)
+	if (build_times(c->from.config, &c->env) < 0)
 		return err_set(e, "no memory to start with");
-	c->times = env.times;
-	c->setup = build_setup(c->from.config, c->from.rules, &env, e);
+	c->setup = build_setup(c->from.config, c->from.rules, &c->env, e);
 	c->from.rules = NULL;
 	if (!c->setup)
 		return -1;
 	rules_gate_init(&c->gate, c->setup);
-	times_open(c->times, &c->gate.gate);
+	times_open(c->env.times, &c->gate.gate);
 	if (c->from.config->clock_auto)
 		times_wait(c);
 	return 0;
@@ -248,12 +255,12 @@ connect_start(struct connect *c, const struct connect_words *w, struct err *e)
 static void
 connect_fini(struct connect *c)
 {
-	times_shut(c->times);
+	times_shut(c->env.times);
 	stream_free(c->relay.near);
 	stream_free(c->relay.far);
 	if (c->setup)
 		setup_drop(c->setup);
-	times_free(c->times);
+	times_free(c->env.times);
 	names_free(c->names);
 	if (c->loop)
 		loop_free(c->loop);

@@ -2,6 +2,7 @@
 #include "daemon/test_steps.h"
 
 #include "base/text.h"
+#include "daemon/clock_wait.h"
 #include "outbound/transport.h"
 #include "outbound/vmess.h"
 #include "platform/sys.h"
@@ -488,19 +489,11 @@ drain(struct attempt *a, bool *told)
 	return r;
 }
 
-void
-test_times_wait(const struct outbound_env *env)
-{
-	times_ask(env->times);
-	while (times_busy(env->times))
-		loop_turn(env->loop, -1);
-}
-
 /* For the advice about a silent VMess server. */
 static void
 clock_look(struct attempt *a)
 {
-	test_times_wait(a->way->env);
+	(void)clock_wait(a->way->env, a->way->timeout_ms);
 	a->failure.clock = vmess_stream_clock(a->stream);
 }
 

@@ -2,8 +2,8 @@
 #ifndef DAEMON_TEST_STEPS_H
 #define DAEMON_TEST_STEPS_H
 
+#include "outbound/clock.h"
 #include "outbound/outbound.h"
-#include "outbound/times.h"
 #include "stream/tls.h"
 
 /*
@@ -49,9 +49,6 @@ struct test_failure {
 	enum tls_fault fault;              /* of the TLS handshake */
 	const struct clock_reading *clock; /* what is known of this one; NULL: nothing */
 };
-
-/* Asks the time servers, and turns the loop until it is known what they say. */
-void test_times_wait(const struct outbound_env *env);
 
 /* Which step failed; TEST_DONE: none did. -1 and why, where it could not be tried. */
 int test_steps_run(const struct test_way *w, struct err *e);

@@ -14,14 +14,18 @@ import sys
 import threading
 import time
 
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "../../net"))
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path[:0] = [os.path.join(HERE, "../../net"), os.path.join(HERE, "../transports")]
 import lab      # noqa: E402
+from servers import NAME, certificates      # noqa: E402
 from world import FAR, ID, NEAR, SERVER, SLUICE, VMESS_PORT, World, web     # noqa: E402
 
 OTHER_ID = "11111111-2222-4333-8444-555555555555"
 FRONT_PORT, SNTP_PORT = 8080, 123
 AHEAD = r"(9 min 59|10 min \d) s ahead of "
 WS = {"network": "ws", "wsSettings": {"path": "/v2"}}
+UPGRADE = {"network": "httpupgrade", "httpupgradeSettings": {"path": "/up"}}
+DAYS = 86400
 TIME_SERVER = [{"ip": [NEAR], "port": "123", "network": "udp", "outboundTag": "direct"}]
 
 
@@ -61,8 +65,24 @@ def head_read(c):
     return head
 
 
-def front(l, w):
-    """An HTTP server before V2Ray, that has the right time and says so."""
+def date_line():
+    return f"Date: {email.utils.formatdate(usegmt=True)}\r\n".encode()
+
+
+def upgrade_with_date(inner, head):
+    """V2Ray's own answer, with the time."""
+    inner.sendall(head)
+    return head_read(inner)[:-2] + date_line() + b"\r\n"
+
+
+def httpupgrade(date):
+    """An HTTPUpgrade server, behind which V2Ray takes raw TCP; with the time or, like Xray, without."""
+    return lambda _inner, _head: (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n"
+                                  b"Connection: Upgrade\r\n" + (date_line() if date else b"") + b"\r\n")
+
+
+def front(l, w, answer=upgrade_with_date):
+    """An HTTP server before V2Ray: answer(connection to V2Ray, head of the request) is what it answers."""
     def copy(a, b):
         try:
             while p := a.recv(65536):
@@ -74,9 +94,7 @@ def front(l, w):
     def serve(c, _):
         with w.server.socket() as inner:
             inner.connect((SERVER, VMESS_PORT))
-            inner.sendall(head_read(c))
-            date = email.utils.formatdate(usegmt=True)
-            c.sendall(head_read(inner)[:-2] + f"Date: {date}\r\n\r\n".encode())
+            c.sendall(answer(inner, head_read(c)))
             t = threading.Thread(target=copy, args=(c, inner), daemon=True)
             t.start()
             copy(inner, c)
@@ -185,6 +203,81 @@ def test_http_refusal(l):
     assert got == 1 and re.search(r"this clock is .* s behind the server's HTTP answer\n", said), said
 
 
+def test_httpupgrade(l):
+    """By the Date of an HTTPUpgrade answer."""
+    w = world(l)
+    front(l, w, httpupgrade(date=True))
+    gets_through(w, configuration(w, UPGRADE, port=FRONT_PORT, clock="auto"), "the server's HTTP answer")
+
+
+def test_httpupgrade_without_date(l):
+    """Such a server cannot be asked: that is said, and a time server helps."""
+    w = world(l)
+    front(l, w, httpupgrade(date=False))
+    p = start(w, configuration(w, UPGRADE, port=FRONT_PORT, clock="auto"))
+    for _ in range(2):
+        assert not fetch(w)
+    p.wait_line(r"answers nothing: .*sluice\.sntp names time servers, which tell; the server's HTTP answer has "
+                r"no Date\)")
+    w.stop(p)
+    l.server(w.near, NEAR, SNTP_PORT, sntp, socket.SOCK_DGRAM)
+    gets_through(w, configuration(w, UPGRADE, rules=TIME_SERVER, port=FRONT_PORT, clock="auto", sntp=[NEAR]),
+                 rf"{NEAR} \(SNTP\)")
+
+
+def tls_world(l, **stream):
+    """V2Ray in TLS, with a certificate of two days from now on."""
+    w = World(l)
+    _, chain, key = certificates(w.server.dir)
+    start_v2ray(w, security="tls", tlsSettings={"certificates": [{"certificateFile": chain, "keyFile": key}]},
+                **stream)
+    l.server(w.far, FAR, 80, web("far"))
+    return w, {"security": "tls", "tlsSettings": {"serverName": NAME, "allowInsecure": True}, **stream}
+
+
+def test_tls_refusal(l):
+    """The question for the time goes in TLS, too."""
+    w, stream = tls_world(l, **WS)
+    p = start(w, configuration(w, stream, clock="auto"))
+    assert not fetch(w)
+    assert fetch(w), p.text
+    p.wait_line(f"this clock is {AHEAD}the server's HTTP answer: headers .* have the right time instead")
+    w.stop(p)
+
+
+def test_certificate(l):
+    """The dates of a certificate that is taken as it is: a bound, which is said and not put into a header."""
+    w, stream = tls_world(l)
+    probe = ["--probe", f"http://{FAR}/", "--timeout", "2"]
+    for library, days, off in (("auto", 5, r"2 d 2[34] h|3 d 0 h"), ("bearssl", -5, r"4 d 23 h|5 d 0 h")):
+        p = start(w, configuration(w, stream, clock="auto", tls=library), days * DAYS)
+        for _ in range(2):
+            assert not fetch(w)
+        how = rf"at least ({off}) {'ahead of' if days > 0 else 'behind'} the server's certificate, if that is right"
+        p.wait_line(rf"answers nothing\. This clock is {how}, and VMess allows 2 min: set it")
+        w.stop(p)
+        path = configuration(w, stream, tls=library)
+        got, said = w.app.call([SLUICE, "test", "-c", path, *probe], env=shifted(days * DAYS))
+        assert got == 1 and re.search(rf"set this machine's clock: it is {how}, and VMess allows 2 min$", said,
+                                      re.M), said
+
+
+def test_silent_time_servers(l):
+    """Commands wait for them as long as they say, and not for each of a list."""
+    w = world(l)
+    asked = []
+    l.server(w.near, NEAR, SNTP_PORT, lambda *_: asked.append(1), socket.SOCK_DGRAM)
+    path = configuration(w, rules=TIME_SERVER, clock="auto", sntp=[NEAR] * 4)
+    status, said = w.app.call([SLUICE, "test", "-c", path, "--probe", f"http://{FAR}/", "--timeout", "1"])
+    assert status == 0 and "None has answered: headers have this machine's time." in said, said
+    assert 1 <= len(asked) <= 3, asked
+    asked.clear()
+    status, said = w.app.call([SLUICE, "connect", "-c", path, f"{FAR}:80"], input=b"GET / HTTP/1.0\r\n\r\n")
+    assert status == 0 and f"asked by {SERVER}" in said, said
+    assert re.search(r"has answered yet: waiting 4 s.*\n.*still none: the header has this machine's time", said), said
+    assert 4 <= len(asked) <= 7, asked
+
+
 def test_sntp_auto(l):
     """By a time server, which the rules let out."""
     w = world(l)
@@ -236,4 +329,5 @@ if subprocess.run(["sh", "-c", "command -v v2ray"], capture_output=True).returnc
     print("absent: v2ray")
     sys.exit(77)
 lab.main(test_http_auto, test_http_old_header, test_http_system, test_http_wrong_id, test_http_refusal,
-         test_sntp_auto, test_sntp_tunnelled, test_commands)
+         test_httpupgrade, test_httpupgrade_without_date, test_tls_refusal, test_certificate,
+         test_silent_time_servers, test_sntp_auto, test_sntp_tunnelled, test_commands)
