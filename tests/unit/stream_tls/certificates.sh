@@ -103,6 +103,9 @@ certificate muddled p256 '/CN=a.example' middle middle "2.5.29.15=critical,DER:0
 printf '%s\n' '-----BEGIN CERTIFICATE-----' 'MAMCAQE=' '-----END CERTIFICATE-----' >garbage.pem
 certificate no-list p256 '/CN=a.example' middle middle "2.5.29.17=DER:0500\n$SERVER$SIGNED"
 
+# Nearly as long as one may be.
+certificate long p256 '/CN=a.example' middle middle "nsComment=$(printf '%015000d' 0)\n$SIGNED$SAN"
+
 # Alone.
 certificate alone p256 '/O=Home/CN=alone.example' - - 'subjectAltName=DNS:alone.example,IP:192.0.2.7\n'
 certificate stranger other '/CN=Stranger' - - "$CA"
