@@ -29,7 +29,7 @@ struct flow {
 	int fd;
 	bool open;
 	size_t got;
-	double began;
+	double began, opened;
 };
 
 static struct sockaddr_in at;
@@ -111,6 +111,7 @@ flow_step(struct flow *f, uint32_t events)
 		return -1;
 	if (!f->open && events & EPOLLOUT) {
 		f->open = true;
+		f->opened = now();
 		if (send(f->fd, bytes, SIZE, MSG_NOSIGNAL) != SIZE)
 			return -1;
 	}
@@ -139,6 +140,7 @@ connections(size_t count, size_t at_once)
 {
 	struct flow *f = calloc(at_once, sizeof(*f)), *one;
 	float *took = calloc(count + at_once, sizeof(*took));
+	float *opened = calloc(count + at_once, sizeof(*opened));
 	size_t begun, done = 0, failed = 0, i;
 	struct epoll_event e[EVENTS];
 	double start = now();
@@ -155,10 +157,12 @@ connections(size_t count, size_t at_once)
 			r = flow_step(one, e[k].events);
 			if (r == 0)
 				continue;
-			if (r > 0)
+			if (r > 0) {
+				opened[done] = (float)(one->opened - one->began);
 				took[done++] = (float)(now() - one->began);
-			else
+			} else {
 				failed++;
+			}
 			close(one->fd);
 			if (begun < count) {
 				begun++;
@@ -168,11 +172,13 @@ connections(size_t count, size_t at_once)
 	}
 	start = now() - start;
 	qsort(took, done, sizeof(*took), earlier);
+	qsort(opened, done, sizeof(*opened), earlier);
 	i = done ? done - 1 : 0;
 	printf("{\"rate\": %.1f, \"done\": %zu, \"failed\": %zu, \"p50_ms\": %.3f, "
-	       "\"p99_ms\": %.3f}\n",
+	       "\"p99_ms\": %.3f, \"open_p50_ms\": %.3f, \"open_p99_ms\": %.3f}\n",
 		(double)done / start, done, count - done, took[i / 2] * 1e3,
-		took[i * 99 / 100] * 1e3);
+		took[i * 99 / 100] * 1e3, opened[i / 2] * 1e3,
+		opened[i * 99 / 100] * 1e3);
 	return 0;
 }
 
