@@ -76,7 +76,7 @@ serve_direct(struct serve *s, int family, struct err *e)
 		return -1;
 	if (!*made && direct_make(s, family, e) < 0)
 		return -1;
-	if (!*made)
+	if (!s->direct4 && !s->direct6)
 		counting_wish(s);
 	*made = true;
 	fd = net_direct_open(family, OUR_MARK);
