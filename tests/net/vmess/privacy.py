@@ -105,8 +105,9 @@ def test_start_and_stop(l):
 def test_engine_killed(l):
     """The engine dies under load, again and again: nothing leaves by the link, and then traffic flows."""
     w = world(l)
+    # The probes begin after it: to one from before the site would send its answer again and again.
+    p = w.start(w.config())
     with lab.Sniffer(w.app, "eth0") as s, Probes(w.app) as probes:
-        p = w.start(w.config())
         probes.go_on()
         since = s.count()
         for pause in (0, 0.05, 0.3):
