@@ -261,7 +261,10 @@ test_dead_by_certificate(void **state)
 	assert_null(vmess_dead(bench.o));
 	outbound_drop(bench.o);
 	bench.o = outbound_new(&spec,
-		&(struct outbound_env){ .loop = bench.loop, .memory = bench.memory }, &e);
+		&(struct outbound_env){ .loop = bench.loop,
+			.memory = bench.memory,
+			.unix_time = sys_unix_time },
+		&e);
 	assert_non_null(bench.o);
 	assert_string_equal(vmess_dead(bench.o),
 		"serverName ... is not an address, and no name that a certificate can have");
