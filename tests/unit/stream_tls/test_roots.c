@@ -25,7 +25,7 @@ static const struct {
 enum { PLACES = sizeof(places) / sizeof(*places) };
 
 /* A folder that stands for a system's root. */
-static char root[] = "/tmp/sluice-roots-XXXXXX";
+static char root[32];
 
 static const char *const folders[] = { "", "/etc", "/etc/ssl", "/etc/ssl/certs",
 	"/etc/pki", "/etc/pki/ca-trust", "/etc/pki/ca-trust/extracted",
@@ -49,7 +49,7 @@ make_root(void **state)
 
 	(void)state;
 	unsetenv("SSL_CERT_FILE");
-	memcpy(root + strlen(root) - 6, "XXXXXX", 6);
+	snprintf(root, sizeof(root), "/tmp/sluice-roots-XXXXXX");
 	if (!mkdtemp(root))
 		return -1;
 	for (i = 1; i < FOLDERS; i++)
