@@ -31,12 +31,12 @@ struct dns_server_spec {
 /* sluice.direct: who carries direct flows once they are decided. */
 enum direct_way {
 	DIRECT_STACK,  /* sluice, each byte of them */
-	DIRECT_AUTO,   /* the kernel, where it can; else sluice */
+	DIRECT_AUTO,   /* the kernel, where it can and loses nothing; else sluice */
 	DIRECT_KERNEL, /* the kernel; where it cannot is an error */
 };
 
 /* Where the file says nothing. */
-enum { CONFIG_DIRECT = DIRECT_STACK };
+enum { CONFIG_DIRECT = DIRECT_AUTO };
 
 /* A file whose text is wanted, and where it goes. */
 struct config_certificate {
