@@ -186,10 +186,16 @@ def lost(matrix, there, libraries):
     return os.environ.get("CI") == "true" and any(name in matrix.peers for name in absent)
 
 
+def commit():
+    """Which sluice this is, as far as its checkout tells."""
+    words = ["git", "-C", os.path.dirname(os.path.abspath(__file__)), "describe", "--always", "--dirty"]
+    return subprocess.run(words, capture_output=True, text=True).stdout.strip() or "without a commit"
+
+
 def table(matrix, words, versions, command):
     """The results as Markdown."""
     lines = ["# Interoperability: the latest results", "",
-             f"{datetime.date.today():%d %B %Y}, {', '.join(f'{n} ({v})' for n, v in versions.items())}. "
+             f"{datetime.date.today():%d %B %Y}, sluice {commit()}; {', '.join(f'{n} ({v})' for n, v in versions.items())}. "
              "To repeat: `tools/peers`, and then", "", f"    {command}", "",
              "`pass`: 10 MB both ways at once, compared, and the late answer to a request whose sender has shut its "
              "side. The nginx columns stand before Xray 1.260327.0; their configuration is Debian's, with a site.", ""]
