@@ -117,7 +117,8 @@ def test_counted(l):
     m = p.wait_line(r"counted: packets in (\d+), out (\d+), malformed (\d+), unknown (\d+), over the limit (\d+), "
                     r"retransmitted (\d+), refused (\d+), dropped (\d+)", again=True)
     came, went, malformed, _, over, again, refused, dropped = map(int, m.groups())
-    assert came >= 8 and went >= 8, m[0]
+    # Of each connection at least SYN, ACK, request, FIN; and SYN, answer, FIN, since acknowledgements wait for them.
+    assert came >= 8 and went >= 6, m[0]
     assert (malformed, over, again, refused, dropped) == (0, 0, 0, 0, 0), m[0]
 
 
