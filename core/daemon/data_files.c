@@ -64,7 +64,7 @@ find(struct rules_files *files, const char *name, char *path, size_t cap, struct
 		return err_set(e,
 			"there is no country database: %s is neither beside the "
 			"configuration nor in /var/lib/sluice or /usr/share/sluice; "
-			"tools/geodata fetches one, or sluice.geoip names one",
+			"tools/geodata in sluice's source fetches one, or sluice.geoip names one",
 			name);
 	return err_set(e,
 		"%s is neither beside the configuration nor in $XRAY_LOCATION_ASSET, "

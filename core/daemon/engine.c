@@ -147,6 +147,9 @@ memory_limit(const struct engine *g, struct flows_config *c)
 	c->stack.conns_max = c->flows_max;
 }
 
+/* Fewer connections at a time than this are worth a word. */
+enum { FLOWS_FEW = 4096 };
+
 /*
  * A connection takes one descriptor, an association mostly one: where they are few,
  * there are fewer of both, so that one more waits instead of meeting an error.
@@ -159,9 +162,11 @@ flows_limit(const struct engine *g, struct flows_config *c)
 
 	c->flows_max = n / 4 * 3 < FLOWS_MAX ? n / 4 * 3 : FLOWS_MAX;
 	c->assocs_max = n / 4 < ASSOCS_MAX ? n / 4 : ASSOCS_MAX;
-	if (c->flows_max < FLOWS_MAX || c->assocs_max < ASSOCS_MAX)
-		log_warn("the limit of %lu descriptors allows %zu connections and %zu "
-			 "UDP associations at a time",
+	if (c->flows_max < FLOWS_FEW)
+		log_warn(
+			"the limit of %lu descriptors allows %zu connections and %zu "
+			"UDP associations at a time: a higher one (ulimit -n, or LimitNOFILE "
+			"of the service) allows more",
 			g->descriptors, c->flows_max, c->assocs_max);
 }
 

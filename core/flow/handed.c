@@ -282,8 +282,9 @@ handed_fini(struct flows *fs)
 		task_fini(&b->task);
 	}
 	if (fs->count.handed > 0)
-		log_info("%zu flows that the kernel carries end with sluice",
-			fs->count.handed);
+		log_info("%zu flow%s that the kernel carries end%s with sluice",
+			fs->count.handed, fs->count.handed == 1 ? "" : "s",
+			fs->count.handed == 1 ? "s" : "");
 	while (!list_empty(&b->by_age))
 		handed_free(fs, container_of(b->by_age.next, struct handed, age));
 	table_fini(&b->table);

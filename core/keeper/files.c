@@ -100,7 +100,7 @@ relative_open(const struct keeper_config *c, const char *name, struct err *e)
 		return fd;
 	return err_set(e,
 		"%s: there is no such file in %s, /var/lib/sluice, /usr/share/sluice or "
-		"another data folder; tools/geodata fetches databases",
+		"another data folder; tools/geodata in sluice's source fetches databases",
 		name, folder);
 }
 
