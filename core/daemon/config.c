@@ -287,7 +287,6 @@ text_parse(const char *file, const char *text, size_t len, struct err *e)
 	struct json_object *json;
 	struct config_spot s;
 	enum json_tokener_error why;
-	char near[16];
 	size_t end;
 
 	if (!t) {
@@ -302,10 +301,8 @@ text_parse(const char *file, const char *text, size_t len, struct err *e)
 	if (why == json_tokener_success && json)
 		return json;
 	s = config_text_spot(text, end);
-	snprintf(
-		near, sizeof(near), "%.*s", (int)strcspn(text + end, "\r\n"), text + end);
-	text_clean(near);
-	err_set(e, "%s:%u:%u: broken JSON at \"%s\"%s%s", file, s.line, s.column, near,
+	/* The place alone: what stands there may be an id or a key, and this is logged. */
+	err_set(e, "%s:%u:%u: broken JSON%s%s", file, s.line, s.column,
 		why == json_tokener_success ? "" : ": ",
 		why == json_tokener_success ? "" : json_tokener_error_desc(why));
 	json_object_put(json);
