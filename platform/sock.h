@@ -44,6 +44,11 @@ ssize_t sock_recv_from(int fd, struct endpoint *from, void *p, size_t cap);
 int sock_next_error(int fd, struct endpoint *from, int *error);
 int sock_local(int fd, struct endpoint *e); /* the address it is bound to */
 
+enum { SOCK_DEVICE = 16 };
+/* The point-to-point device, a TUN as a rule, which has this address: 0 and its name,
+ * -ENOENT: it is on none, or another -errno. */
+int sock_tunnel_of(const struct ip *ip, char name[static SOCK_DEVICE]);
+
 /* A socket for echo requests. -EACCES: the system allows them to nobody with this
  * process's groups (Linux: net.ipv4.ping_group_range). `mark` as in sock_options. */
 int sock_ping_open(int family, unsigned mark);

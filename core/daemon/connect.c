@@ -9,6 +9,7 @@
 #include "daemon/resolve.h"
 #include "daemon/rules_gate.h"
 #include "daemon/stdio_stream.h"
+#include "daemon/tunnel.h"
 #include "daemon/words.h"
 #include "flow/relay.h"
 #include "loop/loop.h"
@@ -116,6 +117,16 @@ clock_say(struct connect *c)
 			why, r->who);
 }
 
+/* Once it is known which way the connection goes. */
+static void
+tunnel_say(const struct connect *c)
+{
+	char text[TUNNEL_TEXT];
+
+	if (tunnel_under(c->relay.far, text))
+		log_warn("%s", text);
+}
+
 /* Carries the connection on, whenever one of its sides has news. */
 static void
 connect_run(struct task *t)
@@ -126,6 +137,8 @@ connect_run(struct task *t)
 
 	if (!c->opened) {
 		r = stream_open(c->relay.far);
+		if (r != STREAM_AGAIN)
+			tunnel_say(c);
 		if (r < 0)
 			stop_failed(c, c->relay.far, r);
 		if (r != STREAM_OK)

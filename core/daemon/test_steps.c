@@ -3,6 +3,7 @@
 
 #include "base/text.h"
 #include "daemon/clock_wait.h"
+#include "daemon/tunnel.h"
 #include "outbound/transport.h"
 #include "outbound/vmess.h"
 #include "platform/sys.h"
@@ -301,13 +302,23 @@ layer_peer(const struct stream *s)
 }
 
 static void
+passed_tcp(struct attempt *a, const struct stream *s)
+{
+	char at[ENDPOINT_TEXT], text[TUNNEL_TEXT];
+
+	passed(a, "TCP", "%s", endpoint_format(layer_peer(s), at));
+	if (tunnel_under(s, text))
+		printf("  warning: %s\n", text);
+	fflush(stdout);
+}
+
+static void
 passed_layer(struct attempt *a, const struct stream *s)
 {
 	const struct http_facts *h = layer_facts(s);
-	char at[ENDPOINT_TEXT];
 
 	if (layer_step(s) == TEST_TCP)
-		passed(a, "TCP", "%s", endpoint_format(layer_peer(s), at));
+		passed_tcp(a, s);
 	else if (layer_step(s) == TEST_TLS)
 		passed_tls(a, s);
 	else if (h)

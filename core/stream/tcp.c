@@ -481,6 +481,12 @@ tcp_peer(const struct stream *s)
 	return &container_of(s, struct tcp, s)->to;
 }
 
+int
+tcp_local(const struct stream *s, struct endpoint *e)
+{
+	return sock_local(container_of(s, struct tcp, s)->fd, e);
+}
+
 struct stream *
 tcp_adopt(struct loop *l, struct tcp_memory *m, int fd, struct task *owner)
 {

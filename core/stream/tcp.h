@@ -41,6 +41,8 @@ struct stream *tcp_dial(struct loop *l, struct tcp_memory *m, const struct endpo
 	const struct sock_options *options, struct task *owner);
 /* Where a stream of tcp_dial leads. */
 const struct endpoint *tcp_peer(const struct stream *s);
+/* Where it comes from, once connected. 0, or -errno. */
+int tcp_local(const struct stream *s, struct endpoint *e);
 /* Takes over a descriptor that is connected and non-blocking: pipes, socket pairs, tests.
  */
 struct stream *

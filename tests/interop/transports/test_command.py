@@ -269,8 +269,32 @@ def names(b):
            failed("TCP", "refused", "port"), 1)
 
 
+def tunnel(b):
+    """In the same namespaces: the target is at the address of a TUN device."""
+    made = subprocess.run("ip tuntap add dev tun7 mode tun && ip link set tun7 up && "
+                          "ip addr add 198.18.0.1/32 dev tun7", shell=True, capture_output=True)
+    b.judge("a TUN device", made.returncode == 0, made.stderr)
+    s = socket.create_server(("198.18.0.1", 0))
+    to = f"198.18.0.1:{s.getsockname()[1]}"
+
+    def serve():
+        while True:
+            page(s.accept()[0])
+
+    on_thread(serve)
+    warns = r"this connection goes through the device tun7 \(another sluice runs\?\): .*test"
+    config = b.write({"outbounds": [{"protocol": "freedom"}]})
+    b.says("through a tunnel", config, r"freedom\n  TCP +\d+ ms  198\.18\.0\.1:\d+\n"
+           rf"  warning: {warns}\n  first byte +\d+ ms  http://\S+: HTTP/1\.1 204 None\n",
+           probe=f"{to}/a?b")
+    r = subprocess.run([b.sluice, "connect", "-c", config, to], capture_output=True, timeout=60,
+                       input=b"GET /a?b HTTP/1.1\r\n\r\n")
+    b.judge("connect through a tunnel", r.returncode == 0 and b" 204 None" in r.stdout and
+            re.search(warns, r.stderr.decode()), r.stdout + r.stderr)
+
+
 def apart(sluice):
-    """Runs `names` of this program, alone. True: it went well."""
+    """Runs `names` and `tunnel` of this program, alone. True: it went well."""
     words = ["unshare", "-rnm", "sh", "-c",
              'ip link set lo up && echo "nameserver 127.0.0.1" >"$3/resolv.conf" &&'
              ' mount --bind "$3/resolv.conf" /etc/resolv.conf && exec python3 "$0" "$1" "$2"',
@@ -314,6 +338,7 @@ def main():
         try:
             if "--names" in sys.argv:
                 names(b)
+                tunnel(b)
                 return 1 if b.failed else 0
             libraries = ["bearssl"] + (["openssl"] if has_openssl(b) else [])
             works(b, libraries)

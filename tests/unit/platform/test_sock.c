@@ -41,6 +41,24 @@ is_ours(int fd)
 	assert_true(fcntl(fd, F_GETFL) & O_NONBLOCK);
 }
 
+/* Loopback is a device, but leads to no other side; 192.0.2.1 is nobody's. */
+static void
+no_tunnel_has_these_addresses(void **state)
+{
+	char name[SOCK_DEVICE] = "as it was";
+	struct ip ip;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		ip = loopback(i).ip;
+		assert_int_equal(sock_tunnel_of(&ip, name), -ENOENT);
+	}
+	assert_true(ip_parse(&ip, "192.0.2.1"));
+	assert_int_equal(sock_tunnel_of(&ip, name), -ENOENT);
+	assert_string_equal(name, "as it was");
+}
+
 static void
 tcp_over(size_t i)
 {
@@ -194,6 +212,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_tunnel_has_these_addresses),
 		cmocka_unit_test(tcp),
 		cmocka_unit_test(no_signal),
 		cmocka_unit_test(udp),
