@@ -140,6 +140,9 @@ struct outbound_row {
 /* Finds the outbounds, so that rules can be checked against them. */
 int config_find_outbounds(const struct node *root);
 
+/* A user's id, as vmess_id_parse takes it; a warning where it looks like a UUID of which
+ * something is missing, since any word of 1 to 30 bytes is an id. The id is never shown. */
+int node_id_parse(const struct node *n, const char *text, uint8_t id[static 16]);
 /* settings of a vmess outbound. */
 int config_read_vmess(const struct node *outbound, struct vmess_spec *v);
 /* streamSettings of an outbound. */

@@ -55,13 +55,43 @@ server_port_read(const struct node *server, struct vmess_server_spec *v)
 	return node_port(&n, &v->port);
 }
 
+enum { UUID_LEN = 36, UUID_FIRST = 8, UUID_PIECE_MIN = 12 };
+
+/* Nobody thinks of a word of hex digits with dashes, or of so many. */
+static bool
+looks_like_uuid(const char *s)
+{
+	size_t len = strlen(s);
+
+	if (strspn(s, "0123456789abcdefABCDEF-") != len)
+		return false;
+	if (strcspn(s, "-") == UUID_FIRST)
+		return len > UUID_FIRST + 1;
+	return len >= (strchr(s, '-') ? UUID_PIECE_MIN : UUID_PIECE_MIN + 4);
+}
+
+int
+node_id_parse(const struct node *n, const char *text, uint8_t id[static 16])
+{
+	size_t len = strlen(text);
+	struct err e;
+
+	if (vmess_id_parse(id, text, &e) < 0)
+		return len > 31 && len < UUID_LEN
+			? node_fail(n, "%s; this one has %zu characters", e.text, len)
+			: node_fail(n, "%s", e.text);
+	if (len < 31 && looks_like_uuid(text))
+		node_warn(n, "%zu characters, a UUID has %d; taken as a word", len,
+			UUID_LEN);
+	return 0;
+}
+
 static int
 id_read(const struct node *user, struct vmess_user_spec *v)
 {
 	struct node n = node_get(user, "id");
 	struct node uuid = node_get(user, "uuid");
 	const char *s = NULL;
-	struct err e;
 
 	/* v2ray 5 calls it uuid. */
 	if (!n.json && uuid.json)
@@ -71,9 +101,7 @@ id_read(const struct node *user, struct vmess_user_spec *v)
 	if (!s || !s[0])
 		return node_fail(
 			&n, s ? "is empty: the user's id" : "is missing: the user's id");
-	if (vmess_id_parse(v->id, s, &e) < 0)
-		return node_fail(&n, "%s", e.text);
-	return 0;
+	return node_id_parse(&n, s, v->id);
 }
 
 static int

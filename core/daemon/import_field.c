@@ -139,15 +139,12 @@ int
 field_id(const struct node *n, struct server *s)
 {
 	uint8_t id[16];
-	struct err e;
 
 	if (field_text(n, &s->id) == -1)
 		return -1;
 	if (!s->id || !s->id[0])
 		return node_fail(n, "is missing: the user's id");
-	if (vmess_id_parse(id, s->id, &e) < 0)
-		return node_fail(n, "%s", e.text);
-	return 0;
+	return node_id_parse(n, s->id, id);
 }
 
 int

@@ -30,8 +30,7 @@ static const struct {
 	const char *label, *text, *want;
 } cases[] = {
 	/* JSON */
-	{ "bare word", "{\n \"log\": server\n}",
-		"c.json:2:9: broken JSON: " },
+	{ "bare word", "{\n \"log\": server\n}", "c.json:2:9: broken JSON: " },
 	{ "no value", "{\"port\": ,\n\"x\":1}", NULL },
 	{ "no colon", "{\"port\" 1}", NULL },
 	{ "two commas", "{\"a\":[1,,2]}", NULL },
@@ -72,6 +71,10 @@ static const struct {
 	/* Users */
 	{ "bad id", VMESS(SERVER ",\"id\":\"b831381d-6324-4d53-ad4f-8cda48b3081x\""),
 		"c.json: outbounds[0].settings.id: " },
+	{ "id of 35 characters",
+		VMESS(SERVER ",\"id\":\"b831381d-6324-4d53-ad4f-8cda48b3081\""),
+		"c.json: outbounds[0].settings.id: the VMess id is neither a UUID "
+		"(8-4-4-4-12 hex digits) nor 1 to 30 bytes; this one has 35 characters" },
 	{ "empty id", VMESS(SERVER ",\"id\":\"\""),
 		"c.json: outbounds[0].settings.id: is empty: the user's id" },
 	{ "no user", VMESS("\"vnext\":[{" SERVER "}]"),

@@ -52,6 +52,33 @@ static const struct {
 		"c.json: whatever: unknown key, without effect" },
 	{ "misspelt key", TOP("\"rooting\":1"),
 		"c.json: rooting: unknown key; did you mean routing?" },
+	{ "a UUID without its end",
+		"{\"outbounds\":[{\"protocol\":\"vmess\",\"settings\":{\"address\":"
+		"\"192.0.2.1\",\"port\":443,\"id\":\"b831381d-6324-4d53\"}}]}",
+		"c.json: outbounds[0].settings.id: 18 characters, a UUID has 36; taken as a "
+		"word" },
+	{ "a UUID without its beginning",
+		"{\"outbounds\":[{\"protocol\":\"vmess\",\"settings\":{\"address\":"
+		"\"192.0.2.1\",\"port\":443,\"id\":\"4d53-AD4F-8cda48b30811\"}}]}",
+		"c.json: outbounds[0].settings.id: 22 characters, a UUID has 36; taken as a "
+		"word" },
+	{ "a UUID without dashes, cut",
+		"{\"outbounds\":[{\"protocol\":\"vmess\",\"settings\":{\"address\":"
+		"\"192.0.2.1\",\"port\":443,\"id\":\"b831381d63244d53ad4f\"}}]}",
+		"c.json: outbounds[0].settings.id: 20 characters, a UUID has 36; taken as a "
+		"word" },
+	{ "a word of hex digits",
+		"{\"outbounds\":[{\"protocol\":\"vmess\",\"settings\":{\"address\":"
+		"\"192.0.2.1\",\"port\":443,\"id\":\"deadbeef\"}}]}",
+		"" },
+	{ "two words",
+		"{\"outbounds\":[{\"protocol\":\"vmess\",\"settings\":{\"address\":"
+		"\"192.0.2.1\",\"port\":443,\"id\":\"cafe-babe\"}}]}",
+		"" },
+	{ "a long word",
+		"{\"outbounds\":[{\"protocol\":\"vmess\",\"settings\":{\"address\":"
+		"\"192.0.2.1\",\"port\":443,\"id\":\"abcdef-abcdef-xyz\"}}]}",
+		"" },
 	{ "alertId", USER("\"alertId\":64"),
 		"c.json: outbounds[0].settings.alertId: unknown key; did you mean "
 		"alterId?" },
