@@ -28,6 +28,13 @@ int command_help(int argc, char **argv);
 
 enum { STATUS_OK = 0, STATUS_WRONG = 1, STATUS_USAGE = 2 };
 
+/* After getopt's own sentence about an option: where all of them are named. Returns
+ * STATUS_USAGE. */
+int command_usage(const char *command);
+/* Takes the file that -c names. STATUS_OK, or STATUS_USAGE for a second one, which is said:
+ * none of them is dropped in silence. */
+int command_file_take(const char **file, const char *word);
+
 /* A configuration as the commands without a keeper have it: read, its warnings printed
  * to standard error and counted, its rules loaded from the files of this machine. */
 struct command_setup {

@@ -20,7 +20,8 @@ static const char help[] =
 	"\n"
 	"  -c, --config FILE  the configuration; - for standard input\n"
 	"      --data DIR     where geosite.dat and country.mmdb are looked for after FILE's\n"
-	"                     own directory\n"
+	"                     own directory, and before /var/lib/sluice, /usr/share/sluice\n"
+	"                     and the folders of Xray and v2ray\n"
 	"  -q, --quiet        no warnings\n";
 
 enum { OPTION_DATA = 256 };
@@ -122,7 +123,8 @@ command_check(int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "c:qh", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':
-			path = optarg;
+			if (command_file_take(&path, optarg) != STATUS_OK)
+				return STATUS_USAGE;
 			break;
 		case OPTION_DATA:
 			s.data_dir = optarg;
@@ -134,7 +136,7 @@ command_check(int argc, char **argv)
 			fputs(help, stdout);
 			return STATUS_OK;
 		default:
-			return STATUS_USAGE;
+			return command_usage("check");
 		}
 	}
 	if (!path || optind != argc) {

@@ -27,7 +27,8 @@ static const char help[] =
 	"      --name NAME      the name by which an application found the address\n"
 	"      --protocol WORD  what its first bytes are: http, tls, bittorrent\n"
 	"      --data DIR       where geosite.dat and country.mmdb are looked for after FILE's\n"
-	"                       own directory\n"
+	"                       own directory, and before /var/lib/sluice,\n"
+	"                       /usr/share/sluice and the folders of Xray and v2ray\n"
 	"      --no-resolve     look up no addresses\n"
 	"      --json           one object, for programs\n";
 
@@ -131,8 +132,7 @@ option_take(struct explain *x, int option)
 {
 	switch (option) {
 	case 'c':
-		x->path = optarg;
-		return 0;
+		return command_file_take(&x->path, optarg) == STATUS_OK ? 0 : -1;
 	case 'u':
 		x->facts.network = NETWORK_UDP;
 		return 0;
@@ -154,6 +154,7 @@ option_take(struct explain *x, int option)
 	case 'h':
 		return 1;
 	default:
+		command_usage("explain");
 		return -1;
 	}
 }

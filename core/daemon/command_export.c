@@ -64,7 +64,8 @@ command_export(int argc, char **argv)
 	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
 		switch (option) {
 		case 'c':
-			path = optarg;
+			if (command_file_take(&path, optarg) != STATUS_OK)
+				return STATUS_USAGE;
 			break;
 		case OPTION_URI:
 			r.uri = true;
@@ -73,7 +74,7 @@ command_export(int argc, char **argv)
 			fputs(help, stdout);
 			return STATUS_OK;
 		default:
-			return STATUS_USAGE;
+			return command_usage("export");
 		}
 	}
 	if (!path || argc - optind > 1) {

@@ -117,13 +117,14 @@ command_geo(int argc, char **argv)
 			r.verify = optarg;
 			break;
 		case 'c':
-			r.config = optarg;
+			if (command_file_take(&r.config, optarg) != STATUS_OK)
+				return STATUS_USAGE;
 			break;
 		case 'h':
 			fputs(help, stdout);
 			return STATUS_OK;
 		default:
-			return STATUS_USAGE;
+			return command_usage("geo");
 		}
 	}
 	if (r.verify && optind == argc)

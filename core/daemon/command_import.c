@@ -176,7 +176,7 @@ command_import(int argc, char **argv)
 			fputs(help, stdout);
 			return STATUS_OK;
 		default:
-			return STATUS_USAGE;
+			return command_usage("import");
 		}
 	}
 	if (optind + 1 != argc || (r.all && r.ndirect)) {

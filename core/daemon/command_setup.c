@@ -15,6 +15,25 @@ struct printer {
 	struct command_setup *setup;
 };
 
+int
+command_usage(const char *command)
+{
+	fprintf(stderr, "sluice: see sluice %s --help\n", command);
+	return STATUS_USAGE;
+}
+
+int
+command_file_take(const char **file, const char *word)
+{
+	if (*file) {
+		fprintf(stderr, "sluice: only one -c: %s and %s are two files\n", *file,
+			word);
+		return STATUS_USAGE;
+	}
+	*file = word;
+	return STATUS_OK;
+}
+
 void
 command_setup_warn(struct command_setup *s, const char *line)
 {

@@ -55,7 +55,7 @@ command_uuid(int argc, char **argv)
 			fputs(help, stdout);
 			return STATUS_OK;
 		default:
-			return STATUS_USAGE;
+			return command_usage("uuid");
 		}
 	}
 	if (optind != argc) {

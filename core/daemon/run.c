@@ -14,7 +14,6 @@
 enum { DEFAULT_LEVEL = -1 };
 
 static const char state_default[] = "/run/sluice";
-static const char data_default[] = "/usr/share/sluice";
 
 static const char run_help[] =
 	"usage: sluice run -c FILE [--log LEVEL] [--data DIR] [--state DIR]\n"
@@ -27,7 +26,8 @@ static const char run_help[] =
 	"  -c, --config FILE  the configuration\n"
 	"      --log LEVEL    debug, info, warning, error or none; in place of log.loglevel\n"
 	"      --data DIR     where geosite.dat and country.mmdb are looked for after FILE's\n"
-	"                     own directory (default /usr/share/sluice)\n"
+	"                     own directory, and before /var/lib/sluice, /usr/share/sluice\n"
+	"                     and the folders of Xray and v2ray\n"
 	"      --state DIR    journal and lock (default /run/sluice)\n";
 
 static const char recover_help[] =
@@ -79,7 +79,8 @@ run_parse(int argc, char **argv, struct keeper_config *k, struct engine_options 
 	while ((option = getopt_long(argc, argv, "c:h", run_options, NULL)) != -1) {
 		switch (option) {
 		case 'c':
-			k->config_path = optarg;
+			if (command_file_take(&k->config_path, optarg) != STATUS_OK)
+				return -1;
 			break;
 		case OPTION_LOG:
 			if (level_option(&o->level, optarg) < 0)
@@ -94,6 +95,7 @@ run_parse(int argc, char **argv, struct keeper_config *k, struct engine_options 
 		case 'h':
 			return 1;
 		default:
+			command_usage("run");
 			return -1;
 		}
 	}
@@ -108,10 +110,9 @@ int
 command_run(int argc, char **argv)
 {
 	struct engine_options o = { .level = DEFAULT_LEVEL };
-	struct keeper_config k = { .data_dir = data_default,
-		.state_dir = state_default,
-		.engine = engine_run,
-		.arg = &o };
+	struct keeper_config k = {
+		.state_dir = state_default, .engine = engine_run, .arg = &o
+	};
 	int r = run_parse(argc, argv, &k, &o);
 
 	if (r != 0) {
@@ -144,7 +145,7 @@ command_recover(int argc, char **argv)
 			return 0;
 		}
 		if (option != OPTION_STATE)
-			return 2;
+			return command_usage("recover");
 		state = optarg;
 	}
 	if (optind != argc) {

@@ -151,6 +151,40 @@ check_says_ok_or_why(void **state)
 		"sluice: check takes -c FILE; see sluice check --help\n");
 }
 
+static void
+no_word_is_dropped(void **state)
+{
+	static const struct {
+		const char *name;
+		int (*command)(int, char **);
+	} commands[] = { { "check", command_check }, { "explain", command_explain },
+		{ "export", command_export }, { "geo", command_geo },
+		{ "run", command_run } };
+	char line[64], want[256];
+	struct said s;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+		snprintf(line, sizeof(line), "%s -c GOOD -c BAD", commands[i].name);
+		snprintf(want, sizeof(want),
+			"sluice: only one -c: %s and %s are two files\n", good, bad);
+		expect_text(call(commands[i].command, STDERR_FILENO, line), STATUS_USAGE,
+			want);
+		snprintf(line, sizeof(line), "%s -x", commands[i].name);
+		snprintf(want, sizeof(want), "sluice: see sluice %s --help\n",
+			commands[i].name);
+		s = call(commands[i].command, STDERR_FILENO, line);
+		assert_int_equal(s.status, STATUS_USAGE);
+		assert_non_null(strstr(s.text, want));
+		snprintf(line, sizeof(line), "%s --help", commands[i].name);
+		s = call(commands[i].command, STDOUT_FILENO, line);
+		assert_int_equal(s.status, STATUS_OK);
+		assert_true(!strstr(s.text, "--data") ||
+			strstr(s.text, "before /var/lib/sluice"));
+	}
+}
+
 /* A file of this text, which is checked; what is said on that descriptor. */
 static struct said
 check_text(int fd, const char *more, const char *text)
@@ -479,6 +513,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(check_says_ok_or_why),
+		cmocka_unit_test(no_word_is_dropped),
 		cmocka_unit_test(check_looks_at_what_is_left_out_of_sniffing),
 		cmocka_unit_test(check_takes_place_holders),
 		cmocka_unit_test(check_says_all_that_is_wrong),
