@@ -153,6 +153,10 @@ foreign_refuse(struct import *im, const struct line *line)
 	word[n] = '\0';
 	if (n == 0 || line->len - n < 3 || strncmp(line->p + n, "://", 3) != 0)
 		node_fail(&at, "is not a link");
+	else if (strcasecmp(word, "http") == 0 || strcasecmp(word, "https") == 0)
+		node_fail(&at,
+			"an address on the web; fetch what lies there first: "
+			"curl -fsSL URL | sluice import -");
 	else
 		node_fail(&at, "%s:// links are not spoken, only vmess://",
 			shown(word).text);

@@ -361,6 +361,10 @@ static const struct {
 		"in: vless:// links are not spoken, only vmess://", false },
 	{ "trojan", "trojan://p@192.0.2.1:1",
 		"in: trojan:// links are not spoken, only vmess://", false },
+	{ "an address on the web", "https://a.example/sub?token=secret",
+		"in: an address on the web; fetch what lies there first: curl -fsSL URL | "
+		"sluice import -",
+		false },
 	{ "no scheme", "://x", "in: is not a link", false },
 	{ "URI without a port", "vmess://" ID "@a.example",
 		"in: has no port behind its host", false },
