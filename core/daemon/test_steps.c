@@ -143,6 +143,24 @@ fault_keep(struct attempt *a)
 	return a->failure.fault != TLS_FAULT_NONE;
 }
 
+/* A server that was silent is cut off by what was sent then, not by itself. */
+static const char *
+why_text(const struct attempt *a, const char *why, char *text, size_t cap)
+{
+	const struct test_failure *f = &a->failure;
+
+	if (f->late)
+		snprintf(text, cap, "no answer in time");
+	else if (f->step == TEST_VMESS && f->drained)
+		snprintf(text, cap, "no answer in %u s; cut off when more was sent",
+			a->way->timeout_ms / 1000);
+	else
+		snprintf(
+			text, cap, "%s", why && *why ? why : stream_error_text(f->error));
+	text_clean(text);
+	return text;
+}
+
 /* Prints the failure and what to do. Answers the step. */
 static int
 failed(struct attempt *a, enum test_step step, int error, const char *why)
@@ -154,13 +172,8 @@ failed(struct attempt *a, enum test_step step, int error, const char *why)
 		step = TEST_TLS;
 	f->step = step;
 	f->error = error;
-	snprintf(text, sizeof(text), "%s",
-		f->late               ? "no answer in time"
-			: why && *why ? why
-				      : stream_error_text(error));
-	text_clean(text);
 	printf("  %-11s %5llu ms  FAILED: %s\n", step_name(a, step),
-		(unsigned long long)step_ms(a), text);
+		(unsigned long long)step_ms(a), why_text(a, why, text, sizeof(text)));
 	test_advice(f, a->way, advice, sizeof(advice));
 	text_clean(advice);
 	printf("  what to do: %s\n", advice);
