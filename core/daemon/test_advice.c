@@ -116,6 +116,17 @@ advice_clock(
 	return text;
 }
 
+/* Who closes at once may be no VMess server, or wait for another layer first. */
+static const char *
+advice_port(const struct test_failure *f, const struct carrier_spec *c)
+{
+	if (f->drained || f->late || c->kind != CARRIER_RAW)
+		return "";
+	if (c->secured)
+		return "; and whether this is the right port, and wants WebSocket";
+	return "; and whether this is the right port, and wants TLS or WebSocket";
+}
+
 static const char *
 advice_vmess(
 	const struct test_failure *f, const struct test_way *w, char *text, size_t cap)
@@ -132,9 +143,10 @@ advice_vmess(
 	if (f->clock)
 		snprintf(clock, sizeof(clock), " (this clock agrees with %s)",
 			f->clock->who);
-	snprintf(text, cap, "check the id%s%s%s", clock,
+	snprintf(text, cap, "check the id%s%s%s%s", clock,
 		user->alter_ids ? ", and that the server takes an alterId above 0" : "",
-		f->drained ? ": the server cut this off like a stranger" : "");
+		f->drained ? ": the server cut this off like a stranger" : "",
+		advice_port(f, &w->spec->u.vmess.carrier));
 	return text;
 }
 

@@ -153,6 +153,9 @@ def fails(b, libraries):
            1, more=["--timeout", "2"])
     b.says("another service", b.config([listener(other_service)], USER, stream("raw")),
            head + TCP + failed("VMess", "not VMess with this id", "another service answers"), 1)
+    b.says("another transport's port", b.config([b.port("ws", True)], USER, stream("raw")),
+           head + TCP + failed("VMess", "", "right port, and wants TLS or"), 1,
+           more=["--timeout", "5"])
     wrong = {"network": "ws", "wsSettings": {"path": "/other"}}
     b.says("wrong path", b.config([b.port("ws", False)], USER, wrong),
            head + TCP + failed("WebSocket", "404", "check path"), 1)

@@ -117,6 +117,30 @@ auto_is_advised_where_it_helps(void **state)
 	assert_part(advice(&f, &spec, false), "takes an alterId above 0");
 }
 
+static const struct test_failure closed = { .step = TEST_VMESS, .error = -ECONNRESET };
+
+/* A server that drains, or has answered an upgrade, is what the port should have. */
+static void
+the_port_is_doubted_where_all_ends_at_once(void **state)
+{
+	struct outbound_spec spec = { .kind = OUTBOUND_VMESS };
+	struct vmess_user_spec user = { .security = 0 };
+	struct vmess_server_spec server = { .user = &user, .nuser = 1 };
+	struct test_failure f = closed;
+
+	(void)state;
+	spec.u.vmess.server = &server;
+	spec.u.vmess.nserver = 1;
+	assert_part(advice(&f, &spec, false), "right port, and wants TLS or WebSocket");
+	f.drained = true;
+	assert_null(strstr(advice(&f, &spec, false), "port"));
+	f.drained = false;
+	spec.u.vmess.carrier.secured = true;
+	assert_part(advice(&f, &spec, false), "right port, and wants WebSocket");
+	spec.u.vmess.carrier.kind = CARRIER_WEBSOCKET;
+	assert_null(strstr(advice(&f, &spec, false), "port"));
+}
+
 static void
 freedom_has_no_id(void **state)
 {
@@ -133,6 +157,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_failure_has_its_advice),
 		cmocka_unit_test(auto_is_advised_where_it_helps),
+		cmocka_unit_test(the_port_is_doubted_where_all_ends_at_once),
 		cmocka_unit_test(freedom_has_no_id),
 	};
 
