@@ -76,8 +76,18 @@ advice_tls(const struct test_failure *f)
 	return "check port and serverName, and that this port speaks TLS";
 }
 
+/* A TLS server, too, answers 400 to those who come without. */
 static const char *
-advice_upgrade(const struct test_failure *f)
+advice_bad_request(const struct test_way *w)
+{
+	if (w->spec->u.vmess.carrier.secured)
+		return "check path and host, and that the server has this transport";
+	return "check whether the server wants TLS (streamSettings.security \"tls\"); then "
+	       "path and host, and that it has this transport";
+}
+
+static const char *
+advice_upgrade(const struct test_failure *f, const struct test_way *w)
 {
 	if (f->status == 404)
 		return "check path (and host): the server has nothing of this kind there";
@@ -90,7 +100,7 @@ advice_upgrade(const struct test_failure *f)
 		return "check host and path, and whether the server wants TLS: it sends "
 		       "elsewhere";
 	if (f->status == 400)
-		return "check path and host, and that the server has this transport";
+		return advice_bad_request(w);
 	if (f->status != 0)
 		return "check host, path and network: what answers is no server of this "
 		       "transport";
@@ -180,7 +190,7 @@ test_advice(
 		s = advice_tls(f);
 		break;
 	case TEST_UPGRADE:
-		s = advice_upgrade(f);
+		s = advice_upgrade(f, w);
 		break;
 	case TEST_VMESS:
 		s = advice_vmess(f, w, text, cap);

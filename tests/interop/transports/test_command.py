@@ -156,6 +156,8 @@ def fails(b, libraries):
     b.says("another transport's port", b.config([b.port("ws", True)], USER, stream("raw")),
            head + TCP + failed("VMess", "", "right port, and wants TLS or"), 1,
            more=["--timeout", "5"])
+    b.says("TLS left out", b.config([b.port("ws", True)], USER, stream("ws")), head + TCP +
+           failed("WebSocket", "400", "check whether the server wants TLS"), 1)
     wrong = {"network": "ws", "wsSettings": {"path": "/other"}}
     b.says("wrong path", b.config([b.port("ws", False)], USER, wrong),
            head + TCP + failed("WebSocket", "404", "check path"), 1)

@@ -50,7 +50,7 @@ static const struct {
 	{ { .step = TEST_UPGRADE, .status = 401 }, "forbids this" },
 	{ { .step = TEST_UPGRADE, .status = 403 }, "forbids this" },
 	{ { .step = TEST_UPGRADE, .status = 302 }, "it sends elsewhere" },
-	{ { .step = TEST_UPGRADE, .status = 400 }, "that the server has this transport" },
+	{ { .step = TEST_UPGRADE, .status = 400 }, "check whether the server wants TLS" },
 	{ { .step = TEST_UPGRADE, .status = 200 }, "no server of this transport" },
 	{ { .step = TEST_UPGRADE }, "whether it wants TLS" },
 	{ { .step = TEST_VMESS, .error = -EBADMSG }, "another service answers" },
@@ -142,6 +142,18 @@ the_port_is_doubted_where_all_ends_at_once(void **state)
 }
 
 static void
+tls_is_no_advice_to_who_has_it(void **state)
+{
+	struct outbound_spec spec = { .kind = OUTBOUND_VMESS };
+	struct test_failure f = { .step = TEST_UPGRADE, .status = 400 };
+
+	(void)state;
+	spec.u.vmess.carrier.secured = true;
+	assert_part(advice(&f, &spec, false), "check path and host");
+	assert_null(strstr(advice(&f, &spec, false), "TLS"));
+}
+
+static void
 freedom_has_no_id(void **state)
 {
 	struct outbound_spec spec = { .kind = OUTBOUND_FREEDOM };
@@ -158,6 +170,7 @@ main(void)
 		cmocka_unit_test(each_failure_has_its_advice),
 		cmocka_unit_test(auto_is_advised_where_it_helps),
 		cmocka_unit_test(the_port_is_doubted_where_all_ends_at_once),
+		cmocka_unit_test(tls_is_no_advice_to_who_has_it),
 		cmocka_unit_test(freedom_has_no_id),
 	};
 
