@@ -9,7 +9,7 @@
 #include <string.h>
 #include <strings.h>
 
-enum { PATH_MAX_LEN = 256, KEYS_MAX = 64, MEMBERS_MAX = 4096 };
+enum { PATH_MAX_LEN = 256, KEYS_MAX = 64, MEMBERS_MAX = 4096, COMPARED_MAX = 4096 };
 
 static struct json_object *
 present(struct json_object *json)
@@ -436,6 +436,37 @@ struct key_check {
 	bool strict;
 };
 
+/* Keys without which traffic would go elsewhere, or unprotected. */
+static bool
+is_guide(const struct key *k)
+{
+	static const char *const names[] = { "streamSettings", "network", "security",
+		"tlsSettings", "rawSettings", "tcpSettings", "wsSettings",
+		"httpupgradeSettings", "routing", "rules", "outboundTag", "domain",
+		"domains", "ip", "port", "source", "sourceIP", "sourcePort", "inboundTag",
+		"protocol", NULL };
+	size_t i;
+
+	if (k->use == KEY_IDLE || k->use == KEY_SILENT)
+		return false;
+	for (i = 0; names[i]; i++)
+		if (strcmp(names[i], k->name) == 0)
+			return true;
+	return false;
+}
+
+/* Whether `key` is one of those, misspelt. Other words of three letters are too near to
+ * too many. */
+static bool
+misses_guide(const char *key, const char *near, const struct key *keys)
+{
+	if (strlen(key) < 3 || (strlen(key) == 3 && strncasecmp(key, "ip", 2) != 0))
+		return false;
+	while (strcmp(keys->name, near) != 0)
+		keys++;
+	return is_guide(keys);
+}
+
 static int
 key_unknown(const struct node *n, const struct key_check *c)
 {
@@ -445,8 +476,8 @@ key_unknown(const struct node *n, const struct key_check *c)
 	/* null is absent, and people write notes into keys that no program knows. */
 	if (!n->json || (!c->strict && strchr("_/#$", n->key[0])))
 		return 0;
-	/* A word of our own is searched only where somebody will read it. */
-	if (!c->strict && n->reader->warnings > WARNINGS_MAX)
+	/* So many are no people's slips, and the search takes its time. */
+	if (!c->strict && n->reader->compared++ >= COMPARED_MAX)
 		return 0;
 	for (i = 0; c->keys[i].name && i < KEYS_MAX; i++)
 		words[i] = c->keys[i].name;
@@ -456,6 +487,9 @@ key_unknown(const struct node *n, const struct key_check *c)
 		return node_fail(n, "unknown key; did you mean %s?", near);
 	if (c->strict)
 		return node_fail(n, "unknown key");
+	/* What others export has keys of its own, and is only imported. */
+	if (near && n->reader->config && misses_guide(n->key, near, c->keys))
+		return node_refuse(n, "unknown key; did you mean %s?", near);
 	if (near)
 		node_warn(n, "unknown key; did you mean %s?", near);
 	else

@@ -25,10 +25,11 @@ enum {
  */
 struct config_reader {
 	const char *file;
-	struct config *config;
+	struct config *config; /* NULL: of something else, which is imported */
 	struct config_memory *memory;
 	struct config_say *say; /* may be NULL */
 	unsigned warnings;      /* said so far; after WARNINGS_MAX no more are */
+	unsigned compared;      /* unknown keys for which a near one was looked for */
 	struct err *err;
 	bool failed;     /* in this part */
 	unsigned errors; /* of all parts; `err` has the last one */
@@ -117,7 +118,8 @@ struct key {
 	const char *why; /* for KEY_IDLE and KEY_REFUSED; NULL: a general sentence */
 };
 
-/* Looks at every member of an object. Unknown ones get a warning. */
+/* Looks at every member of an object. Unknown ones get a warning; it is an error where one
+ * is near to a key that says where traffic goes or how it is protected. */
 int node_keys(const struct node *n, const struct key *keys);
 /* The same, but unknown ones are errors. */
 int node_keys_strict(const struct node *n, const struct key *keys);

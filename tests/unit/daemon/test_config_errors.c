@@ -194,6 +194,27 @@ static const struct {
 	{ "reverse", TOP("\"reverse\":{\"bridges\":[{\"tag\":\"b\"}]}"),
 		"c.json: reverse: the reverse proxy is not supported" },
 
+	{ "misspelt routing", TOP("\"rooting\":{}"),
+		"c.json: rooting: unknown key; did you mean routing?" },
+	{ "misspelt rules", TOP("\"routing\":{\"rule\":[]}"),
+		"c.json: routing.rule: unknown key; did you mean rules?" },
+	{ "misspelt matcher", RULE("{\"port\":80,\"ips\":[],\"outboundTag\":\"direct\"}"),
+		"c.json: routing.rules[0].ips: unknown key; did you mean ip?" },
+	{ "misspelt network", STREAM("\"netwrk\":\"ws\""),
+		"c.json: outbounds[0].streamSettings.netwrk: unknown key; did you mean "
+		"network?" },
+	{ "misspelt security", STREAM("\"securty\":\"tls\""),
+		"c.json: outbounds[0].streamSettings.securty: unknown key; did you mean "
+		"security?" },
+	{ "misspelt settings of TLS", STREAM("\"security\":\"tls\",\"tlsSetings\":{}"),
+		"c.json: outbounds[0].streamSettings.tlsSetings: unknown key; did you mean "
+		"tlsSettings?" },
+	{ "misspelt stream",
+		OUT("{\"protocol\":\"vmess\",\"settings\":{" SERVER "," ID
+		    "},\"streamSetings\":{}}"),
+		"c.json: outbounds[0].streamSetings: unknown key; did you mean "
+		"streamSettings?" },
+
 	/* Tags */
 	{ "twice the same tag", OUT(DIRECT "," DIRECT),
 		"c.json: outbounds[1].tag: direct is the tag of another outbound too" },

@@ -50,8 +50,12 @@ static const struct {
 		"fd7c:9e3a:51b4::1/126 is added" },
 	{ "unknown key", TOP("\"whatever\":1"),
 		"c.json: whatever: unknown key, without effect" },
-	{ "misspelt key", TOP("\"rooting\":1"),
-		"c.json: rooting: unknown key; did you mean routing?" },
+	{ "misspelt key", TOP("\"polcy\":1"),
+		"c.json: polcy: unknown key; did you mean policy?" },
+	{ "a key as short as others",
+		RULE("{\"port\":80,\"uid\":1,\"outboundTag\":"
+		     "\"direct\"}"),
+		"c.json: routing.rules[0].uid: unknown key; did you mean id?" },
 	{ "a UUID without its end",
 		"{\"outbounds\":[{\"protocol\":\"vmess\",\"settings\":{\"address\":"
 		"\"192.0.2.1\",\"port\":443,\"id\":\"b831381d-6324-4d53\"}}]}",
