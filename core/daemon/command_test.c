@@ -250,7 +250,8 @@ attempt(struct test *t, const struct outbound_spec *spec, struct err *e)
 	const struct test_way way = { .spec = spec,
 		.env = &t->env,
 		.probe = &t->words->probe,
-		.timeout_ms = (unsigned)t->words->timeout * 1000 };
+		.timeout_ms = (unsigned)t->words->timeout * 1000,
+		.has_sntp = t->from.config->nsntp > 0 };
 
 	head_print(spec);
 	return test_steps_run(&way, e);

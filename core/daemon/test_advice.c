@@ -126,6 +126,21 @@ advice_clock(
 	return text;
 }
 
+/* What stands behind the id, where nothing is known against this clock. */
+static void
+advice_right_clock(
+	const struct test_failure *f, const struct test_way *w, char *text, size_t cap)
+{
+	if (f->clock)
+		snprintf(text, cap, " (this clock agrees with %s)", f->clock->who);
+	else
+		snprintf(text, cap,
+			" and this machine's clock, which may be 2 min off at most (%s)",
+			w->has_sntp ? "no time server of sluice.sntp has told; they are "
+				      "asked only where the rules send them directly"
+				    : "sluice.sntp names time servers to ask");
+}
+
 /* Who closes at once may be no VMess server, or wait for another layer first. */
 static const char *
 advice_port(const struct test_failure *f, const struct carrier_spec *c)
@@ -142,17 +157,13 @@ advice_vmess(
 	const struct test_failure *f, const struct test_way *w, char *text, size_t cap)
 {
 	const struct vmess_user_spec *user = w->spec->u.vmess.server[0].user;
-	char clock[CLOCK_WHO + 64] =
-		" and this machine's clock, which may be 2 min off at most (sluice.sntp "
-		"names time servers to ask)";
+	char clock[CLOCK_WHO + 192];
 
 	if (f->error == -EBADMSG)
 		return "another service answers there: check port, network and security (TLS)";
 	if (clock_is_wrong(f->clock))
 		return advice_clock(f, w, text, cap);
-	if (f->clock)
-		snprintf(clock, sizeof(clock), " (this clock agrees with %s)",
-			f->clock->who);
+	advice_right_clock(f, w, clock, sizeof(clock));
 	snprintf(text, cap, "check the id%s%s%s%s", clock,
 		user->alter_ids ? ", and that the server takes an alterId above 0" : "",
 		f->drained ? ": the server cut this off like a stranger" : "",

@@ -37,6 +37,7 @@ struct test_way {
 	const struct outbound_env *env;
 	const struct test_probe *probe;
 	unsigned timeout_ms; /* of each step */
+	bool has_sntp;       /* there are time servers, which env->times may ask */
 };
 
 /* What went wrong, for the advice. */

@@ -244,6 +244,18 @@ def clock(b):
            head + TCP + WS + failed("VMess", "", r"is (5 min \d|4 min 5\d) s behind the"), 1)
     b.says("the right clock", b.config([clocked(0)], USER, stream("ws")),
            head + TCP + WS + failed("VMess", "", r"the id \(this clock agrees"), 1)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
+        s.bind(("127.0.0.1", 0))
+        with open(b.config([b.port("raw", False)], STRANGER, stream("raw"))) as f:
+            config = json.load(f)
+        config["outbounds"].append({"tag": "direct", "protocol": "freedom"})
+        config.setdefault("routing", {})["rules"] = [{"network": "udp", "outboundTag": "direct"}]
+        config["sluice"] = {**config.get("sluice", {}), "sntp": [f"127.0.0.1:{s.getsockname()[1]}"]}
+        b.says("a time server that is silent", b.write(config),
+               r"VMess to .*\n" + TCP + failed("VMess", CUT_OFF, "no time server of sluice.sntp"), 1,
+               more=["--timeout", "2"])
+        s.setblocking(False)
+        b.judge("it was asked", len(s.recv(100)) == 48, b"no question")
 
 
 def resolver():

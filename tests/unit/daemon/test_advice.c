@@ -154,6 +154,27 @@ tls_is_no_advice_to_who_has_it(void **state)
 }
 
 static void
+silent_time_servers_are_told(void **state)
+{
+	struct outbound_spec spec = { .kind = OUTBOUND_VMESS };
+	struct vmess_user_spec user = { .security = 0 };
+	struct vmess_server_spec server = { .user = &user, .nuser = 1 };
+	struct outbound_env env = { .clock_auto = false };
+	struct test_way way = { .spec = &spec, .env = &env, .has_sntp = true };
+	char text[1024];
+
+	(void)state;
+	spec.u.vmess.server = &server;
+	spec.u.vmess.nserver = 1;
+	test_advice(&closed, &way, text, sizeof(text));
+	assert_part(text, "no time server of sluice.sntp has told");
+	assert_null(strstr(text, "names time servers"));
+	way.has_sntp = false;
+	test_advice(&closed, &way, text, sizeof(text));
+	assert_part(text, "sluice.sntp names time servers to ask");
+}
+
+static void
 freedom_has_no_id(void **state)
 {
 	struct outbound_spec spec = { .kind = OUTBOUND_FREEDOM };
@@ -171,6 +192,7 @@ main(void)
 		cmocka_unit_test(auto_is_advised_where_it_helps),
 		cmocka_unit_test(the_port_is_doubted_where_all_ends_at_once),
 		cmocka_unit_test(tls_is_no_advice_to_who_has_it),
+		cmocka_unit_test(silent_time_servers_are_told),
 		cmocka_unit_test(freedom_has_no_id),
 	};
 
