@@ -59,7 +59,7 @@ make(void **state)
 	file_write(kernel, sizeof(kernel), "kernel.json",
 		"{\"outbounds\":[{\"tag\":\"near\",\"protocol\":\"freedom\"},"
 		"{\"tag\":\"named\",\"protocol\":\"freedom\",\"settings\":{"
-		"\"domainStrategy\":\"UseIP\"}}],"
+		"\"domainStrategy\":\"UseIP\"}}],\"sluice\":{\"direct\":\"auto\"},"
 		"\"routing\":{\"rules\":[{\"ip\":[\"192.0.2.0/24\"],"
 		"\"outboundTag\":\"near\"},{\"port\":81,\"outboundTag\":\"named\"},"
 		"{\"protocol\":[\"http\"],\"outboundTag\":\"near\"}]}}");
