@@ -5,8 +5,16 @@
 #include "base/text.h"
 #include "outbound/sntp.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
+
+/* An empty word must be seen, too. */
+static struct shown
+said(const char *s)
+{
+	return shown(*s ? s : "\"\"");
+}
 
 static int
 tls_library_read(const struct node *own, enum tls_library *l)
@@ -20,7 +28,7 @@ tls_library_read(const struct node *own, enum tls_library *l)
 	if (node_word(&n, words, &i, &s) == -1)
 		return -1;
 	if (i < 0)
-		return node_fail(&n, "%s is not auto, bearssl or openssl", shown(s).text);
+		return node_fail(&n, "%s is not auto, bearssl or openssl", said(s).text);
 	*l = libraries[i];
 	if (!tls_library_built(*l))
 		return node_fail(&n, "this sluice was built without %s", words[i]);
@@ -43,7 +51,7 @@ direct_read(const struct node *own, enum direct_way *way)
 	if (node_word(&n, words, &i, &s) == -1)
 		return -1;
 	if (i < 0)
-		return node_fail(&n, "%s is not auto, stack or kernel", shown(s).text);
+		return node_fail(&n, "%s is not auto, stack or kernel", said(s).text);
 	*way = (enum direct_way)i;
 	return 0;
 }
@@ -59,7 +67,7 @@ clock_read(const struct node *own, bool *automatic)
 	if (node_word(&n, words, &i, &s) == -1)
 		return -1;
 	if (i < 0)
-		return node_fail(&n, "%s is not system or auto", shown(s).text);
+		return node_fail(&n, "%s is not system or auto", said(s).text);
 	*automatic = i == 1;
 	return 0;
 }
@@ -105,7 +113,7 @@ time_server_read(const struct node *n, struct time_server_spec *t)
 		return node_fail(n,
 			"%s is not a time server: a name or an address, or one with a "
 			":port behind it",
-			*s ? shown(s).text : "\"\"");
+			said(s).text);
 	t->at.name = config_memory_text(n->reader->memory, name, strlen(name));
 	return 0;
 }
@@ -165,6 +173,7 @@ memory_read(const struct node *own, size_t *memory)
 	struct node n = node_get(own, "memory");
 	uint64_t bytes = CONFIG_BUDGET;
 	const char *s = NULL;
+	char number[32];
 	int r;
 
 	if (node_is_number(&n))
@@ -174,10 +183,14 @@ memory_read(const struct node *own, size_t *memory)
 	if (r == -1)
 		return -1;
 	if (s && !size_parse(&bytes, s))
-		return node_fail(
-			&n, "%s is not a size, such as \"256 MB\"", shown(s).text);
+		return node_fail(&n,
+			"%s is not a size: a whole number of KB, MB or GB, such as "
+			"\"256 MB\"",
+			said(s).text);
+	snprintf(number, sizeof(number), "%llu bytes", (unsigned long long)bytes);
 	if (bytes < (uint64_t)MEMORY_MIN << 20 || bytes > (uint64_t)MEMORY_MAX << 20)
-		return node_fail(&n, "from %d MB to %d GB", MEMORY_MIN, MEMORY_MAX >> 10);
+		return node_fail(&n, "%s is not from %d MB to %d GB",
+			s ? said(s).text : number, MEMORY_MIN, MEMORY_MAX >> 10);
 	*memory = (size_t)bytes;
 	return 0;
 }

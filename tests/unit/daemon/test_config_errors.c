@@ -295,9 +295,23 @@ static const struct {
 
 	/* sluice */
 	{ "memory", TOP("\"sluice\":{\"memory\":\"much\"}"),
-		"c.json: sluice.memory: much is not a size, such as \"256 MB\"" },
+		"c.json: sluice.memory: much is not a size: a whole number of KB, MB or "
+		"GB, such as \"256 MB\"" },
+	{ "memory in MiB", TOP("\"sluice\":{\"memory\":\"64 MiB\"}"),
+		"c.json: sluice.memory: 64 MiB is not a size: a whole number of KB, MB or "
+		"GB" },
+	{ "no memory", TOP("\"sluice\":{\"memory\":\"\"}"),
+		"c.json: sluice.memory: \"\" is not a size" },
+	{ "memory as a number of MB", TOP("\"sluice\":{\"memory\":256}"),
+		"c.json: sluice.memory: 256 bytes is not from 16 MB to 64 GB" },
+	{ "empty way of direct flows", TOP("\"sluice\":{\"direct\":\"\"}"),
+		"c.json: sluice.direct: \"\" is not auto, stack or kernel" },
+	{ "empty library", TOP("\"sluice\":{\"tls\":\"\"}"),
+		"c.json: sluice.tls: \"\" is not auto, bearssl or openssl" },
+	{ "empty clock", TOP("\"sluice\":{\"clock\":\"\"}"),
+		"c.json: sluice.clock: \"\" is not system or auto" },
 	{ "too little memory", TOP("\"sluice\":{\"memory\":\"1 MB\"}"),
-		"c.json: sluice.memory: from 16 MB to 64 GB" },
+		"c.json: sluice.memory: 1 MB is not from 16 MB to 64 GB" },
 	{ "unknown key of our own", TOP("\"sluice\":{\"killSwitch\":true}"),
 		"c.json: sluice.killSwitch: unknown key" },
 	{ "clock", TOP("\"sluice\":{\"clock\":\"ntp\"}"),
