@@ -222,8 +222,12 @@ link_read(const struct node *link, const struct dialect *d, struct server *s)
 
 	server_init(s);
 	if (field_name(&name, s) == -1 || field_address(&address, s) == -1 ||
-		field_port(&port, s) == -1 || user_read(link, d, s) == -1 ||
-		transport_read(link, d, s) == -1 || tls_read(link, d, s) == -1)
+		field_port(&port, s) == -1 || user_read(link, d, s) == -1) {
+		/* What is missing may stand there under a misspelt name. */
+		node_keys(link, d->keys);
+		return -1;
+	}
+	if (transport_read(link, d, s) == -1 || tls_read(link, d, s) == -1)
 		return -1;
 	return node_keys(link, d->keys);
 }

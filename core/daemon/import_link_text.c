@@ -126,6 +126,24 @@ foreign_form(const char *plain, struct piece query)
 			 : "is not the Base64 of a link";
 }
 
+static const char cut_off[] = "the link is cut off: copy all of it";
+
+/* No Base64 has one character in its last group of four (RFC 4648, 4). */
+static bool
+is_cut_base64(struct piece text)
+{
+	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				     "abcdefghijklmnopqrstuvwxyz0123456789+/-_";
+
+	return strspn(text.p, digits) >= text.len && text.len % 4 == 1;
+}
+
+static bool
+is_cut_json(const char *plain, size_t len)
+{
+	return !memchr(plain, '}', len);
+}
+
 struct json_object *
 link_json(const struct node *at, const char *link)
 {
@@ -142,6 +160,10 @@ link_json(const struct node *at, const char *link)
 		node_fail(at, "is empty");
 		return NULL;
 	}
+	if (is_cut_base64(text)) {
+		node_fail(at, "%s", cut_off);
+		return NULL;
+	}
 	if (base64_parse((uint8_t *)plain, text.len, &n, text.p, text.len,
 		    BASE64_LENIENT) < 0) {
 		node_fail(at, "is broken Base64");
@@ -149,6 +171,10 @@ link_json(const struct node *at, const char *link)
 	}
 	if (strlen(plain) != n || plain[strspn(plain, " \t\r\n")] != '{') {
 		node_fail(at, "%s", foreign_form(plain, query));
+		return NULL;
+	}
+	if (is_cut_json(plain, n)) {
+		node_fail(at, "%s", cut_off);
 		return NULL;
 	}
 	o = import_json("its JSON", plain, n, &e);

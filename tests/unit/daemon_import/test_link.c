@@ -337,22 +337,27 @@ static const struct {
 	{ "insecure", WITH("\"insecure\":\"maybe\""),
 		"in: insecure: maybe is not true or false", true },
 	{ "masks", WITH("\"fm\":\"x\""), "in: fm: masks are not supported", true },
-	{ "JSON that is cut",
-		"{\"add\":", "in: its JSON:1:1: this bracket is never closed", true },
+	{ "JSON that is cut", "{\"add\":", "in: the link is cut off: copy all of it",
+		true },
 	{ "broken JSON", "{\"add\" \"a\"}",
 		"in: its JSON:1:8: broken JSON: object property name separator ':' "
 		"expected",
 		true },
 	{ "deep JSON",
-		"{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+		"{\"a\":[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[}",
 		"in: its JSON:1:69: brackets are nested more than 64 deep", true },
+	{ "a string that is cut", "{\"port\":443,\"add\":\"a.exam",
+		"in: the link is cut off: copy all of it", true },
+	{ "a string without its end", "{\"add\":\"a.example}",
+		"in: its JSON:1:8: a string that does not end on its line", true },
 	{ "Base64 of a word", "test", "in: is not the Base64 of a link", true },
 	{ "Shadowrocket", "auto:" ID "@192.0.2.1:80",
 		"in: the form of Shadowrocket is not supported", true },
 	{ "Quantumult", "name = vmess, a.example, 443",
 		"in: the form of Quantumult is not supported", true },
 	{ "broken Base64", "vmess://!!!not-base64!!!", "in: is broken Base64", false },
-	{ "Base64 of five", "vmess://AAAAA", "in: is broken Base64", false },
+	{ "Base64 of five", "vmess://AAAAA", "in: the link is cut off: copy all of it",
+		false },
 	{ "nothing", "vmess://", "in: is empty", false },
 	{ "only a name", "vmess://#name", "in: is empty", false },
 	{ "ss", "ss://x@192.0.2.1:1", "in: ss:// links are not spoken, only vmess://",
@@ -385,6 +390,20 @@ static const struct {
 	{ "URI with a line in it", AT "?host=a%0Ab",
 		"in: host: has control characters, or is not UTF-8", false },
 };
+
+static void
+misspelt(void **state)
+{
+	struct imported im;
+
+	(void)state;
+	import_text(&im,
+		link_of("{\"adress\":\"a.example\",\"port\":443,\"id\":\"" ID "\"}"));
+	assert_string_equal(
+		im.err.text, "in: add: is missing: the server's name or address");
+	assert_string_equal(im.said, "in: adress: unknown key, without effect\n");
+	imported_free(&im);
+}
 
 static void
 wrong(void **state)
@@ -481,6 +500,7 @@ main(void)
 		cmocka_unit_test(of_objects),
 		cmocka_unit_test(of_uris),
 		cmocka_unit_test(wrong),
+		cmocka_unit_test(misspelt),
 		cmocka_unit_test(encodings),
 		cmocka_unit_test(vectors),
 	};
