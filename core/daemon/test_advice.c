@@ -48,8 +48,10 @@ advice_fault(enum tls_fault fault)
 	case TLS_FAULT_NAME:
 		return "check serverName: another server answers to this one";
 	case TLS_FAULT_ISSUER:
-		return "check serverName; where the server has an authority of its own, name "
-		       "its file in tlsSettings.certificates";
+		return "check serverName; where the server has an authority of its own, add "
+		       "[{\"usage\": \"verify\", \"certificateFile\": \"FILE\"}] as "
+		       "tlsSettings.certificates; or, where whoever runs the server confirms "
+		       "that hash, add it as tlsSettings.pinnedPeerCertSha256";
 	case TLS_FAULT_PIN:
 		return "ask whoever runs the server whether its certificate was changed: if "
 		       "so, put in the new pin; if not, somebody stands between";

@@ -166,6 +166,11 @@ int tls_judge(struct tls_stream *t,
 	int (*trusts)(
 		struct tls_stream *, const struct certificate *anchor, int64_t now));
 
+/* The pin of the server's own certificate, which there must be, as the configuration
+ * writes it. Returns `out`. */
+enum { TLS_PIN_TEXT = 2 * TLS_PIN + 1 };
+const char *tls_server_pin(const struct tls_stream *t, char out[static TLS_PIN_TEXT]);
+
 /* Sentences about what a library found; each fails the stream. */
 int tls_fail_dates(struct tls_stream *t, const struct certificate *c, int64_t now);
 int tls_fail_issuer(struct tls_stream *t, const struct certificate *last);

@@ -20,7 +20,7 @@ pinned(const struct tls_pin *pins, size_t n, const uint8_t hash[static TLS_PIN])
 }
 
 static const char *
-hex_text(const uint8_t hash[static TLS_PIN], char out[static 2 * TLS_PIN + 1])
+hex_text(const uint8_t hash[static TLS_PIN], char out[static TLS_PIN_TEXT])
 {
 	size_t i;
 
@@ -55,6 +55,15 @@ static void
 hash_one(const struct tls_chain *h, size_t i, uint8_t hash[static TLS_PIN])
 {
 	sha256(h->certificate[i].der.p, h->certificate[i].der.len, hash);
+}
+
+const char *
+tls_server_pin(const struct tls_stream *t, char out[static TLS_PIN_TEXT])
+{
+	uint8_t hash[TLS_PIN];
+
+	hash_one(t->chain, 0, hash);
+	return hex_text(hash, out);
 }
 
 /* As V2Ray counts it: the hash of the first, and then of what there is and the next. */
@@ -96,7 +105,7 @@ static int
 check_pins(struct tls_stream *t, const struct certificate **anchor)
 {
 	uint8_t hash[TLS_PIN];
-	char text[2 * TLS_PIN + 1];
+	char text[TLS_PIN_TEXT];
 	size_t i;
 
 	*anchor = NULL;
@@ -112,11 +121,10 @@ check_pins(struct tls_stream *t, const struct certificate **anchor)
 		if (t->chain->readable[i] && (*anchor)->authority)
 			return 0;
 	}
-	hash_one(t->chain, 0, hash);
 	t->facts.fault = TLS_FAULT_PIN;
 	return tls_fail(t, -EACCES,
 		"the certificate is not the pinned one: its pinnedPeerCertSha256 is %s",
-		hex_text(hash, text));
+		tls_server_pin(t, text));
 }
 
 static bool

@@ -164,21 +164,25 @@ tls_fail_dates(struct tls_stream *t, const struct certificate *c, int64_t now)
 int
 tls_fail_issuer(struct tls_stream *t, const struct certificate *last)
 {
-	char who[CERTIFICATE_NAME_TEXT];
+	char who[CERTIFICATE_NAME_TEXT], pin[TLS_PIN_TEXT];
 
 	certificate_name_text(last->issuer, who);
+	tls_server_pin(t, pin);
 	t->facts.fault = TLS_FAULT_ISSUER;
 	if (!certificate_signs_itself(last))
 		return tls_fail(t, -EACCES,
-			"the certificate was issued by %s, which this machine does not trust",
-			who);
-	if (t->chain && last == &t->chain->certificate[0])
+			"the certificate was issued by %s, which this machine does not trust; "
+			"the server's pinnedPeerCertSha256 is %s",
+			who, pin);
+	if (last == &t->chain->certificate[0])
 		return tls_fail(t, -EACCES,
-			"the server made its certificate itself (%s), so nobody vouches for it: "
-			"pin it, or give it in certificates",
-			who);
+			"the server made its certificate itself (%s), so nobody vouches for it; "
+			"its pinnedPeerCertSha256 is %s",
+			who, pin);
 	return tls_fail(t, -EACCES,
-		"the certificate leads to %s, which this machine does not trust", who);
+		"the certificate leads to %s, which this machine does not trust; the "
+		"server's pinnedPeerCertSha256 is %s",
+		who, pin);
 }
 
 int

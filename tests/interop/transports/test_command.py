@@ -144,6 +144,12 @@ def works(b, libraries):
            more=["--timeout", "2"])
 
 
+def own_pin(b):
+    with open(f"{b.directory}/server.pem") as f:
+        first = f.read().split("-----END CERTIFICATE-----")[0] + "-----END CERTIFICATE-----\n"
+    return hashlib.sha256(ssl.PEM_cert_to_DER_cert(first)).hexdigest()
+
+
 def fails(b, libraries):
     head = r"VMess to 127\.0\.0\.1, port \d+.*\n"
     b.says("wrong port", b.config([free_port()], USER, stream("raw")),
@@ -169,9 +175,15 @@ def fails(b, libraries):
            head + TCP + failed("WebSocket", "502", "a proxy that does not reach"), 1)
     for library in libraries:
         unknown = {"security": "tls", "tlsSettings": {"serverName": NAME}}
+        pin = own_pin(b)
         b.says(f"unknown issuer, {library}",
                b.config([b.port("raw", True)], USER, unknown, library),
-               head + TCP + failed("TLS", "does not trust", r"tlsSettings\.certificates"), 1)
+               head + TCP + failed("TLS", f"does not trust; the server's pinnedPeerCertSha256 is {pin}",
+                                   r"tlsSettings\.certificates.*tlsSettings\.pinnedPeerCertSha256"), 1)
+        unknown["tlsSettings"]["pinnedPeerCertSha256"] = pin
+        b.says(f"the pin that was shown, {library}",
+               b.config([b.port("raw", True)], USER, unknown, library),
+               head + TCP + r"  TLS +\d+ ms  TLS 1\..*\n" + WORKS)
         b.says(f"no TLS there, {library}",
                b.config([refusing("400 Bad")], USER, b.tls(), library), head + TCP +
                failed("TLS", "", "that this port speaks TLS"), 1, more=["--timeout", "1"])

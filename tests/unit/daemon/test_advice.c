@@ -38,7 +38,9 @@ static const struct {
 	{ { .step = TEST_TLS, .fault = TLS_FAULT_VERSION }, "minVersion and maxVersion" },
 	{ { .step = TEST_TLS, .fault = TLS_FAULT_DATES }, "must be renewed" },
 	{ { .step = TEST_TLS, .fault = TLS_FAULT_NAME }, "check serverName: another" },
-	{ { .step = TEST_TLS, .fault = TLS_FAULT_ISSUER }, "tlsSettings.certificates" },
+	{ { .step = TEST_TLS, .fault = TLS_FAULT_ISSUER },
+		"[{\"usage\": \"verify\", \"certificateFile\": \"FILE\"}] as "
+		"tlsSettings.certificates; or" },
 	{ { .step = TEST_TLS, .fault = TLS_FAULT_PIN }, "put in the new pin" },
 	{ { .step = TEST_TLS, .fault = TLS_FAULT_CLIENT }, "ask for another server" },
 	{ { .step = TEST_TLS, .error = -EACCES }, "must mend that" },
