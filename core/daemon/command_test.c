@@ -121,11 +121,11 @@ static int
 test_words_parse(int argc, char **argv, struct test_words *w)
 {
 	const char *probe = PROBE_DEFAULT;
-	int option;
+	int option, r = STATUS_OK;
 
 	while ((option = getopt_long(argc, argv, "c:h", test_options, NULL)) != -1) {
 		if (option == 'c')
-			w->file = optarg;
+			r = command_file_take(&w->file, optarg);
 		else if (option == OPTION_PROBE)
 			probe = optarg;
 		else if (option == OPTION_TIMEOUT &&
@@ -134,6 +134,8 @@ test_words_parse(int argc, char **argv, struct test_words *w)
 		else if (option == 'h')
 			return 1;
 		else if (option == '?')
+			r = command_usage("test");
+		if (r != STATUS_OK)
 			return -1;
 	}
 	if (!w->file || argc - optind > 1) {

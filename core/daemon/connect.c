@@ -286,8 +286,10 @@ connect_words_parse(int argc, char **argv, struct connect_words *w)
 	int option;
 
 	while ((option = getopt_long(argc, argv, "c:h", connect_options, NULL)) != -1) {
-		if (option == 'c')
-			w->file = optarg;
+		if (option == 'c' && command_file_take(&w->file, optarg) != STATUS_OK)
+			return -1;
+		else if (option == 'c')
+			continue;
 		else if (option == OPTION_OUTBOUND)
 			w->tag = optarg;
 		else if (option == 'h')

@@ -350,7 +350,8 @@ def freedom(b):
                                (["--timeout", "0"], 2, "1 to 300"), (["a", "b"], 2, "takes -c"),
                                (["--probe", "https://a.test/"], 2, "only http://"),
                                (["--probe", "http:///"], 2, "no name"),
-                               (["--probe", "a.test:0"], 2, "port")):
+                               (["--probe", "a.test:0"], 2, "port"),
+                               (["-c", config], 2, "only one -c")):
         r = subprocess.run([b.sluice, "test", "-c", config, *more], capture_output=True,
                            timeout=120)
         b.judge(" ".join(more), r.returncode == status and says in r.stderr.decode() and
