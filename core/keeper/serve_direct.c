@@ -149,7 +149,9 @@ serve_rules_mend(struct serve *s)
 	s->lost |= net_rules_lost(s->rules);
 	if (s->lost == 0)
 		return;
-	s->lost = mend(s, s->lost, &e);
+	/* A flush takes all of them, and is told of table by table: what is still to be read
+	 * then, beside the news of our own changes, is dropped below. */
+	s->lost = mend(s, NET_RULES_FIREWALL | NET_RULES_DIRECT4 | NET_RULES_DIRECT6, &e);
 	if (s->lost == 0)
 		log_warn("somebody took our firewall rules away; they are put back");
 	else if (before == 0)
