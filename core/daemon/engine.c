@@ -225,6 +225,9 @@ direct_take(struct engine *g, struct err *e)
 
 	if (g->config->direct == DIRECT_STACK)
 		return 0;
+	log_warn(
+		"sluice.direct: direct flows in the kernel are experimental; what is known "
+		"against them is in core/DESIGN.md, section 5");
 	if (direct_begin(g, 4, &g->direct4, e) < 0 ||
 		direct_begin(g, 6, &g->direct6, e) < 0)
 		return -1;
