@@ -40,6 +40,16 @@ a_tun_is_implied(void **state)
 	config_free(c);
 }
 
+/* A configuration whose `sluice` is this. */
+static struct config *
+read_own(const char *own)
+{
+	char text[256];
+
+	snprintf(text, sizeof(text), "{" DIRECT ",\"sluice\":%s}", own);
+	return read_text(text);
+}
+
 static void
 offload_is_taken(void **state)
 {
@@ -51,15 +61,12 @@ offload_is_taken(void **state)
 		{ "{\"offload\":true}", false },
 		{ "{\"offload\":false}", true },
 	};
-	char text[256];
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct config *c;
+		struct config *c = read_own(cases[i].own);
 
-		snprintf(text, sizeof(text), "{" DIRECT ",\"sluice\":%s}", cases[i].own);
-		c = read_text(text);
 		assert_int_equal(c->tun_plain, cases[i].plain);
 		config_free(c);
 	}
@@ -78,15 +85,12 @@ memory_is_taken(void **state)
 		{ "{\"memory\":\"20000000\"}", 20000000 },
 		{ "{\"memory\":20000000}", 20000000 },
 	};
-	char text[256];
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct config *c;
+		struct config *c = read_own(cases[i].own);
 
-		snprintf(text, sizeof(text), "{" DIRECT ",\"sluice\":%s}", cases[i].own);
-		c = read_text(text);
 		assert_int_equal(c->budget, cases[i].bytes);
 		config_free(c);
 	}
@@ -131,15 +135,13 @@ direct_is_taken(void **state)
 		{ "{\"direct\":\"Auto\"}", DIRECT_AUTO },
 		{ "{\"direct\":\"kernel\"}", DIRECT_KERNEL },
 	};
-	char text[256], *printed;
+	char *printed;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct config *c;
+		struct config *c = read_own(cases[i].own);
 
-		snprintf(text, sizeof(text), "{" DIRECT ",\"sluice\":%s}", cases[i].own);
-		c = read_text(text);
 		assert_int_equal(c->direct, cases[i].way);
 		assert_int_equal(config_print(c, &printed), 0);
 		config_free(c);
