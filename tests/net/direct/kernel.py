@@ -1,44 +1,15 @@
 # SPDX-License-Identifier: MIT
 """Direct flows that the kernel carries: `sluice.direct`."""
-import contextlib
 import json
 import os
-import select
 import socket
 import threading
 
-from direct import (APP, FAR, FAR6, GONE, GONE6, NEAR, NEAR6, TUN, World, engine_of, family, lab, noise, read_all,
-                    read_exactly, reset, running, sites, tcp, tcp_error, tun_address, udp, works)
+from direct import (APP, FAR, FAR6, GONE, GONE6, NEAR, NEAR6, TUN, World, family, lab, noise, read_all, read_exactly,
+                    reset, sites, tcp, tcp_error, tun_address, udp, works)
+from handed import BOTH, echoes, heard, kernel, killed, said
 
-BOTH = (NEAR, NEAR6)
 HOSTS = {4: "ip", 6: "ip6"}
-
-
-@contextlib.contextmanager
-def kernel(w, rules=(), first="direct", way="kernel", **more):
-    with running(w, rules, first=first, sluice={"geoip": w.database(), "direct": way}, **more) as p:
-        yield p
-
-
-def echoes(w):
-    for address in BOTH:
-        w.lab.server(w.near, address, 7, lab.echo)
-        w.lab.server(w.near, address, 7, lab.echo_datagram, socket.SOCK_DGRAM)
-
-
-def said(s, word):
-    s.sendall(word)
-    assert read_exactly(s, len(word)) == word
-
-
-def heard(s, word, to):
-    """A datagram there and back, tried again as a careful application would."""
-    for _ in range(5):
-        s.sendto(word, to)
-        with contextlib.suppress(TimeoutError):
-            if s.recv(65536) == word:
-                return
-    raise lab.Failed(f"no answer from {to}")
 
 
 def device_packets(s, proto):
@@ -199,13 +170,6 @@ def test_same_as_the_stack(l):
                                  for kind in KINDS for address in BOTH)
     lab.equal(got["kernel"], got["stack"], "by the kernel, and by the stack")
     assert "errno 104" in got["stack"] and "111" in got["stack"] and "300" in got["stack"], got["stack"]
-
-
-def killed(w, p):
-    """kill -9 of the engine; returns when the next one is ready."""
-    ready = len([x for x in p.lines if "ready" in x])
-    os.kill(engine_of(p), 9)
-    lab.until(lambda: len([x for x in p.lines if "ready: device" in x]) > ready, "the next engine")
 
 
 def test_never_beside_the_tunnel(l):
