@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "platform/sys.h"
 
+#include "base/log.h"
 #include "platform/posix/sys_os.h"
 
 #include <errno.h>
@@ -14,7 +15,9 @@
 
 enum {
 	SAID_MAX = 400, /* bytes of a program's output that are worth a sentence */
-	REAP_EVERY = 5, /* ms; a program that closed its output has nearly ended */
+	REAP_SOON = 8,  /* looks, a millisecond apart: what closed its output has
+			   nearly ended */
+	REAP_EVERY = 5, /* ms; from then on */
 	NOT_RUN = 127,  /* the exit status that shells use for it as well */
 };
 
@@ -179,7 +182,7 @@ run_reap(struct run *r, int *status)
 {
 	pid_t got;
 
-	for (;;) {
+	for (int looks = 0;; looks++) {
 		got = waitpid(r->pid, status, WNOHANG);
 		if (got == r->pid)
 			return true;
@@ -187,7 +190,7 @@ run_reap(struct run *r, int *status)
 			return false;
 		if (run_left(r) == 0)
 			break;
-		(void)poll(NULL, 0, REAP_EVERY);
+		(void)poll(NULL, 0, looks < REAP_SOON ? 1 : REAP_EVERY);
 	}
 	kill(r->pid, SIGKILL);
 	while (waitpid(r->pid, status, 0) == -1 && errno == EINTR)
@@ -216,11 +219,12 @@ sys_run(const char *const *argv, const char *input, int timeout_ms, struct err *
 	const struct sigaction ignore = { .sa_handler = SIG_IGN };
 	struct sigaction before;
 	char line[SAID_MAX + 1];
+	uint64_t began = sys_monotonic();
 	int status = 0, why;
 	bool ended;
 
 	r.left = input ? strlen(input) : 0;
-	r.deadline = sys_monotonic() + (uint64_t)timeout_ms;
+	r.deadline = began + (uint64_t)timeout_ms;
 	why = run_start(&r, argv);
 	if (why < 0)
 		return err_set(e, "%s cannot be run: %s", r.name, strerror(-why));
@@ -233,6 +237,7 @@ sys_run(const char *const *argv, const char *input, int timeout_ms, struct err *
 	end_close(&r.in);
 	end_close(&r.out);
 	ended = run_reap(&r, &status);
+	log_debug("%s took %u ms", r.name, (unsigned)(sys_monotonic() - began));
 	if (!ended)
 		return err_set(e, "%s did not end within %d s and was stopped", r.name,
 			(timeout_ms + 999) / 1000);
