@@ -31,7 +31,8 @@ enum {
 	OPENING = 16,
 	EVENTS = 256,
 	BUFFER = 32 << 20,
-	PAUSE_US = 300000
+	PAUSE_US = 300000,
+	PATIENCE = 50000 /* tenths of a millisecond */
 };
 
 static const double lost_most = 0.001, ask_timeout = 2;
@@ -320,18 +321,21 @@ asks(size_t count, size_t at_once)
 	return 0;
 }
 
-/* Waits for the echo; datagrams may be lost. */
-static void
-echoed(int fd)
+/* Waits for the echo; datagrams may be lost. False: there is none, whatever is sent. */
+static bool
+is_echoed(int fd)
 {
 	uint8_t p[SIZE] = { 0 };
 	int k;
 
 	for (k = 1; recv(fd, p, SIZE, 0) != SIZE; k++) {
+		if (k > PATIENCE)
+			return false;
 		if (k % 1000 == 0)
 			send(fd, p, SIZE, 0);
 		usleep(100);
 	}
+	return true;
 }
 
 static _Noreturn void
@@ -339,15 +343,15 @@ hold(size_t flows)
 {
 	static const uint8_t p[SIZE];
 	int *fd = flows_open(flows);
-	size_t i;
+	size_t i, unanswered = 0;
 
 	for (i = 0; i < flows + OPENING; i++) {
 		if (i >= OPENING)
-			echoed(fd[i - OPENING]);
+			unanswered += !is_echoed(fd[i - OPENING]);
 		if (i < flows)
 			send(fd[i], p, SIZE, 0);
 	}
-	puts("holding");
+	printf("holding %zu, unanswered %zu\n", flows, unanswered);
 	fflush(stdout);
 	for (;;)
 		pause();

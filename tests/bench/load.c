@@ -19,7 +19,11 @@
  * What the benchmarks are driven by; each writes one line of JSON.
  *
  *	load serve ADDRESS PORT                 answers each byte with itself
+ *	load answer ADDRESS PORT                the same, and ends after 64
  *	load connect ADDRESS PORT COUNT AT-ONCE a connection, 64 bytes there and back, its end
+ *	load fetch ADDRESS PORT COUNT AT-ONCE   the same, but waits for the server's end
+ *	load offer ADDRESS PORT RATE SECONDS    begins so many a second, whatever becomes of them
+ *	load first ADDRESS PORT                 tries until there is an answer, and says when
  *	load pingpong ADDRESS PORT FLOWS SECONDS 64 bytes to and fro on all of them
  *	load hold ADDRESS PORT FLOWS            opens them, says so, until it is ended
  */
@@ -29,7 +33,7 @@ struct flow {
 	int fd;
 	bool open;
 	size_t got;
-	double began, opened;
+	double began, opened, answered;
 };
 
 static struct sockaddr_in at;
@@ -54,7 +58,7 @@ watch(int fd, void *p, uint32_t events)
 }
 
 static int
-serve(void)
+serve(bool ends)
 {
 	int l = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), on = 1, n, i, fd;
 	struct epoll_event e[EVENTS];
@@ -79,7 +83,7 @@ serve(void)
 			len = read(fd, mem, sizeof(mem));
 			if (len > 0)
 				send(fd, mem, (size_t)len, MSG_NOSIGNAL);
-			else if (len == 0 || errno != EAGAIN)
+			if (len > 0 ? ends : len == 0 || errno != EAGAIN)
 				close(fd);
 		}
 	}
@@ -93,6 +97,7 @@ flow_open(struct flow *f)
 	f->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	f->began = now();
 	f->got = 0;
+	f->answered = 0;
 	f->open = false;
 	setsockopt(f->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	connect(f->fd, (struct sockaddr *)&at, sizeof(at));
@@ -135,50 +140,168 @@ earlier(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-static int
-connections(size_t count, size_t at_once)
+/* What became of connections, in seconds. */
+struct tally {
+	size_t done, failed;
+	float *took, *opened, *ended;
+};
+
+static void
+tally_init(struct tally *t, size_t count)
 {
-	struct flow *f = calloc(at_once, sizeof(*f)), *one;
-	float *took = calloc(count + at_once, sizeof(*took));
-	float *opened = calloc(count + at_once, sizeof(*opened));
-	size_t begun, done = 0, failed = 0, i;
+	*t = (struct tally){ 0 };
+	t->took = calloc(count, sizeof(float));
+	t->opened = calloc(count, sizeof(float));
+	t->ended = calloc(count, sizeof(float));
+}
+
+static void
+tally_note(struct tally *t, const struct flow *f)
+{
+	t->opened[t->done] = (float)(f->opened - f->began);
+	t->took[t->done] = (float)(f->answered - f->began);
+	t->ended[t->done++] = (float)(now() - f->answered);
+}
+
+static double
+of_hundred(float *v, size_t n, size_t percent)
+{
+	qsort(v, n, sizeof(*v), earlier);
+	return n > 0 ? (double)v[(n - 1) * percent / 100] * 1e3 : 0;
+}
+
+static int
+tally_print(struct tally *t, size_t count, double seconds)
+{
+	printf("{\"rate\": %.1f, \"done\": %zu, \"failed\": %zu, \"p50_ms\": %.3f, "
+	       "\"p99_ms\": %.3f, \"open_p50_ms\": %.3f, \"open_p99_ms\": %.3f, "
+	       "\"end_p50_ms\": %.3f, \"end_p99_ms\": %.3f}\n",
+		(double)t->done / seconds, t->done, count - t->done,
+		of_hundred(t->took, t->done, 50), of_hundred(t->took, t->done, 99),
+		of_hundred(t->opened, t->done, 50), of_hundred(t->opened, t->done, 99),
+		of_hundred(t->ended, t->done, 50), of_hundred(t->ended, t->done, 99));
+	return 0;
+}
+
+/* Once it has its answer: 1 when the server has ended as well, 0 not yet, -1 failed. */
+static int
+end_step(struct flow *f)
+{
+	uint8_t byte;
+	ssize_t n = read(f->fd, &byte, 1);
+
+	return n == 0 ? 1 : n < 0 && errno == EAGAIN ? 0 : -1;
+}
+
+/* 1: all that is waited for has come. */
+static int
+visit_step(struct flow *f, uint32_t events, bool until_end)
+{
+	int r = 1;
+
+	if (f->answered == 0) {
+		r = flow_step(f, until_end ? events & ~(uint32_t)EPOLLHUP : events);
+		if (r > 0)
+			f->answered = now();
+	}
+	return r > 0 && until_end ? end_step(f) : r;
+}
+
+/* True: it is over, and counted. */
+static bool
+visit(struct flow *f, uint32_t events, bool until_end, struct tally *t)
+{
+	int r = visit_step(f, events, until_end);
+
+	if (r == 0)
+		return false;
+	if (r > 0)
+		tally_note(t, f);
+	else
+		t->failed++;
+	close(f->fd);
+	return true;
+}
+
+static int
+connections(size_t count, size_t at_once, bool until_end)
+{
+	struct flow *f = calloc(at_once, sizeof(*f));
 	struct epoll_event e[EVENTS];
 	double start = now();
-	int n, k, r;
+	struct tally t;
+	size_t begun;
+	int n, k;
 
+	tally_init(&t, count + at_once);
 	for (begun = 0; begun < at_once; begun++)
 		flow_open(&f[begun]);
-	while (done + failed < count) {
+	while (t.done + t.failed < count) {
 		n = epoll_wait(poller, e, EVENTS, 20000);
 		if (n == 0)
 			break;
 		for (k = 0; k < n; k++) {
-			one = e[k].data.ptr;
-			r = flow_step(one, e[k].events);
-			if (r == 0)
-				continue;
-			if (r > 0) {
-				opened[done] = (float)(one->opened - one->began);
-				took[done++] = (float)(now() - one->began);
-			} else {
-				failed++;
-			}
-			close(one->fd);
-			if (begun < count) {
+			if (visit(e[k].data.ptr, e[k].events, until_end, &t) &&
+				begun < count) {
 				begun++;
-				flow_open(one);
+				flow_open(e[k].data.ptr);
 			}
 		}
 	}
-	start = now() - start;
-	qsort(took, done, sizeof(*took), earlier);
-	qsort(opened, done, sizeof(*opened), earlier);
-	i = done ? done - 1 : 0;
-	printf("{\"rate\": %.1f, \"done\": %zu, \"failed\": %zu, \"p50_ms\": %.3f, "
-	       "\"p99_ms\": %.3f, \"open_p50_ms\": %.3f, \"open_p99_ms\": %.3f}\n",
-		(double)done / start, done, count - done, took[i / 2] * 1e3,
-		took[i * 99 / 100] * 1e3, opened[i / 2] * 1e3,
-		opened[i * 99 / 100] * 1e3);
+	return tally_print(&t, count, now() - start);
+}
+
+/* Times count from when each was due, so that a late start is no better than a slow one. */
+static int
+offer(double rate, double seconds)
+{
+	size_t count = (size_t)(rate * seconds), begun = 0;
+	struct flow *f = calloc(count, sizeof(*f));
+	struct epoll_event e[EVENTS];
+	double start = now();
+	struct tally t;
+	int n, k;
+
+	tally_init(&t, count);
+	while (t.done + t.failed < count && now() - start < seconds + 10) {
+		while (begun < count && now() - start >= (double)begun / rate) {
+			flow_open(&f[begun]);
+			f[begun].began = start + (double)begun / rate;
+			begun++;
+		}
+		n = epoll_wait(poller, e, EVENTS, begun < count ? 1 : 1000);
+		for (k = 0; k < n; k++)
+			(void)visit(e[k].data.ptr, e[k].events, false, &t);
+	}
+	return tally_print(&t, count, now() - start);
+}
+
+/* False: nothing came of it. */
+static bool
+is_answered(void)
+{
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	struct timeval patience = { .tv_sec = 5 };
+	uint8_t byte;
+	bool r;
+
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	r = connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0 &&
+		send(fd, bytes, SIZE, MSG_NOSIGNAL) == SIZE && read(fd, &byte, 1) == 1;
+	close(fd);
+	return r;
+}
+
+static int
+first(void)
+{
+	const struct timespec pause = { .tv_nsec = 100000 };
+
+	puts("trying");
+	fflush(stdout);
+	while (!is_answered())
+		nanosleep(&pause, NULL);
+	printf("answered %.6f\n", now());
 	return 0;
 }
 
@@ -261,12 +384,18 @@ main(int argc, char **argv)
 	at.sin_port = htons((uint16_t)atoi(argv[3]));
 	inet_pton(AF_INET, argv[2], &at.sin_addr);
 	poller = epoll_create1(0);
-	if (strcmp(argv[1], "serve") == 0)
-		return serve();
+	if (strcmp(argv[1], "serve") == 0 || strcmp(argv[1], "answer") == 0)
+		return serve(argv[1][0] == 'a');
+	if (strcmp(argv[1], "first") == 0)
+		return first();
 	if (strcmp(argv[1], "hold") == 0 && argc == 5)
 		return hold((size_t)atoi(argv[4]));
 	if (strcmp(argv[1], "connect") == 0 && argc == 6)
-		return connections((size_t)atoi(argv[4]), (size_t)atoi(argv[5]));
+		return connections((size_t)atoi(argv[4]), (size_t)atoi(argv[5]), false);
+	if (strcmp(argv[1], "fetch") == 0 && argc == 6)
+		return connections((size_t)atoi(argv[4]), (size_t)atoi(argv[5]), true);
+	if (strcmp(argv[1], "offer") == 0 && argc == 6)
+		return offer(atof(argv[4]), atof(argv[5]));
 	if (strcmp(argv[1], "pingpong") == 0 && argc == 6)
 		return pingpong((size_t)atoi(argv[4]), atof(argv[5]));
 	return 2;

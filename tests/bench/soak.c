@@ -17,12 +17,23 @@
  * Flows that come and go, each byte of which is compared.
  *
  *	soak serve ADDRESS PORT                 sends back what comes
- *	soak flows ADDRESS PORT FLOWS SECONDS   so many at a time; then one line of JSON
+ *	soak flows ADDRESS PORT FLOWS SECONDS RESTING   so many at a time; then one line of JSON
  *
  * A flow sends between 64 bytes and 16 MB of a stream of its own, mostly few, and reads
  * them again; some fall silent for a while between, some are reset or closed in the middle.
+ * RESTING of the flows, which are the first ones, say a few words at a time, with seconds
+ * between.
  */
-enum { PIECE = 16384, EVENTS = 256, SILENT_S = 5, PATIENCE_S = 60 };
+enum {
+	PIECE = 16384,
+	EVENTS = 256,
+	SILENT_S = 5,
+	PATIENCE_S = 240,
+	WORDS = 512,   /* bytes that a resting flow says at once */
+	SPEECH = 8192, /* and in all, at most */
+	REST_MS = 10000,
+	BEGIN = 100, /* flows that are begun in a tenth of a second, at most */
+};
 
 struct flow {
 	int fd;           /* -1: none */
@@ -32,6 +43,7 @@ struct flow {
 	double moved;     /* when something came last */
 	double silent;    /* until then it says nothing */
 	bool resets;
+	bool rests;
 };
 
 static struct sockaddr_in at;
@@ -147,9 +159,8 @@ length_draw(void)
 static void
 flow_open(struct flow *f)
 {
-	*f = (struct flow){
-		.out = next(&chance), .length = length_draw(), .moved = now()
-	};
+	*f = (struct flow){ .out = next(&chance), .rests = f->rests, .moved = now() };
+	f->length = f->rests ? 64 + next(&chance) % SPEECH : length_draw();
 	f->in = f->out;
 	f->leaves_at = f->length;
 	if (next(&chance) % 10 == 0)
@@ -178,15 +189,31 @@ flow_close(struct flow *f)
 	f->fd = -1;
 }
 
+/* Else the pause would be asked for with each event. */
+static void
+flow_rest(struct flow *f)
+{
+	unsigned ms = 0;
+
+	if (f->sent < f->length && f->rests)
+		ms = 1 + (unsigned)(next(&chance) % REST_MS);
+	else if (f->sent < f->length && next(&chance) % 256 == 0)
+		ms = 1 + (unsigned)(next(&chance) % (SILENT_S * 1000));
+	if (ms == 0)
+		return;
+	f->silent = now() + ms / 1e3;
+	watch(EPOLL_CTL_MOD, f->fd, EPOLLIN, f);
+}
+
 static void
 flow_say(struct flow *f)
 {
 	uint8_t mem[PIECE];
-	size_t len = f->length - f->sent, i;
+	size_t len = f->length - f->sent, most = f->rests ? WORDS : PIECE, i;
 	uint64_t x = f->out;
 	ssize_t n;
 
-	len = len < PIECE ? len : PIECE;
+	len = len < most ? len : most;
 	for (i = 0; i < len; i++)
 		mem[i] = (uint8_t)next(&x);
 	n = send(f->fd, mem, len, MSG_NOSIGNAL);
@@ -195,11 +222,7 @@ flow_say(struct flow *f)
 	f->sent += n > 0 ? (size_t)n : 0;
 	if (f->sent == f->length)
 		watch(EPOLL_CTL_MOD, f->fd, EPOLLIN, f);
-	/* Else the pause would be asked for with each event. */
-	if (f->sent < f->length && next(&chance) % 256 == 0) {
-		f->silent = now() + (double)(next(&chance) % SILENT_S);
-		watch(EPOLL_CTL_MOD, f->fd, EPOLLIN, f);
-	}
+	flow_rest(f);
 }
 
 /* False: it is over. */
@@ -234,19 +257,19 @@ flow_hear(struct flow *f)
 static void
 flows_look(struct flow *f, size_t flows)
 {
-	double t = now();
-	size_t i;
+	double t = now(), patience = PATIENCE_S + REST_MS / 1000;
+	size_t i, begun = 0;
 
 	for (i = 0; i < flows; i++) {
 		if (f[i].fd >= 0 && f[i].silent > 0 && t > f[i].silent) {
 			f[i].silent = 0;
 			watch(EPOLL_CTL_MOD, f[i].fd, EPOLLIN | EPOLLOUT, &f[i]);
 		}
-		if (f[i].fd >= 0 && t - f[i].moved > PATIENCE_S + SILENT_S) {
+		if (f[i].fd >= 0 && t - f[i].moved > patience) {
 			count.stuck++;
 			flow_close(&f[i]);
 		}
-		if (f[i].fd < 0)
+		if (f[i].fd < 0 && begun++ < BEGIN)
 			flow_open(&f[i]);
 	}
 }
@@ -265,7 +288,7 @@ flow_step(struct flow *f, uint32_t events)
 }
 
 static int
-run(size_t flows, double seconds)
+run(size_t flows, double seconds, size_t resting)
 {
 	struct flow *f = calloc(flows, sizeof(*f));
 	double end = now() + seconds, look = 0;
@@ -273,8 +296,10 @@ run(size_t flows, double seconds)
 	size_t i;
 	int n, k;
 
-	for (i = 0; i < flows; i++)
+	for (i = 0; i < flows; i++) {
 		f[i].fd = -1;
+		f[i].rests = i < resting;
+	}
 	while (now() < end) {
 		if (now() > look) {
 			flows_look(f, flows);
@@ -306,7 +331,7 @@ main(int argc, char **argv)
 	poller = epoll_create1(0);
 	if (strcmp(argv[1], "serve") == 0)
 		return serve();
-	if (strcmp(argv[1], "flows") == 0 && argc == 6)
-		return run((size_t)atoi(argv[4]), atof(argv[5]));
+	if (strcmp(argv[1], "flows") == 0 && argc == 7)
+		return run((size_t)atoi(argv[4]), atof(argv[5]), (size_t)atoi(argv[6]));
 	return 2;
 }
