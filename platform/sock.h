@@ -13,15 +13,34 @@
  * Sockets of the kernel, all non-blocking and close-on-exec.  Results are a
  * descriptor or a count, or -errno (-EAGAIN: would block).
  */
+enum sock_fast {
+	SOCK_FAST_NEVER, /* an ordinary SYN */
+	SOCK_FAST_ASK,   /* the same, which asks for a cookie where the kernel has none */
+	SOCK_FAST_DATA,  /* where it has one, the SYN waits for the first bytes */
+};
+
 struct sock_options {
 	char interface[16]; /* "": the routing table decides */
 	struct ip source;   /* family 0: the kernel chooses */
 	unsigned mark;      /* 0: none; only where the process may set it */
 	bool nodelay;
+	enum sock_fast fast; /* of sock_tcp_connect_fast */
 };
 
 /* Begins to connect. `o` may be NULL. */
 int sock_tcp_connect(const struct endpoint *to, const struct sock_options *o);
+/*
+ * The same with TCP Fast Open (RFC 7413) as o->fast says, and without it where the system
+ * has it not.  *held: nothing was sent; the SYN leaves with what sock_writev takes first,
+ * and whether anybody is there is told by what is called after that.
+ */
+int sock_tcp_connect_fast(
+	const struct endpoint *to, const struct sock_options *o, bool *held);
+/* 0, or why the system sends no bytes with a SYN (Linux: net.ipv4.tcp_fastopen). */
+int sock_fast_check(void);
+/* Of a connection that was held and has come up: whether the SYN with the bytes was lost,
+ * and one without them came through. */
+bool sock_fast_lost(int fd);
 /* 0 once connected, -EAGAIN while under way, else why it failed. */
 int sock_tcp_connected(int fd);
 /* 0, or what has gone wrong so far: an answer that the network gave during the call that

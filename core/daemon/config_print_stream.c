@@ -193,10 +193,23 @@ tls_print(const struct config *c, const struct tls_spec *t)
 	return o;
 }
 
+static void
+put_sockopt(struct json_object *stream, const struct sock_options *s)
+{
+	struct json_object *o = json_object_new_object();
+
+	put_text(o, "interface", s->interface);
+	put_flag(o, "tcpFastOpen", s->fast != SOCK_FAST_NEVER, true);
+	if (json_object_object_length(o) > 0)
+		put(stream, "sockopt", o);
+	else
+		json_object_put(o);
+}
+
 struct json_object *
 config_print_stream(const struct config *c, const struct outbound_spec *s)
 {
-	struct json_object *o = json_object_new_object(), *sockopt;
+	struct json_object *o = json_object_new_object();
 
 	if (s->kind == OUTBOUND_VMESS) {
 		put_carrier(o, &s->u.vmess.carrier);
@@ -205,11 +218,7 @@ config_print_stream(const struct config *c, const struct outbound_spec *s)
 			put(o, "tlsSettings", tls_print(c, &s->u.vmess.carrier.tls));
 		}
 	}
-	if (s->sock.interface[0]) {
-		sockopt = json_object_new_object();
-		put_text(sockopt, "interface", s->sock.interface);
-		put(o, "sockopt", sockopt);
-	}
+	put_sockopt(o, &s->sock);
 	if (json_object_object_length(o) > 0)
 		return o;
 	json_object_put(o);

@@ -3,6 +3,7 @@
 #include "base/text.h"
 #include "daemon/config_json.h"
 
+#include <json-c/json.h>
 #include <string.h>
 #include <strings.h>
 
@@ -62,7 +63,7 @@ static const struct key sockopt_keys[] = {
 	{ "dialerProxy", KEY_REFUSED,
 		"a chain through another outbound is not supported" },
 	{ "addressPortStrategy", KEY_READ },
-	{ "tcpFastOpen", KEY_IDLE, "is not used yet" },
+	{ "tcpFastOpen", KEY_READ },
 	{ "tcpFastOpenQueueLength", KEY_SILENT },
 	{ "tcpNoDelay", KEY_SILENT },
 	{ "tcpKeepAliveInterval", KEY_IDLE, kernel_choice },
@@ -96,6 +97,26 @@ interface_read(const struct node *sockopt, struct outbound_spec *spec)
 	return 0;
 }
 
+/* true or a number above 0, which for servers is the length of a queue. */
+static int
+fast_open_read(const struct node *sockopt, struct outbound_spec *spec)
+{
+	struct node n = node_get(sockopt, "tcpFastOpen");
+	bool on = false;
+
+	if (node_is_number(&n))
+		on = json_object_get_int64(n.json) > 0;
+	else if (node_bool(&n, &on) == -1)
+		return -1;
+	if (on && spec->kind == OUTBOUND_FREEDOM)
+		node_warn(&n,
+			"has no effect on a freedom outbound: its targets are asked "
+			"before an application gets its answer");
+	else if (on)
+		spec->sock.fast = SOCK_FAST_ASK;
+	return 0;
+}
+
 /* What is said of the server's name: sluice resolves it itself, for both families. */
 static int
 server_strategy_read(const struct node *sockopt)
@@ -124,7 +145,8 @@ sockopt_read(const struct node *stream, const char *key, struct outbound_spec *s
 
 	if (!n.json)
 		return 0;
-	if (node_keys(&n, sockopt_keys) == -1 || interface_read(&n, spec) == -1)
+	if (node_keys(&n, sockopt_keys) == -1 || interface_read(&n, spec) == -1 ||
+		fast_open_read(&n, spec) == -1)
 		return -1;
 	return server_strategy_read(&n);
 }

@@ -46,7 +46,7 @@ static const struct key proxy_keys[] = {
 	{ "interface-name", KEY_IDLE, lost },
 	{ "routing-mark", KEY_IDLE, lost },
 	{ "ip-version", KEY_IDLE, lost },
-	{ "tfo", KEY_IDLE, lost },
+	{ "tfo", KEY_READ },
 	{ "mptcp", KEY_IDLE, lost },
 	{ "country", KEY_SILENT },
 	{ NULL },
@@ -153,12 +153,14 @@ proxy_read(const struct node *proxy, struct server *s)
 	struct node alter = node_get(proxy, "alterId");
 	struct node cipher = node_get(proxy, "cipher");
 	struct node length = node_get(proxy, "authenticated-length");
+	struct node fast = node_get(proxy, "tfo");
 
 	server_init(s);
 	if (field_name(&name, s) == -1 || field_address(&address, s) == -1 ||
 		field_port(&port, s) == -1 || field_id(&id, s) == -1 ||
 		field_alter_id(&alter, s) == -1 || field_security(&cipher, s) == -1 ||
 		field_flag(&length, &s->authenticated_length) == -1 ||
+		field_flag(&fast, &s->fast_open) == -1 ||
 		transport_read(proxy, s) == -1 || tls_read(proxy, s) == -1)
 		return -1;
 	return node_keys(proxy, proxy_keys);

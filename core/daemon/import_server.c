@@ -272,6 +272,15 @@ tls_print(const struct server *s)
 }
 
 static struct json_object *
+sockopt_print(void)
+{
+	struct json_object *o = json_object_new_object();
+
+	json_object_object_add(o, "tcpFastOpen", json_object_new_boolean(true));
+	return o;
+}
+
+static struct json_object *
 stream_print(const struct server *s)
 {
 	struct json_object *o = json_object_new_object();
@@ -295,6 +304,8 @@ stream_print(const struct server *s)
 		text_add(o, "security", "tls");
 		object_add(o, "tlsSettings", tls_print(s));
 	}
+	if (s->fast_open)
+		json_object_object_add(o, "sockopt", sockopt_print());
 	return o;
 }
 

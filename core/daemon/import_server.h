@@ -39,6 +39,8 @@ struct server {
 	uint32_t early_data; /* bytes; what `?ed=` in the path says is not in here */
 	const char *early_header;
 
+	bool fast_open; /* TCP Fast Open */
+
 	bool tls;
 	const char *server_name;
 	const char *const *alpn; /* NULL-ended, or NULL */

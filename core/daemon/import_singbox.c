@@ -170,7 +170,7 @@ outbound_read(const struct node *out, struct server *s)
 		{ "multiplex", KEY_READ },
 		{ "domain_resolver", KEY_SILENT },
 		{ "domain_strategy", KEY_SILENT },
-		{ "tcp_fast_open", KEY_SILENT },
+		{ "tcp_fast_open", KEY_READ },
 		{ "connect_timeout", KEY_SILENT },
 		{ "detour", KEY_REFUSED,
 			"a chain through another outbound is not supported" },
@@ -178,12 +178,13 @@ outbound_read(const struct node *out, struct server *s)
 	};
 	struct node tag = node_get(out, "tag"), address = node_get(out, "server");
 	struct node port = node_get(out, "server_port");
+	struct node fast = node_get(out, "tcp_fast_open");
 
 	server_init(s);
 	if (field_name(&tag, s) == -1 || field_address(&address, s) == -1 ||
 		field_port(&port, s) == -1 || user_read(out, s) == -1 ||
 		transport_read(out, s) == -1 || tls_read(out, s) == -1 ||
-		multiplex_warn(out) == -1)
+		multiplex_warn(out) == -1 || field_flag(&fast, &s->fast_open) == -1)
 		return -1;
 	return node_keys(out, keys);
 }

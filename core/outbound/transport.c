@@ -10,6 +10,7 @@ enum {
 	STAGGER_MS = 250,     /* between one attempt and the next (RFC 8305, 5) */
 	PATIENCE_MS = 3000,   /* with the oldest attempt, where RACE_MAX of them run */
 	REMEMBER_MS = 600000, /* which family won; then the other one gets its chance */
+	FAST_PAUSE_MS = 3600000, /* after a SYN with bytes was lost (RFC 7413, 4.1.3.1) */
 };
 
 enum transport_state {
@@ -28,6 +29,7 @@ struct transport {
 	struct task *owner;
 	const struct sock_options *sock;
 	struct way_family *family; /* the outbound's, or NULL */
+	struct way_fast *fast;     /* so is this */
 	struct timer stagger;
 	struct deferred gone;
 	enum transport_state state;
@@ -41,6 +43,7 @@ struct transport {
 	size_t nrace;
 	bool mixed; /* there are addresses of both families */
 	bool due;   /* it is time for the next address */
+	bool held;  /* lower was open before it was up, and has not brought a byte yet */
 };
 
 static struct transport *
@@ -77,11 +80,21 @@ race_remove(struct transport *t, size_t i)
 	memmove(t->raced + i, t->raced + i + 1, rest * sizeof(*t->raced));
 }
 
+static bool
+may_be_fast(const struct transport *t, const struct ip *ip)
+{
+	const struct way_fast *f = t->fast;
+
+	return f && t->sock->fast != SOCK_FAST_NEVER && f->proven.family &&
+		ip_equal(&f->proven, ip) && loop_now(t->o->env.loop) >= f->pause;
+}
+
 /* An attempt at the next address; the oldest one goes where there are too many. */
 static int
 launch(struct transport *t)
 {
 	struct endpoint to = { .ip = t->ip[t->at++], .port = t->port };
+	struct sock_options sock = *t->sock;
 	struct stream *s;
 
 	t->due = false;
@@ -89,7 +102,9 @@ launch(struct transport *t)
 		stream_free(t->race[0]);
 		race_remove(t, 0);
 	}
-	s = tcp_dial(t->o->env.loop, t->o->env.memory, &to, t->sock, t->owner);
+	if (may_be_fast(t, &to.ip))
+		sock.fast = SOCK_FAST_DATA;
+	s = tcp_dial(t->o->env.loop, t->o->env.memory, &to, &sock, t->owner);
 	if (!s)
 		return fail(t, -ENOMEM, "no memory left");
 	t->race[t->nrace] = s;
@@ -133,6 +148,23 @@ order(struct transport *t, const struct ip *ip, size_t n)
 		t->mixed |= ip[i].family != ip[0].family;
 }
 
+/* The address that needs no race comes first. */
+static void
+order_fast(struct transport *t)
+{
+	struct ip first;
+	size_t i;
+
+	for (i = 0; i < t->nip; i++) {
+		if (!may_be_fast(t, &t->ip[i]))
+			continue;
+		first = t->ip[i];
+		memmove(t->ip + 1, t->ip, i * sizeof(*t->ip));
+		t->ip[0] = first;
+		return;
+	}
+}
+
 /* What the lookup says; OK when an attempt has begun. */
 static int
 look(struct transport *t)
@@ -148,6 +180,7 @@ look(struct transport *t)
 		t->ip[t->nip++] = t->otherwise;
 	else
 		return fail(t, n < 0 ? n : -ENOENT, NULL);
+	order_fast(t);
 	t->state = TRANSPORT_CONNECT;
 	return launch(t);
 }
@@ -179,7 +212,33 @@ won(struct transport *t, size_t i)
 	lookup_free(t->lookup);
 	t->lookup = NULL;
 	t->state = TRANSPORT_UP;
+	t->held = tcp_is_unproven(t->s.lower);
+	if (t->fast && !t->held)
+		t->fast->proven = t->peer.ip;
 	return STREAM_OK;
+}
+
+/* The first bytes of a connection that was held have come, or its end: it was up. */
+static void
+prove(struct transport *t)
+{
+	char at[ENDPOINT_TEXT];
+
+	t->held = false;
+	if (!tcp_fast_lost(t->s.lower))
+		return;
+	t->fast->pause = loop_now(t->o->env.loop) + FAST_PAUSE_MS;
+	log_info(
+		"%s: a SYN with bytes was lost on the way there; for an hour none has any",
+		endpoint_format(&t->peer, at));
+}
+
+static int
+received(struct transport *t, int r)
+{
+	if (t->held && (r == STREAM_OK || r == STREAM_END))
+		prove(t);
+	return r;
 }
 
 /* The attempt is kept instead of the one that failed before, for its reason. */
@@ -286,7 +345,8 @@ transport_recv_buf(struct stream *s, struct window *w)
 {
 	int r = usable(transport_of(s));
 
-	return r == STREAM_OK ? stream_recv_buf(s->lower, w) : r;
+	return r == STREAM_OK ? received(transport_of(s), stream_recv_buf(s->lower, w))
+			      : r;
 }
 
 static void
@@ -335,6 +395,9 @@ transport_free(struct stream *s)
 	struct loop *l = t->o->env.loop;
 
 	timer_stop(&t->stagger);
+	/* Perhaps there is nobody: the next connection asks first. */
+	if (transport_is_unproven(s))
+		t->fast->proven.family = 0;
 	lookup_free(t->lookup);
 	while (t->nrace)
 		stream_free(t->race[--t->nrace]);
@@ -348,7 +411,9 @@ transport_read(struct stream *s, uint8_t *p, size_t cap, size_t *n)
 {
 	int r = usable(transport_of(s));
 
-	return r == STREAM_OK ? stream_read(s->lower, p, cap, n) : r;
+	return r == STREAM_OK
+		? received(transport_of(s), stream_read(s->lower, p, cap, n))
+		: r;
 }
 
 static int
@@ -408,6 +473,7 @@ transport_new(struct outbound *o, const struct way *way, struct task *owner)
 	t->owner = owner;
 	t->sock = way->sock;
 	t->family = way->family;
+	t->fast = way->fast;
 	t->port = way->to.port;
 	t->otherwise = way->otherwise;
 	timer_init(&t->stagger, o->env.loop, stagger_over);
@@ -419,4 +485,12 @@ const struct endpoint *
 transport_peer(const struct stream *s)
 {
 	return &container_of(s, const struct transport, s)->peer;
+}
+
+bool
+transport_is_unproven(struct stream *s)
+{
+	struct transport *t = transport_of(s);
+
+	return t->held && tcp_is_unproven(t->s.lower);
 }

@@ -11,6 +11,15 @@ struct way_family {
 };
 
 /*
+ * What TCP Fast Open needs to know of a server, whose SYN may take the first bytes along
+ * only to an address that was up the last time: bytes can go to one server alone.
+ */
+struct way_fast {
+	struct ip proven; /* was connected to, and nothing failed since; family 0: none */
+	uint64_t pause;   /* on the loop's clock: no bytes with a SYN until then */
+};
+
+/*
  * The bottom of what an outbound dials: a TCP connection to an address, or to that of
  * a name's addresses which answers first (RFC 8305).  Looks like one stream: open
  * covers the lookup and every attempt.
@@ -23,6 +32,7 @@ struct way {
 		otherwise; /* where to go when the name has no address; family 0: nowhere */
 	const struct sock_options *sock; /* belongs to the outbound */
 	struct way_family *family;       /* so does this; NULL: nothing is remembered */
+	struct way_fast *fast; /* and this; NULL: no SYN waits for the first bytes */
 };
 
 /* Holds the outbound. NULL only without memory. */
@@ -30,5 +40,8 @@ struct stream *
 transport_new(struct outbound *o, const struct way *way, struct task *owner);
 /* Where a stream of transport_new that is open leads: the address that won. */
 const struct endpoint *transport_peer(const struct stream *s);
+/* It is open, but its SYN leaves, or has left, with the first bytes; and until now nobody
+ * has answered to it (tcp_is_unproven). */
+bool transport_is_unproven(struct stream *s);
 
 #endif

@@ -3,6 +3,7 @@
 
 #include "outbound/outbound_kinds.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 static struct vmess *
@@ -53,6 +54,21 @@ vmess_dead(const struct outbound *o)
 	return container_of(o, const struct vmess, o)->server[0].dead;
 }
 
+/* Where the system has it not, connections open in the ordinary way. */
+static void
+fast_check(struct vmess *v, const char *path)
+{
+	int r = sock_fast_check();
+
+	if (r == 0)
+		return;
+	v->sock.fast = SOCK_FAST_NEVER;
+	log_warn("%s: tcpFastOpen has no effect: %s", path ? path : "",
+		r == -EOPNOTSUPP
+			? "the system forbids it to clients (net.ipv4.tcp_fastopen)"
+			: stream_error_text(r));
+}
+
 struct outbound *
 vmess_new(const struct outbound_spec *spec, const struct outbound_env *env, struct err *e)
 {
@@ -65,7 +81,9 @@ vmess_new(const struct outbound_spec *spec, const struct outbound_env *env, stru
 	v->o.ops = &vmess_ops;
 	v->sock = spec->sock;
 	v->sock.nodelay = true; /* what is small was gathered before it is sent */
-	v->o.env = *env;        /* the caller sets it, too, but servers want it now */
+	if (v->sock.fast != SOCK_FAST_NEVER)
+		fast_check(v, spec->path);
+	v->o.env = *env; /* the caller sets it, too, but servers want it now */
 	rng_init(&v->rng);
 	if (vmess_servers_init(v, &spec->u.vmess, e) < 0) {
 		vmess_free(&v->o);

@@ -36,6 +36,7 @@ struct vmess_server {
 	size_t nuser;
 	struct carrier carrier;
 	struct way_family family;
+	struct way_fast fast;
 	unsigned failures;   /* in a row, to reach it */
 	uint64_t resume;     /* on the loop's clock: others come first until then */
 	unsigned unanswered; /* connections in a row that ended without an answer */
@@ -85,6 +86,9 @@ struct stream *vmess_reach_new(struct vmess *v, struct task *owner);
 /* What a stream that has opened was connected to; for one that is not of
  * vmess_reach_new, the first user of the first server. */
 struct vmess_pick vmess_reached(struct vmess *v, const struct stream *s);
+/* False: nobody has answered to its SYN yet, which has taken the first bytes along
+ * (transport_is_unproven). */
+bool vmess_reach_is_up(const struct stream *s);
 /* What its server has let be seen of its clock so far. */
 void vmess_reach_told(const struct stream *s, struct carrier_told *told);
 

@@ -23,8 +23,9 @@ enum reach_state {
 };
 
 struct reach {
-	struct stream s; /* s.lower: the transport; owned */
-	struct vmess *v; /* held */
+	struct stream s;          /* s.lower: the transport; owned */
+	struct stream *transport; /* beneath the carrier; NULL: none */
+	struct vmess *v;          /* held */
 	struct task *owner;
 	struct timer patience;
 	struct deferred gone;
@@ -36,6 +37,7 @@ struct reach {
 	uint64_t began; /* with this server */
 	bool impatient; /* this server has had its time */
 	bool heard;     /* bytes have come, or it has ended in order */
+	bool unproven;  /* UP, but the server has not been asked before the first bytes */
 };
 
 static struct reach *
@@ -98,11 +100,12 @@ begin(struct reach *a)
 	way.to = server->at;
 	way.name = server->name;
 	way.family = &server->family;
+	way.fast = &server->fast;
 	stream_free(a->s.lower);
-	a->s.lower = server->dead
-		? NULL
-		: carrier_new(&server->carrier, transport_new(&v->o, &way, a->owner),
-			  &v->rng, &v->o.env, a->owner);
+	a->transport = server->dead ? NULL : transport_new(&v->o, &way, a->owner);
+	a->s.lower = server->dead ? NULL
+				  : carrier_new(&server->carrier, a->transport, &v->rng,
+					    &v->o.env, a->owner);
 	a->began = loop_now(v->o.env.loop);
 	a->impatient = false;
 	timer_arm(&a->patience, patience(a, !all_tried(a)));
@@ -153,6 +156,14 @@ why_not(const struct reach *a)
 	return a->impatient ? slow : NULL;
 }
 
+static void
+reached(struct reach *a)
+{
+	timer_stop(&a->patience);
+	vmess_server_reached(a->pick.server);
+	a->unproven = false;
+}
+
 static int
 try(struct reach *a)
 {
@@ -164,9 +175,10 @@ try(struct reach *a)
 		if (r == STREAM_AGAIN)
 			return STREAM_AGAIN;
 		if (r == STREAM_OK) {
-			timer_stop(&a->patience);
-			vmess_server_reached(a->pick.server);
 			a->state = REACH_UP;
+			a->unproven = transport_is_unproven(a->transport);
+			if (!a->unproven)
+				reached(a);
 			return STREAM_OK;
 		}
 		why = why_not(a);
@@ -195,36 +207,67 @@ reach_open(struct stream *s)
 	return -EINVAL;
 }
 
+/* Its SYN has left with the first bytes, and nobody answers: it cannot be tried elsewhere,
+ * since they may have arrived. */
+static int
+give_up(struct reach *a)
+{
+	if (!transport_is_unproven(a->transport)) {
+		reached(a);
+		return STREAM_OK;
+	}
+	vmess_server_failed(a->v, a->pick.server, slow);
+	return fail(a, -ETIMEDOUT, slow);
+}
+
 /* Bytes pass only while the connection is up. */
 static int
-usable(const struct reach *a)
+usable(struct reach *a)
 {
 	if (a->state == REACH_UP)
-		return STREAM_OK;
+		return a->unproven && a->impatient ? give_up(a) : STREAM_OK;
 	return a->state == REACH_DEAD ? a->error : STREAM_AGAIN;
 }
 
 /*
- * With early data a carrier may be open before the server was asked: what it answers is
- * then the server's failure, and the next connection begins elsewhere.
+ * With early data, or where its SYN takes the first bytes along, a connection may be open
+ * before the server was asked: what it answers is then the server's failure, and the next
+ * connection begins elsewhere.
  */
 static int
 passed(struct reach *a, int r)
 {
-	if (r >= 0 || a->heard || !carrier_is_early(&a->pick.server->carrier))
+	if (r >= 0 || a->heard)
+		return r;
+	a->unproven = a->unproven && transport_is_unproven(a->transport);
+	if (!a->unproven && !carrier_is_early(&a->pick.server->carrier))
 		return r;
 	a->heard = true;
 	hear(a);
-	vmess_server_failed(a->v, a->pick.server, stream_reason(a->s.lower));
+	if (is_server_fault(r))
+		vmess_server_failed(a->v, a->pick.server, stream_reason(a->s.lower));
+	return r;
+}
+
+static int
+received(struct reach *a, int r)
+{
+	if (r == STREAM_AGAIN)
+		return r;
+	r = passed(a, r);
+	if (r >= 0 && a->unproven)
+		reached(a);
+	a->heard = true;
 	return r;
 }
 
 static int
 reach_send_buf(struct stream *s, struct window *w)
 {
-	int r = usable(reach_of(s));
+	struct reach *a = reach_of(s);
+	int r = usable(a);
 
-	return r == STREAM_OK ? stream_send_buf(s->lower, w) : r;
+	return r == STREAM_OK ? passed(a, stream_send_buf(s->lower, w)) : r;
 }
 
 static int
@@ -236,9 +279,10 @@ reach_send_ack(struct stream *s, size_t n)
 static int
 reach_flush(struct stream *s)
 {
-	int r = usable(reach_of(s));
+	struct reach *a = reach_of(s);
+	int r = usable(a);
 
-	return r == STREAM_OK ? stream_flush(s->lower) : r;
+	return r == STREAM_OK ? passed(a, stream_flush(s->lower)) : r;
 }
 
 static int
@@ -247,11 +291,7 @@ reach_recv_buf(struct stream *s, struct window *w)
 	struct reach *a = reach_of(s);
 	int r = usable(a);
 
-	if (r != STREAM_OK)
-		return r;
-	r = passed(a, stream_recv_buf(s->lower, w));
-	a->heard |= r != STREAM_AGAIN;
-	return r;
+	return r == STREAM_OK ? received(a, stream_recv_buf(s->lower, w)) : r;
 }
 
 static void
@@ -298,7 +338,8 @@ reach_free(struct stream *s)
 	struct loop *l = a->v->o.env.loop;
 
 	/* Whoever dialled has lost patience first. */
-	if (a->state == REACH_TRYING && loop_now(l) - a->began >= PATIENCE_MS)
+	if ((a->state == REACH_TRYING || !vmess_reach_is_up(s)) &&
+		a->state != REACH_DEAD && loop_now(l) - a->began >= PATIENCE_MS)
 		vmess_server_failed(a->v, a->pick.server, slow);
 	timer_stop(&a->patience);
 	stream_free(s->lower);
@@ -312,19 +353,16 @@ reach_read(struct stream *s, uint8_t *p, size_t cap, size_t *n)
 	struct reach *a = reach_of(s);
 	int r = usable(a);
 
-	if (r != STREAM_OK)
-		return r;
-	r = passed(a, stream_read(s->lower, p, cap, n));
-	a->heard |= r != STREAM_AGAIN;
-	return r;
+	return r == STREAM_OK ? received(a, stream_read(s->lower, p, cap, n)) : r;
 }
 
 static int
 reach_writev(struct stream *s, const struct window *w, int count, size_t *n)
 {
-	int r = usable(reach_of(s));
+	struct reach *a = reach_of(s);
+	int r = usable(a);
 
-	return r == STREAM_OK ? stream_writev(s->lower, w, count, n) : r;
+	return r == STREAM_OK ? passed(a, stream_writev(s->lower, w, count, n)) : r;
 }
 
 static const struct stream_ops reach_ops = {
@@ -356,6 +394,15 @@ vmess_reach_new(struct vmess *v, struct task *owner)
 	timer_init(&a->patience, v->o.env.loop, lose_patience);
 	begin(a);
 	return &a->s;
+}
+
+bool
+vmess_reach_is_up(const struct stream *s)
+{
+	const struct reach *a = container_of(s, const struct reach, s);
+
+	return s->ops != &reach_ops || !a->unproven ||
+		!transport_is_unproven(a->transport);
 }
 
 void

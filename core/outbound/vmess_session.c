@@ -110,7 +110,8 @@ vmess_session_fini(struct vmess_session *s)
 	uint64_t now = loop_now(s->v->o.env.loop);
 
 	if (!s->error && !s->finished && s->greeted && !s->heard &&
-		s->command == VMESS_TCP && now - s->greeted_at >= PATIENCE_MS)
+		s->command == VMESS_TCP && now - s->greeted_at >= PATIENCE_MS &&
+		vmess_reach_is_up(s->lower))
 		unanswered(s);
 	vmess_session_drop_in(s);
 	drop_out(s);

@@ -39,11 +39,12 @@ struct tcp {
 	struct endpoint to; /* family 0: adopted */
 	int fd;
 	int error;  /* -errno: final */
-	bool asked; /* whether connecting has failed at once */
+	bool asked; /* whether the SYN has failed at once */
 	bool connected;
-	bool dry;   /* the kernel had no more to read, and has not said otherwise */
-	bool ended; /* the other side's FIN was read */
-	bool shut;  /* ours is out */
+	bool unproven; /* the SYN has waited for the first bytes; no answer was seen yet */
+	bool dry;      /* the kernel had no more to read, and has not said otherwise */
+	bool ended;    /* the other side's FIN was read */
+	bool shut;     /* ours is out */
 };
 
 struct tcp_memory *
@@ -101,6 +102,9 @@ static int
 fail(struct tcp *t, int error)
 {
 	t->error = error;
+	/* A SYN is refused, and not reset. */
+	if (error == -ECONNRESET)
+		t->unproven = false;
 	if (t->fd >= 0)
 		watch_unwant(&t->w);
 	return error;
@@ -206,12 +210,27 @@ tcp_read(struct stream *s, uint8_t *p, size_t cap, size_t *n)
 		return again(t, WATCH_READ);
 	if (r < 0)
 		return fail(t, (int)r);
+	t->unproven = false;
 	if (r == 0) {
 		t->ended = true;
 		return STREAM_END;
 	}
 	*n = (size_t)r;
 	return STREAM_OK;
+}
+
+/* What the network says while a SYN that was held leaves is told by nothing else. */
+static ssize_t
+write_some(struct tcp *t, const struct iovec *v, int count)
+{
+	ssize_t n = sock_writev(t->fd, v, count);
+	int r;
+
+	if (n < 0 || t->asked || !t->unproven)
+		return n;
+	t->asked = true;
+	r = sock_tcp_error(t->fd);
+	return r < 0 ? r : n;
 }
 
 /* Writes what was acknowledged and waits; OK when nothing is left. */
@@ -225,7 +244,7 @@ write_out(struct tcp *t)
 	while (o->at < o->end) {
 		v.iov_base = o->mem + o->at;
 		v.iov_len = o->end - o->at;
-		r = sock_writev(t->fd, &v, 1);
+		r = write_some(t, &v, 1);
 		if (r == -EAGAIN)
 			return again(t, WATCH_WRITE);
 		if (r < 0)
@@ -257,7 +276,7 @@ tcp_writev(struct stream *s, const struct window *w, int count, size_t *n)
 		v[i].iov_base = w[i].p;
 		v[i].iov_len = w[i].len;
 	}
-	written = sock_writev(t->fd, v, count);
+	written = write_some(t, v, count);
 	if (written == -EAGAIN)
 		return again(t, WATCH_WRITE);
 	if (written < 0)
@@ -387,7 +406,8 @@ tcp_reason(const struct stream *s)
 	if (t->to.ip.family)
 		endpoint_format(&t->to, at);
 	snprintf(t->m->text, sizeof(t->m->text), "%s%s: %s",
-		t->connected ? "" : "connect to ", at, stream_error_text(t->error));
+		t->connected && !t->unproven ? "" : "connect to ", at,
+		stream_error_text(t->error));
 	return t->m->text;
 }
 
@@ -459,10 +479,12 @@ struct stream *
 tcp_dial(struct loop *l, struct tcp_memory *m, const struct endpoint *to,
 	const struct sock_options *options, struct task *owner)
 {
+	bool held = false;
 	struct tcp *t;
 	int fd;
 
-	fd = sock_tcp_connect(to, options);
+	fd = options ? sock_tcp_connect_fast(to, options, &held)
+		     : sock_tcp_connect(to, NULL);
 	t = tcp_new(l, m, fd, owner);
 	if (!t) {
 		if (fd >= 0)
@@ -470,9 +492,26 @@ tcp_dial(struct loop *l, struct tcp_memory *m, const struct endpoint *to,
 		return NULL;
 	}
 	t->to = *to;
+	t->connected = t->unproven = t->dry = held;
 	if (fd < 0)
 		t->error = fd;
 	return &t->s;
+}
+
+bool
+tcp_is_unproven(struct stream *s)
+{
+	struct tcp *t = tcp_of(s);
+
+	if (t->unproven && !t->error && sock_tcp_connected(t->fd) == 0)
+		t->unproven = false;
+	return t->unproven;
+}
+
+bool
+tcp_fast_lost(const struct stream *s)
+{
+	return sock_fast_lost(container_of(s, const struct tcp, s)->fd);
 }
 
 const struct endpoint *

@@ -39,6 +39,15 @@ struct blocks *tcp_memory_large(struct tcp_memory *m);
  */
 struct stream *tcp_dial(struct loop *l, struct tcp_memory *m, const struct endpoint *to,
 	const struct sock_options *options, struct task *owner);
+/*
+ * With SOCK_FAST_DATA in its options a stream may be open before anything was sent: its
+ * SYN takes the first bytes along, and that nobody is there is told by what is called
+ * after that, with the errors and in the words of open.  True: so it is, and until now no
+ * answer has come.
+ */
+bool tcp_is_unproven(struct stream *s);
+/* Such a stream has proved true, but its SYN had to be sent again, without the bytes. */
+bool tcp_fast_lost(const struct stream *s);
 /* Where a stream of tcp_dial leads. */
 const struct endpoint *tcp_peer(const struct stream *s);
 /* Where it comes from, once connected. 0, or -errno. */

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <linux/errqueue.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <unistd.h>
@@ -65,6 +66,26 @@ sock_os_bind_late(int fd)
 	/* Without it every bound socket takes a port of the whole machine; where the
 	 * kernel does not know it nothing else is lost. */
 	(void)setsockopt(fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &one, sizeof one);
+}
+
+int
+sock_os_fast_open(int fd)
+{
+	int one = 1;
+
+	return setsockopt(fd, IPPROTO_TCP, TCP_FASTOPEN_CONNECT, &one, sizeof one) == -1
+		? -errno
+		: 0;
+}
+
+bool
+sock_fast_lost(int fd)
+{
+	struct tcp_info t = { 0 };
+	socklen_t len = sizeof t;
+
+	return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &t, &len) == 0 &&
+		t.tcpi_fastopen_client_fail == TFO_SYN_RETRANSMITTED;
 }
 
 static const struct sock_extended_err *

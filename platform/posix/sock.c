@@ -107,24 +107,61 @@ open_with(int family, int type, const struct sock_options *o)
 	return r;
 }
 
-int
-sock_tcp_connect(const struct endpoint *to, const struct sock_options *o)
+/* `fast`: sock_os_fast_open is wanted, and does not have to be. */
+static int
+connect_begin(
+	const struct endpoint *to, const struct sock_options *o, bool fast, bool *held)
 {
 	struct sockaddr_storage sa;
 	socklen_t len;
 	int fd, r = 0;
 
+	*held = false;
 	fd = open_with(to->ip.family, SOCK_STREAM, o);
 	if (fd < 0)
 		return fd;
 	if (o && o->nodelay)
 		r = switch_on(fd, IPPROTO_TCP, TCP_NODELAY);
+	fast = fast && sock_os_fast_open(fd) == 0;
 	len = sock_address_put(&sa, to);
-	if (r == 0 && connect(fd, (struct sockaddr *)&sa, len) == -1 &&
-		errno != EINPROGRESS && errno != EINTR)
+	if (r == 0 && connect(fd, (struct sockaddr *)&sa, len) == 0)
+		*held = fast;
+	else if (r == 0 && errno != EINPROGRESS && errno != EINTR)
 		r = -errno;
 	if (r == 0)
 		return fd;
+	close(fd);
+	return r;
+}
+
+int
+sock_tcp_connect(const struct endpoint *to, const struct sock_options *o)
+{
+	bool held;
+
+	return connect_begin(to, o, false, &held);
+}
+
+int
+sock_tcp_connect_fast(const struct endpoint *to, const struct sock_options *o, bool *held)
+{
+	int fd = connect_begin(to, o, o->fast != SOCK_FAST_NEVER, held);
+
+	if (fd < 0 || !*held || o->fast == SOCK_FAST_DATA)
+		return fd;
+	/* There is a cookie, and nothing left to ask for. */
+	close(fd);
+	return connect_begin(to, o, false, held);
+}
+
+int
+sock_fast_check(void)
+{
+	int fd = sock_os_open(AF_INET, SOCK_STREAM, 0), r;
+
+	if (fd < 0)
+		return fd;
+	r = sock_os_fast_open(fd);
 	close(fd);
 	return r;
 }
@@ -224,6 +261,9 @@ sock_writev(int fd, const struct iovec *v, int n)
 	do
 		r = sendmsg(fd, &m, MSG_NOSIGNAL);
 	while (r == -1 && errno == EINTR);
+	/* A SYN that was held has left without any of this: its cookie is gone. */
+	if (r == -1 && errno == EINPROGRESS)
+		return -EAGAIN;
 	return r == -1 ? -errno : r;
 }
 

@@ -19,6 +19,9 @@ int sock_os_errors(int fd, int family);
 /* The bind that follows names an address only; the port is chosen by connect. */
 void sock_os_bind_late(int fd);
 
+/* Lets the connect that follows wait for the first bytes, if the system has a cookie. */
+int sock_os_fast_open(int fd);
+
 /* Between our addresses and the kernel's. Both return what the other needs. */
 socklen_t sock_address_put(struct sockaddr_storage *to, const struct endpoint *e);
 void sock_address_get(struct endpoint *e, const struct sockaddr_storage *from);

@@ -19,10 +19,13 @@ from world import FAR, ID, SERVER, World                                # noqa: 
 RTT = 0.1
 SYN = 2           # TCP's flag, RFC 9293 section 3.1
 HANDSHAKES = {"plain": 0, "TLS 1.2": 2, "TLS 1.2 resumed": 1, "TLS 1.3": 1, "TLS 1.3 resumed": 1}
-UPGRADES = {"raw": 0, "ws": 1, "ws, early data": 0, "httpupgrade": 1, "httpupgrade, early data": 0}
+UPGRADES = {"raw": 0, "raw, fast open": -1, "ws": 1, "ws, fast open": 0, "ws, early data": 0, "httpupgrade": 1, "httpupgrade, early data": 0}
+FAST = {"sockopt": {"tcpFastOpen": True}}
 STREAMS = {
     "raw": {"network": "raw"},
+    "raw, fast open": {"network": "raw", **FAST},
     "ws": {"network": "ws", "wsSettings": {"path": "/v2"}},
+    "ws, fast open": {"network": "ws", "wsSettings": {"path": "/v2"}, **FAST},
     "ws, early data": {"network": "ws", "wsSettings": {"path": "/ws?ed=2048"}},
     "httpupgrade": {"network": "httpupgrade", "httpupgradeSettings": {"path": "/upgrade"}},
     "httpupgrade, early data": {"network": "httpupgrade", "httpupgradeSettings": {
@@ -31,7 +34,8 @@ STREAMS = {
 
 
 def needed(transport, handshake):
-    """What the protocols need at least: TCP's handshake, what comes on top, the request and its answer."""
+    """What the protocols need at least: TCP's handshake, what comes on top, the request and its answer. With TCP
+    Fast Open its handshake is none, once the server is known."""
     return 1 + HANDSHAKES[handshake] + UPGRADES[transport] + 1
 
 
@@ -46,7 +50,8 @@ class Servers:
         shutil.copy(authority, os.path.join(w.app.dir, "ca.pem"))
         tls = {"security": "tls", "tlsSettings": {"certificates": [{"certificateFile": pair[0],
                                                                     "keyFile": pair[1]}]}}
-        streams = [("raw", {}), ("ws", {"network": "ws", "wsSettings": {"path": "/v2"}})]
+        w.server.sysctl("net.ipv4.tcp_fastopen", 3)
+        streams = [("raw", FAST), ("ws", {"network": "ws", "wsSettings": {"path": "/v2"}, **FAST})]
         if program:
             streams += [(kind, STREAMS[kind]) for kind in ("ws, early data", "httpupgrade")]
         places = [(kind, secured, s) for kind, s in streams for secured in (False, True)]
@@ -63,7 +68,12 @@ class Servers:
                       for on in (False, True)}
 
     def port(self, transport, secured):
-        return self.ports.get((transport, secured)) or self.front[secured].port
+        return self.ports.get((transport.removesuffix(", fast open"), secured)) or self.front[secured].port
+
+    def get_known(self, transport, resumed):
+        """The connection before the one that is counted, where that one resumes a session or has a cookie."""
+        if resumed or transport.endswith("fast open"):
+            self.ask().close()
 
     def start(self, transport, library=None, resumed=False):
         """sluice, ready, with an outbound of this kind. `library` None: no TLS."""

@@ -64,11 +64,12 @@ class World:
             os.chmod(path, 0o644)
         return path
 
-    def start_v2ray(self, port=VMESS_PORT, listen="0.0.0.0", **more):
-        """Debian's v2ray as the VMess server."""
+    def start_v2ray(self, port=VMESS_PORT, listen="0.0.0.0", stream=None, **more):
+        """Debian's v2ray as the VMess server; `stream`: its streamSettings."""
         config = {"log": {"loglevel": "warning"},
                   "inbounds": [{"port": port, "listen": listen, "protocol": "vmess",
-                                "settings": {"clients": [{"id": ID, "alterId": 0}], **more}}],
+                                "settings": {"clients": [{"id": ID, "alterId": 0}], **more},
+                                "streamSettings": stream or {}}],
                   "outbounds": [{"protocol": "freedom", "settings": {}}]}
         path = os.path.join(self.server.dir, f"v2ray-{port}.json")
         with open(path, "w") as f:

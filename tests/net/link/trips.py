@@ -9,7 +9,7 @@ import lab                                              # noqa: E402
 from flights import Servers, needed                # noqa: E402
 from world import SLUICE                                # noqa: E402
 
-CELLS = [("raw", "plain"), ("raw", "TLS 1.2"), ("ws", "TLS 1.3"), ("ws, early data", "TLS 1.2 resumed"),
+CELLS = [("raw", "plain"), ("raw, fast open", "plain"), ("ws, fast open", "TLS 1.2"), ("raw", "TLS 1.2"), ("ws", "TLS 1.3"), ("ws, early data", "TLS 1.2 resumed"),
          ("ws, early data", "TLS 1.3 resumed"), ("httpupgrade", "plain")]
 LIBRARY = {"plain": None, "TLS 1.2": "bearssl", "TLS 1.3": "openssl"}
 
@@ -18,8 +18,7 @@ def trips(servers, transport, handshake, library):
     """Of up to three connections the least: a machine that stops for a moment may tear what leaves at once."""
     need = needed(transport, handshake)
     p = servers.start(transport, library, handshake.endswith("resumed"))
-    if handshake.endswith("resumed"):
-        servers.ask().close()
+    servers.get_known(transport, handshake.endswith("resumed"))
     n, _ = servers.round_trips()
     for _ in range(2):
         n = n if n <= need else min(n, servers.round_trips()[0])

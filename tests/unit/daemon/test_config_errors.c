@@ -175,6 +175,9 @@ static const struct {
 		"Client Hello is not supported" },
 	{ "library", TOP("\"sluice\":{\"tls\":\"gnutls\"}"),
 		"c.json: sluice.tls: gnutls is not auto, bearssl or openssl" },
+	{ "fast open", STREAM("\"sockopt\":{\"tcpFastOpen\":[]}"),
+		"c.json: outbounds[0].streamSettings.sockopt.tcpFastOpen: is not true or "
+		"false" },
 	{ "chain", STREAM("\"sockopt\":{\"dialerProxy\":\"x\"}"),
 		"c.json: outbounds[0].streamSettings.sockopt.dialerProxy: a chain through "
 		"another outbound is not supported" },

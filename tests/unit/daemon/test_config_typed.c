@@ -511,6 +511,35 @@ an_interface_holds_for_all(void **state)
 }
 
 static void
+fast_open_is_true_or_a_number(void **state)
+{
+	static const struct {
+		const char *text;
+		enum sock_fast fast;
+	} cases[] = {
+		{ "true", SOCK_FAST_ASK },
+		{ "256", SOCK_FAST_ASK },
+		{ "false", SOCK_FAST_NEVER },
+		{ "-1", SOCK_FAST_NEVER },
+	};
+	struct config *c;
+	char text[300];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		snprintf(text, sizeof(text),
+			"{\"outbounds\":[{\"protocol\":\"vmess\",\"settings\":{"
+			"\"address\":\"192.0.2.1\",\"port\":1,\"id\":\"a\"},"
+			"\"streamSettings\":{\"sockopt\":{\"tcpFastOpen\":%s}}}]}",
+			cases[i].text);
+		c = read_text(text);
+		assert_int_equal(c->outbound[0].sock.fast, cases[i].fast);
+		config_free(c);
+	}
+}
+
+static void
 redirects_are_read(void **state)
 {
 	static const struct {
@@ -562,6 +591,7 @@ main(void)
 		cmocka_unit_test(unreached_outbounds_are_left_out),
 		cmocka_unit_test(the_level_of_the_tun_counts),
 		cmocka_unit_test(an_interface_holds_for_all),
+		cmocka_unit_test(fast_open_is_true_or_a_number),
 		cmocka_unit_test(redirects_are_read),
 	};
 

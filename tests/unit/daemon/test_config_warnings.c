@@ -190,6 +190,17 @@ static const struct {
 		":{\"mark\":255}}}]}",
 		"c.json: outbounds[0].streamSettings.sockopt.mark: is not set: sluice "
 		"knows its own sockets by their user, and they never loop" },
+	{ "fast open", STREAM("\"sockopt\":{\"tcpFastOpen\":true}"), "" },
+	{ "fast open of a direct outbound",
+		"{\"outbounds\":[{\"protocol\":\"freedom\",\"streamSettings\":{\"sockopt\""
+		":{\"tcpFastOpen\":256}}}]}",
+		"c.json: outbounds[0].streamSettings.sockopt.tcpFastOpen: has no effect on "
+		"a freedom outbound: its targets are asked before an application gets its "
+		"answer" },
+	{ "no fast open of a direct outbound",
+		"{\"outbounds\":[{\"protocol\":\"freedom\",\"streamSettings\":{\"sockopt\""
+		":{\"tcpFastOpen\":-1}}}]}",
+		"" },
 	{ "second document", TOP("\"log\":{}") "\n{}",
 		"c.json:2:1: a second document begins here; only the first is read" },
 	{ "tun without routes", TOP("\"inbounds\":[{\"protocol\":\"tun\"}]"),

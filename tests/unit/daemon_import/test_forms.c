@@ -50,6 +50,8 @@ static const struct {
 	const char *label, *text, *want, *said; /* want NULL: said is the error */
 } cases[] = {
 	{ "sing-box", BOX(""), OUT(RAW), "" },
+	{ "sing-box, fast open", BOX(",\"tcp_fast_open\":true"),
+		OUT(RAW ",\"sockopt\":{\"tcpFastOpen\":true}"), "" },
 	{ "sing-box, comments", "// mine\n" BOX(",\"security\":\"auto\",/**/"), OUT(RAW),
 		"" },
 	{ "sing-box, alone",
@@ -190,6 +192,9 @@ static const struct {
 	{ "Clash, digest that is cut", CLASH("  tls: true\n  fingerprint: AA:BB\n"), NULL,
 		"in: proxies[0]: streamSettings.tlsSettings.pinnedPeerCertSha256: AA:BB is "
 		"not a SHA-256 (64 hex digits, or Base64)" },
+	{ "Clash, fast open", CLASH("  tfo: true\n"),
+		OUT(RAW ",\"sockopt\":{\"tcpFastOpen\":true}"), "" },
+	{ "Clash, no fast open", CLASH("  tfo: false\n"), OUT(RAW), "" },
 	{ "Clash, name of a browser", CLASH("  tls: true\n  fingerprint: chrome\n"),
 		OUT(RAW ",\"security\":\"tls\",\"tlsSettings\":{\"fingerprint\":"
 			"\"chrome\"}"),

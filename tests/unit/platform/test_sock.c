@@ -111,6 +111,32 @@ tcp(void **state)
 	tcp_over(1);
 }
 
+/* Where the kernel has no cookie of the other side it asks for one, and does not wait. */
+static void
+fast_open_without_a_cookie(void **state)
+{
+	const struct sock_options o = { .fast = SOCK_FAST_DATA };
+	struct endpoint at = loopback(0), from;
+	bool held = true;
+	int server, near, far;
+
+	(void)state;
+	server = sock_tcp_listen(&at, 8);
+	assert_int_equal(sock_local(server, &at), 0);
+	near = sock_tcp_connect_fast(&at, &o, &held);
+	is_ours(near);
+	assert_false(held);
+	wait_for(near, POLLOUT);
+	assert_int_equal(sock_tcp_connected(near), 0);
+	wait_for(server, POLLIN);
+	far = sock_accept(server, &from);
+	is_ours(far);
+	assert_false(sock_fast_lost(near));
+	sock_close(far);
+	sock_close(near);
+	sock_close(server);
+}
+
 /* A write to what is gone is an error and no signal. */
 static void
 no_signal(void **state)
@@ -214,6 +240,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_tunnel_has_these_addresses),
 		cmocka_unit_test(tcp),
+		cmocka_unit_test(fast_open_without_a_cookie),
 		cmocka_unit_test(no_signal),
 		cmocka_unit_test(udp),
 		cmocka_unit_test(too_long),
