@@ -34,24 +34,51 @@ from_failed(struct relay *r, struct stream *to, int error)
 	return COPIED_FROM_FAILED;
 }
 
-/* Bytes that are worth a system call of their own; fewer are gathered. */
-enum { STRAIGHT_LEAST = 16 * 1024 };
+enum {
+	STRAIGHT_LEAST = 16 * 1024, /* bytes that are worth a system call of their own;
+				       fewer are gathered */
+	WINDOWS = 8,                /* that one call passes on */
+};
 
-/* Puts what fits of the len bytes at p into `to`; *n is how many. */
-static int
-window_fill(struct stream *to, const uint8_t *p, size_t len, size_t *n)
+/* What the `count` windows hold. */
+static size_t
+bytes_of(const struct window *w, int count)
 {
-	struct window out = { (uint8_t *)(uintptr_t)p, len };
+	size_t n = 0;
+
+	while (count > 0)
+		n += w[--count].len;
+	return n;
+}
+
+/* Leaves of the windows what fits into `budget`; how many are left. */
+static int
+windows_cut(struct window *w, int count, size_t budget)
+{
+	int i;
+
+	for (i = 0; i < count && budget > 0; i++) {
+		w[i].len = smaller(w[i].len, budget);
+		budget -= w[i].len;
+	}
+	return i;
+}
+
+/* Puts what fits of the windows into `to`; *n bytes. */
+static int
+windows_fill(struct stream *to, const struct window *in, int count, size_t *n)
+{
+	struct window out;
 	int err;
 
 	*n = 0;
-	if (to->ops->writev && len >= STRAIGHT_LEAST)
-		return stream_writev(to, &out, 1, n);
+	if (to->ops->writev && bytes_of(in, count) >= STRAIGHT_LEAST)
+		return stream_writev(to, in, count, n);
 	err = stream_send_buf(to, &out);
 	if (err != STREAM_OK)
 		return err;
-	*n = smaller(len, out.len);
-	memcpy(out.p, p, *n);
+	*n = smaller(in->len, out.len);
+	memcpy(out.p, in->p, *n);
 	err = stream_send_ack(to, *n);
 	return err < 0 ? err : STREAM_OK;
 }
@@ -100,18 +127,18 @@ static enum copied
 copy(struct relay *r, struct stream *from, struct stream *to, uint64_t *count)
 {
 	size_t budget = RELAY_BUDGET, n;
-	struct window in;
-	int err;
+	struct window in[WINDOWS];
+	int err, k;
 
 	if (from->ops->read)
 		return copy_straight(r, from, to, count);
 	while (budget > 0) {
-		err = stream_recv_buf(from, &in);
+		err = stream_recv_bufs(from, in, WINDOWS, &k);
 		if (err < 0)
 			return from_failed(r, to, err);
 		if (err != STREAM_OK)
 			return dry(r, to, err == STREAM_END);
-		err = window_fill(to, in.p, smaller(in.len, budget), &n);
+		err = windows_fill(to, in, windows_cut(in, k, budget), &n);
 		if (err < 0)
 			return to_failed(r, err);
 		if (err != STREAM_OK)
@@ -127,11 +154,13 @@ copy(struct relay *r, struct stream *from, struct stream *to, uint64_t *count)
 static enum copied
 copy_early(struct relay *r)
 {
+	struct window in;
 	size_t n;
 	int err;
 
 	while (r->early_len > 0) {
-		err = window_fill(r->far, r->early, r->early_len, &n);
+		in = (struct window){ (uint8_t *)(uintptr_t)r->early, r->early_len };
+		err = windows_fill(r->far, &in, 1, &n);
 		if (err < 0)
 			return to_failed(r, err);
 		if (err != STREAM_OK)

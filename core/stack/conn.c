@@ -212,12 +212,13 @@ send_ack(struct stream *s, size_t n)
 	return STREAM_OK;
 }
 
+/* Nothing but bytes is sent at once: what is to be acknowledged is when the turn ends. */
 static int
 flush(struct stream *s)
 {
 	struct conn *c = conn_of(s);
 
-	if (!c->error)
+	if (!c->error && ring_held(&c->ring) > 0)
 		conn_push(c);
 	if (c->error)
 		return c->error;
@@ -241,22 +242,49 @@ recv_buf(struct stream *s, struct window *w)
 	return c->ended || !c->pcb ? STREAM_END : STREAM_AGAIN;
 }
 
+static int
+recv_bufs(struct stream *s, struct window *w, int max, int *count)
+{
+	const struct pbuf *p = conn_of(s)->in;
+	int r = recv_buf(s, w);
+
+	*count = r == STREAM_OK;
+	if (r != STREAM_OK)
+		return r;
+	while (*count < max && (p = port_pbuf_next(p)))
+		w[(*count)++] = port_pbuf_window(p);
+	return STREAM_OK;
+}
+
+/* Of n bytes that are done with those of the first piece; what is left of n. */
+static size_t
+first_drop(struct conn *c, size_t n)
+{
+	struct pbuf *p = c->in;
+	size_t len;
+
+	assert(p);
+	len = port_pbuf_window(p).len - c->in_used;
+	if (n < len) {
+		c->in_used += n;
+		return 0;
+	}
+	c->in = port_pbuf_next(p);
+	c->in_used = 0;
+	port_pbuf_free(p);
+	return n - len;
+}
+
 static void
 recv_ack(struct stream *s, size_t n)
 {
 	struct conn *c = conn_of(s);
-	struct pbuf *p = c->in;
 
 	if (n == 0)
 		return;
-	assert(p && c->in_used + n <= port_pbuf_window(p).len);
-	c->in_used += n;
 	credit_take(c, n);
-	if (c->in_used == port_pbuf_window(p).len) {
-		c->in = port_pbuf_next(p);
-		c->in_used = 0;
-		port_pbuf_free(p);
-	}
+	while (n > 0)
+		n = first_drop(c, n);
 	stack_work(c);
 }
 
@@ -343,6 +371,7 @@ static const struct stream_ops conn_ops = {
 	.flush = flush,
 	.recv_buf = recv_buf,
 	.recv_ack = recv_ack,
+	.recv_bufs = recv_bufs,
 	.shut = shut,
 	.park = park,
 	.reason = reason,

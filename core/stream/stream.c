@@ -34,6 +34,15 @@ stream_recv_buf(struct stream *s, struct window *w)
 	return s->ops->recv_buf(s, w);
 }
 
+int
+stream_recv_bufs(struct stream *s, struct window *w, int max, int *count)
+{
+	if (s->ops->recv_bufs)
+		return s->ops->recv_bufs(s, w, max, count);
+	*count = 1;
+	return s->ops->recv_buf(s, w);
+}
+
 void
 stream_recv_ack(struct stream *s, size_t n)
 {

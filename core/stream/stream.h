@@ -65,6 +65,9 @@ struct stream_ops {
 	 * an error. */
 	int (*read)(struct stream *, uint8_t *p, size_t cap, size_t *n);
 	int (*writev)(struct stream *, const struct window *w, int count, size_t *n);
+	/* recv_buf for what lies in several places: at most `max` windows in their order,
+	 * *count of them.  recv_ack then counts through all of them.  NULL elsewhere. */
+	int (*recv_bufs)(struct stream *, struct window *w, int max, int *count);
 };
 
 struct stream {
@@ -77,6 +80,8 @@ int stream_send_buf(struct stream *s, struct window *w);
 int stream_send_ack(struct stream *s, size_t n);
 int stream_flush(struct stream *s);
 int stream_recv_buf(struct stream *s, struct window *w);
+/* One window where s has not recv_bufs. */
+int stream_recv_bufs(struct stream *s, struct window *w, int max, int *count);
 void stream_recv_ack(struct stream *s, size_t n);
 int stream_shut(struct stream *s);
 void stream_park(struct stream *s);

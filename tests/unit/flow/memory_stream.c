@@ -126,6 +126,44 @@ memory_free(struct stream *s)
 	of(s)->freed = true;
 }
 
+static int
+memory_recv_bufs(struct stream *s, struct window *w, int max, int *count)
+{
+	struct memory_stream *m = of(s);
+	size_t at = m->in_at;
+	int r = memory_recv_buf(s, w);
+
+	*count = r == STREAM_OK;
+	while (r == STREAM_OK && *count < max && (at += w[*count - 1].len) < m->in_len) {
+		w[*count].p = (uint8_t *)(uintptr_t)(m->in + at);
+		w[*count].len = smaller(m->window, m->in_len - at);
+		++*count;
+	}
+	return r;
+}
+
+/* Each piece goes into one window, and the last one that fits may go in part. */
+static int
+memory_writev(struct stream *s, const struct window *w, int count, size_t *n)
+{
+	struct window out;
+	size_t k;
+	int r = STREAM_OK;
+
+	for (*n = 0; r == STREAM_OK && count > 0; w++, count--) {
+		r = memory_send_buf(s, &out);
+		if (r != STREAM_OK)
+			break;
+		k = smaller(w->len, out.len);
+		memcpy(out.p, w->p, k);
+		memory_send_ack(s, k);
+		*n += k;
+		if (k < w->len)
+			break;
+	}
+	return *n > 0 ? STREAM_OK : r;
+}
+
 static const struct stream_ops memory_ops = {
 	.name = "memory",
 	.open = memory_open,
@@ -139,6 +177,28 @@ static const struct stream_ops memory_ops = {
 	.reason = memory_reason,
 	.free = memory_free,
 };
+
+static const struct stream_ops scattered_ops = {
+	.name = "scattered memory",
+	.open = memory_open,
+	.send_buf = memory_send_buf,
+	.send_ack = memory_send_ack,
+	.flush = memory_flush,
+	.recv_buf = memory_recv_buf,
+	.recv_ack = memory_recv_ack,
+	.shut = memory_shut,
+	.park = memory_park,
+	.reason = memory_reason,
+	.free = memory_free,
+	.writev = memory_writev,
+	.recv_bufs = memory_recv_bufs,
+};
+
+void
+memory_stream_scatter(struct memory_stream *m)
+{
+	m->s.ops = &scattered_ops;
+}
 
 void
 memory_stream_init(struct memory_stream *m, size_t window)

@@ -31,6 +31,8 @@ struct memory_stream {
 };
 
 void memory_stream_init(struct memory_stream *m, size_t window);
+/* It has recv_bufs and writev from now on. */
+void memory_stream_scatter(struct memory_stream *m);
 void memory_stream_says(struct memory_stream *m, const void *p, size_t len, bool ends);
 void memory_stream_fini(struct memory_stream *m);
 

@@ -79,6 +79,51 @@ any_window(void **state)
 	}
 }
 
+/* Several windows by one call, of which the other side may take any part. */
+static void
+scattered_windows(void **state)
+{
+	static const size_t windows[] = { 100, 4095, 16384, 65536 };
+	const size_t n = sizeof(windows) / sizeof(windows[0]);
+
+	(void)state;
+	for (size_t i = 0; i < n * n * 2; i++) {
+		struct pair p;
+
+		pair_init(&p, windows[i % n], windows[i / n % n]);
+		memory_stream_scatter(&p.near);
+		memory_stream_scatter(&p.far);
+		p.near.stutter = p.far.stutter = i >= n * n;
+		memory_stream_says(&p.near, up_bytes, UP, true);
+		memory_stream_says(&p.far, down_bytes, DOWN, true);
+		assert_int_equal(run_all(&p), RELAY_DONE);
+		assert_int_equal(p.far.out_len, UP);
+		assert_int_equal(p.near.out_len, DOWN);
+		assert_memory_equal(p.far.out, up_bytes, UP);
+		assert_memory_equal(p.near.out, down_bytes, DOWN);
+		assert_int_equal(p.relay.up, UP);
+		assert_int_equal(p.relay.down, DOWN);
+		pair_fini(&p);
+	}
+}
+
+/* Windows of any size in one call are no more than the budget together. */
+static void
+scattered_budget(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	pair_init(&p, 100000, 100000);
+	memory_stream_scatter(&p.near);
+	memory_stream_scatter(&p.far);
+	memory_stream_says(&p.near, up_bytes, UP, false);
+	assert_int_equal(relay_run(&p.relay), RELAY_MORE);
+	assert_int_equal(p.far.out_len, RELAY_BUDGET);
+	assert_int_equal(p.near.in_at, RELAY_BUDGET);
+	pair_fini(&p);
+}
+
 static void
 budget_holds(void **state)
 {
@@ -308,6 +353,8 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(any_window),
+		cmocka_unit_test(scattered_windows),
+		cmocka_unit_test(scattered_budget),
 		cmocka_unit_test(budget_holds),
 		cmocka_unit_test(dry_source_flushes),
 		cmocka_unit_test(full_side_stops_the_other),

@@ -161,19 +161,23 @@ peer_reset(struct peer *p)
 	peer_out(p, RST | ACK, NULL, 0);
 }
 
+/* What lies in a few pieces is taken by one call. */
 int
 conn_read(struct stream *c, uint8_t *mem, size_t cap, size_t *n)
 {
-	struct window w;
-	size_t k;
-	int r;
+	struct window w[3];
+	size_t k, taken;
+	int i, count, r;
 
-	while ((r = stream_recv_buf(c, &w)) == STREAM_OK && *n < cap) {
-		assert_true(w.len > 0);
-		k = w.len < cap - *n ? w.len : cap - *n;
-		memcpy(mem + *n, w.p, k);
-		*n += k;
-		stream_recv_ack(c, k);
+	while ((r = stream_recv_bufs(c, w, 3, &count)) == STREAM_OK && *n < cap) {
+		for (i = 0, taken = 0; i < count; i++, taken += k) {
+			assert_true(w[i].len > 0);
+			k = cap - *n - taken;
+			k = w[i].len < k ? w[i].len : k;
+			memcpy(mem + *n + taken, w[i].p, k);
+		}
+		*n += taken;
+		stream_recv_ack(c, taken);
 	}
 	return r;
 }
