@@ -109,16 +109,24 @@ credit_call(struct stack *s)
 	}
 }
 
+/* Nobody takes more than a quarter of what is left: the fewer bytes there are, the more
+ * even is what each connection has. */
+static void
+ring_fit(struct conn *c, size_t left)
+{
+	while (c->ring_cap > RING_FIRST && c->ring_cap > left / 4)
+		c->ring_cap /= 2;
+}
+
 int
 credit_ring(struct conn *c)
 {
 	struct stack *s = c->stack;
-	size_t most = s->config.memory / 2;
+	size_t most = s->config.memory / 2, few = most - spare(s);
 	int err;
 
-	if (s->rings + c->ring_cap > most - spare(s) && c->ring_cap > RING_FIRST)
-		c->ring_cap = RING_FIRST;
-	if (s->rings + c->ring_cap > most - spare(s))
+	ring_fit(c, few > s->rings ? few - s->rings : 0);
+	if (s->rings + c->ring_cap > few)
 		c->ring_cap = RING_LEAST;
 	if (s->rings + c->ring_cap > most && s->rings > 0) {
 		hungry_wait(c);

@@ -76,7 +76,7 @@ struct stack_config {
 	size_t conns_max; /* connections; 0: 16,384 */
 	size_t held_max;  /* held SYNs; 0: 1,024 */
 	size_t ring; /* bytes towards the application per connection while in flight; 0:
-			256 KiB */
+			1 MiB */
 	/* Bytes, half of them for rings and half for what was received; 0: 256 MiB. When
 	 * they become few, connections get no larger windows and the smallest rings; at
 	 * the bound who needs a ring waits for one, and no new connection is let in. */

@@ -106,6 +106,36 @@ test_bounded(void **state)
 	free(mem);
 }
 
+/* Of rings none takes so much that the others have little: those that have grown, and
+ * wait, still leave something to many. */
+static void
+test_even(void **state)
+{
+	uint8_t *b = pattern(EACH);
+	size_t n, most = 0, all = 0, kept;
+	int i, some = 0;
+
+	(void)state;
+	open_some(8 << 20);
+	for (i = 0; i < SOME; i++)
+		for (n = 0; n < EACH; peer_pump(&peers[i]))
+			n += conn_write(conns[i], b + n, EACH - n);
+	for (i = 0; i < SOME; i++) {
+		peers[i].window = 0;
+		peer_shrink(&peers[i]);
+		for (kept = 0; (n = conn_write(conns[i], b, EACH)) > 0; kept += n)
+			;
+		most = kept > most ? kept : most;
+		all += kept;
+		some += kept >= 16 * K;
+	}
+	assert_true(most >= 256 * K && most <= 512 * K);
+	assert_true(all <= 4 << 20);
+	assert_true(some >= 15);
+	close_all();
+	free(b);
+}
+
 /* Applications that do not read hold no more than half of it, each a little; and when
  * they read, they get everything. */
 static void
@@ -197,6 +227,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_grows),
 		TEST(test_bounded),
+		TEST(test_even),
 		TEST(test_stalled),
 		TEST(test_hard),
 	};
