@@ -23,8 +23,13 @@ struct net_direct {
 	struct cidr addrs[TUN_ADDRS]; /* the device's, of both families */
 	int naddrs;
 	unsigned mark; /* of what must leave outside */
-	unsigned kept; /* the mark of such connections, and their zone: below 65536 */
+	unsigned
+		kept; /* the zone of such connections, and NET_DIRECT_MARK of their mark */
+	gid_t gid;    /* of the sockets of net_direct_open */
 };
+
+/* What is above belongs to the table. */
+enum { NET_DIRECT_MARK = 0xffff };
 
 /* The keeper's.  0, or -1 and why: one transaction, which names what the kernel lacks. */
 int net_direct_add(const struct net_direct *d, struct err *e);
@@ -33,10 +38,28 @@ int net_direct_add(const struct net_direct *d, struct err *e);
 int net_direct_del(int family, unsigned kept, struct err *e);
 /* Whatever flows there are, their next packets come by the device again. */
 int net_direct_forget(int family, struct err *e);
-/* A socket that sends whole packets; or -errno. */
-int net_direct_open(int family, unsigned mark);
+/* A socket that sends whole packets, from the device's addresses alone, while the table is
+ * there; or -errno. */
+int net_direct_open(const struct net_direct *d);
 /* Tells of each such connection that has ended (both families); or -errno. */
 int net_direct_follow(unsigned kept);
+
+/*
+ * Applications are told when the kernel carries their connection no longer:
+ * each gets ECONNABORTED at once, and not silence until it sends.  Only TCP,
+ * and only sockets whose source is one of the device's addresses.
+ */
+/* 0, or -errno: this kernel cannot. */
+int net_direct_can_end(void);
+/* Ends all, of both families, while the tables still lead their resets to the peers, and
+ * forgets them. How many, or -errno. */
+int net_direct_end_all(const struct net_direct *d);
+/* Tells of connections that the system forgot although they were open, as when their
+ * network is lost (both families); or -errno. */
+int net_direct_losses(unsigned kept);
+/* Reads some of those that there are, and ends them. How many, or -errno: -ENOBUFS where
+ * some were lost, which then learn of it with what they send next. */
+int net_direct_end_lost(int fd, const struct net_direct *d);
 
 /* The engine's.  One packet with all its headers, its transport checksum whole. 0, or
  * -errno: -EPERM where a firewall refused it. */

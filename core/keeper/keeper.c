@@ -5,6 +5,7 @@
 #include "keeper/journal.h"
 #include "keeper/serve.h"
 #include "keeper/serve_direct.h"
+#include "keeper/serve_ends.h"
 #include "keeper/state.h"
 #include "platform/priv.h"
 #include "platform/sys.h"
@@ -270,6 +271,8 @@ stop(struct keeper *k, int times)
 	if (k->phase == PHASE_WAITING)
 		k->phase = PHASE_OVER;
 	if (k->phase == PHASE_RUNNING) {
+		/* While there is an engine that counts them. */
+		serve_ends_all(&k->serve);
 		sys_notify("STOPPING=1");
 		sock_end(k);
 		k->phase = PHASE_ENDING;
@@ -344,13 +347,14 @@ wake_empty(const struct keeper *k)
 static void
 turn(struct keeper *k)
 {
-	struct pollfd p[3] = {
+	struct pollfd p[4] = {
 		{ .fd = k->wake[0], .events = POLLIN },
 		{ .fd = k->sock, .events = POLLIN },
 		{ .fd = k->serve.rules, .events = POLLIN },
+		{ .fd = k->serve.losses, .events = POLLIN },
 	};
 
-	if (poll(p, 3, wait_ms(k)) == -1 && errno != EINTR)
+	if (poll(p, 4, wait_ms(k)) == -1 && errno != EINTR)
 		log_error("poll: %s", strerror(errno));
 	wake_empty(k);
 	/* Requests first: what a dying engine has asked for is not answered, but what it
@@ -360,6 +364,8 @@ turn(struct keeper *k)
 	engine_reap(k);
 	if (k->serve.rules >= 0 && (p[2].revents || k->serve.lost))
 		serve_rules_mend(&k->serve);
+	if (k->serve.losses >= 0 && p[3].revents)
+		serve_ends_lost(&k->serve);
 	if (stop_wanted > 0)
 		stop(k, (int)stop_wanted);
 	if (k->phase == PHASE_RUNNING && k->sock < 0 && sys_monotonic() >= k->due)
@@ -419,6 +425,9 @@ finish(struct keeper *k)
 
 	if (k->phase != PHASE_CHILD) {
 		engine_kill(k);
+		/* Those that began since, or all: before the addresses and the routes go,
+		 * so that their resets leave nowhere by another way. */
+		serve_ends_all(&k->serve);
 		if (k->lock >= 0)
 			undone = journal_undo(&k->journal, 0);
 		if (k->lock >= 0 && journal_has_session(&k->journal))

@@ -28,6 +28,7 @@ serve_init(struct serve *s, const struct keeper_config *c, struct journal *j)
 	s->journal = j;
 	s->tun = -1;
 	s->rules = -1;
+	s->losses = -1;
 }
 
 void
@@ -37,7 +38,9 @@ serve_fini(struct serve *s)
 		close(s->tun);
 	if (s->rules >= 0)
 		close(s->rules);
-	s->tun = s->rules = -1;
+	if (s->losses >= 0)
+		close(s->losses);
+	s->tun = s->rules = s->losses = -1;
 }
 
 static int

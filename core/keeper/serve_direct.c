@@ -2,14 +2,17 @@
 #include "keeper/serve_direct.h"
 
 #include "base/log.h"
+#include "keeper/serve_ends.h"
 #include "platform/direct.h"
 
 #include <string.h>
 
-static void
-direct_of(const struct serve *s, int family, struct net_direct *d)
+void
+serve_direct_of(const struct serve *s, int family, struct net_direct *d)
 {
-	*d = (struct net_direct){ .family = family, .mark = OUR_MARK, .kept = OUR_KEPT };
+	*d = (struct net_direct){
+		.family = family, .mark = OUR_MARK, .kept = OUR_KEPT, .gid = s->gid
+	};
 	memcpy(d->dev, s->tun_name, TUN_NAME);
 	memcpy(d->addrs, s->tun_config.addrs, sizeof d->addrs);
 	d->naddrs = s->tun_config.naddrs;
@@ -43,7 +46,7 @@ direct_make(struct serve *s, int family, struct err *e)
 
 	c.u.direct.family = family;
 	c.u.direct.kept = OUR_KEPT;
-	direct_of(s, family, &d);
+	serve_direct_of(s, family, &d);
 	if (journal_add(s->journal, &c, e) < 0)
 		return -1;
 	r = net_direct_add(&d, e);
@@ -67,6 +70,7 @@ int
 serve_direct(struct serve *s, int family, struct err *e)
 {
 	bool *made = family == 6 ? &s->direct6 : &s->direct4;
+	struct net_direct d;
 	int fd;
 
 	if (!has_address(s, family))
@@ -76,10 +80,13 @@ serve_direct(struct serve *s, int family, struct err *e)
 		return -1;
 	if (!*made && direct_make(s, family, e) < 0)
 		return -1;
-	if (!s->direct4 && !s->direct6)
+	if (!s->direct4 && !s->direct6) {
 		counting_wish(s);
+		serve_ends_watch(s);
+	}
 	*made = true;
-	fd = net_direct_open(family, OUR_MARK);
+	serve_direct_of(s, family, &d);
+	fd = net_direct_open(&d);
 	if (fd >= 0)
 		return fd;
 	return err_set(e, "packets cannot be handed to the kernel: %s", strerror(-fd));
@@ -112,7 +119,7 @@ direct_mend(const struct serve *s, int family, struct err *e)
 {
 	struct net_direct d;
 
-	direct_of(s, family, &d);
+	serve_direct_of(s, family, &d);
 	return net_direct_add(&d, e);
 }
 

@@ -3,12 +3,15 @@
 #define KEEPER_SERVE_DIRECT_H
 
 #include "keeper/serve.h"
+#include "platform/direct.h"
 
 /* Direct flows in the kernel, and the rule sets that somebody else may take away. */
 
 /* What request_direct and request_endings ask for: a descriptor, or -1 and why. */
 int serve_direct(struct serve *s, int family, struct err *e);
 int serve_endings(const struct serve *s, struct err *e);
+/* Those of a family, as the system is told. */
+void serve_direct_of(const struct serve *s, int family, struct net_direct *d);
 
 /* Begins to look after the rule sets: s->rules. */
 void serve_rules_watch(struct serve *s);

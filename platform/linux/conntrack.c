@@ -4,80 +4,43 @@
 #include "base/log.h"
 #include "platform/direct.h"
 #include "platform/linux/netlink.h"
-#include "platform/linux/nfevents.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/filter.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tcp.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <unistd.h>
 
-enum {
-	EVENT_MAX = 4096, /* bytes of one message; those of conntrack have some 300 */
-	EVENTS_QUEUED = 4 << 20 /* bytes, until they are lost */
-};
+static void
+marked_begin(struct netlink_message *m, uint16_t what, uint16_t flags, int family,
+	unsigned mark)
+{
+	struct nfgenmsg *g;
+
+	g = netlink_begin(
+		m, (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | what), flags, sizeof *g);
+	g->nfgen_family = family == 6 ? AF_INET6 : AF_INET;
+	/* Of version 0 a deletion would look at no family. */
+	g->version = 1;
+	mnl_attr_put_u32(m->head, CTA_MARK, htonl(mark));
+	mnl_attr_put_u32(m->head, CTA_MARK_MASK, htonl(NET_DIRECT_MARK));
+}
 
 void
 conntrack_flush(int family, unsigned mark)
 {
 	struct netlink_message m;
-	struct nfgenmsg *g;
 	int r;
 
-	g = netlink_begin(&m, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE,
-		NLM_F_ACK, sizeof *g);
-	g->nfgen_family = family == 6 ? AF_INET6 : AF_INET;
-	g->version = NFNETLINK_V0;
-	mnl_attr_put_u32(m.head, CTA_MARK, htonl(mark));
-	mnl_attr_put_u32(m.head, CTA_MARK_MASK, 0xffffffff);
+	marked_begin(&m, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, family, mark);
 	r = netlink_ask(NETLINK_NETFILTER, &m, NULL, NULL);
 	if (r < 0 && r != -ENOENT)
 		log_warn(
 			"the IPv%d connections that the kernel carried are not ended: %s",
 			family, strerror(-r));
-}
-
-/* Only connections with the mark `kept` wake the engine: the kernel looks for it. */
-static int
-filter_set(int fd, unsigned kept)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_IMM,
-			sizeof(struct nlmsghdr) + sizeof(struct nfgenmsg)),
-		BPF_STMT(BPF_LDX | BPF_IMM, CTA_MARK),
-		BPF_STMT(
-			BPF_LD | BPF_B | BPF_ABS, (unsigned)(SKF_AD_OFF + SKF_AD_NLATTR)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 3, 0),
-		BPF_STMT(BPF_MISC | BPF_TAX, 0),
-		BPF_STMT(BPF_LD | BPF_W | BPF_IND, sizeof(struct nlattr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kept, 1, 0),
-		BPF_STMT(BPF_RET | BPF_K, 0),
-		BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
-	};
-	struct sock_fprog program = { sizeof code / sizeof *code, code };
-
-	if (setsockopt(fd, SOL_SOCKET, SO_ATTACH_FILTER, &program, sizeof program) == -1)
-		return -errno;
-	return 0;
-}
-
-int
-net_direct_follow(unsigned kept)
-{
-	int fd = nfevents_open(NFNLGRP_CONNTRACK_DESTROY), r;
-
-	if (fd < 0)
-		return fd;
-	r = filter_set(fd, kept);
-	if (r == 0)
-		return fd;
-	close(fd);
-	return r;
 }
 
 /* An attribute of exactly `len` bytes, or nothing. */
@@ -227,20 +190,36 @@ connection_read(const struct nlattr *a, void *arg)
 	return MNL_CB_OK;
 }
 
-int
-net_direct_ended(int fd, struct net_direct_end *end)
+void
+conntrack_read(const struct nlmsghdr *h, struct net_direct_end *end)
 {
-	_Alignas(struct nlmsghdr) char event[EVENT_MAX];
-	const struct nlmsghdr *h = (const void *)event;
-	ssize_t n;
-
-	do {
-		n = nfevents_recv(fd, event, sizeof event);
-		if (n < 0)
-			return (int)n;
-	} while (n == 0 ||
-		h->nlmsg_type != (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE));
 	memset(end, 0, sizeof *end);
 	(void)mnl_attr_parse(h, sizeof(struct nfgenmsg), connection_read, end);
-	return 0;
+}
+
+struct walk {
+	void (*each)(const struct net_direct_end *, void *arg);
+	void *arg;
+};
+
+static int
+connection_see(const struct nlmsghdr *h, void *arg)
+{
+	const struct walk *w = arg;
+	struct net_direct_end now;
+
+	conntrack_read(h, &now);
+	w->each(&now, w->arg);
+	return MNL_CB_OK;
+}
+
+int
+conntrack_each(int family, unsigned mark,
+	void (*each)(const struct net_direct_end *, void *arg), void *arg)
+{
+	struct walk w = { each, arg };
+	struct netlink_message m;
+
+	marked_begin(&m, IPCTNL_MSG_CT_GET, NLM_F_DUMP, family, mark);
+	return netlink_ask(NETLINK_NETFILTER, &m, connection_see, &w);
 }

@@ -115,3 +115,74 @@ diag_free(struct diag_list *l)
 	free(l->peer);
 	free(l);
 }
+
+static void
+abort_begin(struct netlink_message *m, uint16_t type, const struct endpoint *local,
+	const struct endpoint *remote)
+{
+	size_t size = local->ip.family == 6 ? 16 : 4;
+	struct inet_diag_req_v2 *q;
+
+	q = netlink_begin(m, type, NLM_F_ACK, sizeof *q);
+	q->sdiag_family = local->ip.family == 6 ? AF_INET6 : AF_INET;
+	q->sdiag_protocol = IPPROTO_TCP;
+	q->idiag_states = ~0u;
+	q->id.idiag_sport = htons(local->port);
+	q->id.idiag_dport = htons(remote->port);
+	memcpy(q->id.idiag_src, local->ip.b, size);
+	memcpy(q->id.idiag_dst, remote->ip.b, size);
+	memset(q->id.idiag_cookie, 0xff, sizeof q->id.idiag_cookie);
+}
+
+struct found {
+	uint16_t remote_port; /* network order */
+	uint32_t cookie[2];
+	bool is_one;
+};
+
+/* Where there is no such connection the kernel tells of a socket that listens. */
+static int
+found_see(const struct nlmsghdr *h, void *arg)
+{
+	const struct inet_diag_msg *d = mnl_nlmsg_get_payload(h);
+	struct found *f = arg;
+
+	if (h->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
+		mnl_nlmsg_get_payload_len(h) < sizeof *d ||
+		d->idiag_state == TCP_LISTEN || d->id.idiag_dport != f->remote_port)
+		return MNL_CB_OK;
+	memcpy(f->cookie, d->id.idiag_cookie, sizeof f->cookie);
+	f->is_one = true;
+	return MNL_CB_OK;
+}
+
+int
+diag_abort(struct mnl_socket *bus, const struct endpoint *local,
+	const struct endpoint *remote)
+{
+	struct found f = { .remote_port = htons(remote->port) };
+	struct inet_diag_req_v2 *q;
+	struct netlink_message m;
+	int r;
+
+	abort_begin(&m, SOCK_DIAG_BY_FAMILY, local, remote);
+	r = netlink_say(bus, &m, found_see, &f);
+	if (r < 0 || !f.is_one)
+		return r < 0 ? r : -ENOENT;
+	abort_begin(&m, SOCK_DESTROY, local, remote);
+	q = mnl_nlmsg_get_payload(m.head);
+	memcpy(q->id.idiag_cookie, f.cookie, sizeof f.cookie);
+	return netlink_say(bus, &m, NULL, NULL);
+}
+
+int
+diag_can_abort(struct mnl_socket *bus)
+{
+	struct endpoint nobody = { .ip = { .family = 4 } };
+	struct netlink_message m;
+	int r;
+
+	abort_begin(&m, SOCK_DESTROY, &nobody, &nobody);
+	r = netlink_say(bus, &m, NULL, NULL);
+	return r == -ENOENT ? 0 : r;
+}

@@ -28,4 +28,18 @@ struct diag_list {
 int diag_connections(int protocol, struct diag_list **list);
 void diag_free(struct diag_list *list);
 
+struct mnl_socket;
+
+/*
+ * Ends the TCP connection between these two: whoever holds it gets ECONNABORTED
+ * at once, and its peer a reset, where there is a way.  `bus` is of
+ * netlink_open(NETLINK_SOCK_DIAG).  0; -ENOENT: there is none, and a listening
+ * socket on that port is none; -EOPNOTSUPP: this kernel cannot
+ * (CONFIG_INET_DIAG_DESTROY); or -errno.
+ */
+int diag_abort(struct mnl_socket *bus, const struct endpoint *local,
+	const struct endpoint *remote);
+/* Whether this kernel can: 0, -EOPNOTSUPP, or -errno. */
+int diag_can_abort(struct mnl_socket *bus);
+
 #endif

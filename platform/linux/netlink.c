@@ -47,22 +47,40 @@ answers_read(struct mnl_socket *s, mnl_cb_t each, void *arg)
 }
 
 int
-netlink_ask(int bus, struct netlink_message *m, mnl_cb_t each, void *arg)
+netlink_open(int bus, struct mnl_socket **s)
 {
 	struct timeval wait = { .tv_sec = ANSWER_WAIT };
-	struct mnl_socket *s;
 	int r = 0;
 
-	s = mnl_socket_open2(bus, SOCK_CLOEXEC);
-	if (!s)
+	*s = mnl_socket_open2(bus, SOCK_CLOEXEC);
+	if (!*s)
 		return -errno;
-	if (setsockopt(mnl_socket_get_fd(s), SOL_SOCKET, SO_RCVTIMEO, &wait,
+	if (setsockopt(mnl_socket_get_fd(*s), SOL_SOCKET, SO_RCVTIMEO, &wait,
 		    sizeof wait) == -1 ||
-		mnl_socket_bind(s, 0, MNL_SOCKET_AUTOPID) == -1 ||
-		mnl_socket_sendto(s, m->head, m->head->nlmsg_len) == -1)
+		mnl_socket_bind(*s, 0, MNL_SOCKET_AUTOPID) == -1)
 		r = -errno;
-	if (r == 0)
-		r = answers_read(s, each, arg);
+	if (r < 0)
+		mnl_socket_close(*s);
+	return r;
+}
+
+int
+netlink_say(struct mnl_socket *s, struct netlink_message *m, mnl_cb_t each, void *arg)
+{
+	if (mnl_socket_sendto(s, m->head, m->head->nlmsg_len) == -1)
+		return -errno;
+	return answers_read(s, each, arg);
+}
+
+int
+netlink_ask(int bus, struct netlink_message *m, mnl_cb_t each, void *arg)
+{
+	struct mnl_socket *s;
+	int r = netlink_open(bus, &s);
+
+	if (r < 0)
+		return r;
+	r = netlink_say(s, m, each, arg);
 	mnl_socket_close(s);
 	return r;
 }

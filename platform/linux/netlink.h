@@ -27,4 +27,10 @@ void netlink_put_ip(struct netlink_message *m, uint16_t type, const struct ip *i
  * answer. */
 int netlink_ask(int bus, struct netlink_message *m, mnl_cb_t each, void *arg);
 
+/* The same for many questions, one after the other, on one socket: mnl_socket_close. 0,
+ * or -errno. */
+int netlink_open(int bus, struct mnl_socket **s);
+int
+netlink_say(struct mnl_socket *s, struct netlink_message *m, mnl_cb_t each, void *arg);
+
 #endif

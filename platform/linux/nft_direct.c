@@ -2,6 +2,7 @@
 #include "platform/direct.h"
 #include "platform/linux/conntrack.h"
 #include "platform/linux/script.h"
+#include "platform/net.h"
 
 #include <stdio.h>
 
@@ -28,7 +29,10 @@ enum {
 	TCP_SECONDS = 180,     /* without data from the application */
 	CLOSED_SECONDS = 15,   /* after its FIN or reset */
 	UDP_SECONDS = 60,      /* as long as the engine keeps an association */
-	HALF_SECONDS = 432000, /* a connection with one end closed is not at its end */
+	OPEN_SECONDS = 432000, /* as by default, whatever others have made of that */
+	/* One end is closed.  The system's own TCP would wait for ever, but for the peer's
+	 * keepalive: after two hours, for which RFC 5382, REQ-5 asks for four minutes more. */
+	HALF_SECONDS = 7440,
 };
 
 static const char *
@@ -99,8 +103,8 @@ static void
 add_routed(struct script *s, const struct net_direct *d)
 {
 	script_add(s,
-		"ct timeout patient { protocol tcp; l3proto %s; policy = { fin_wait: %d, "
-		"close_wait: %d, time_wait: %d, close: %d }; }\n"
+		"ct timeout patient { protocol tcp; l3proto %s; policy = { established: %d, "
+		"fin_wait: %d, close_wait: %d, time_wait: %d, close: %d }; }\n"
 		"chain begins {\n"
 		"tcp flags & (fin | syn | rst | ack) != syn reject with tcp reset\n"
 		"meta l4proto tcp ct timeout set \"patient\"\n"
@@ -117,8 +121,62 @@ add_routed(struct script *s, const struct net_direct *d)
 		"type filter hook prerouting priority mangle + 10; policy accept;\n"
 		"ct mark %u meta mark set %u\n"
 		"}\n",
-		word_of(d->family), HALF_SECONDS, HALF_SECONDS, CLOSED_SECONDS,
-		CLOSED_SECONDS, d->kept, d->mark, d->kept, d->kept, d->mark);
+		word_of(d->family), OPEN_SECONDS, HALF_SECONDS, HALF_SECONDS,
+		CLOSED_SECONDS, CLOSED_SECONDS, d->kept, d->mark, d->kept, d->kept,
+		d->mark);
+}
+
+/*
+ * What the engine may do with its socket: send what an application sent into
+ * the device.  Were it taken over it could else speak as anybody, in any
+ * protocol.
+ */
+static void
+add_bounds(struct script *s, const struct net_direct *d)
+{
+	script_add(s,
+		"chain engine {\n"
+		"meta l4proto != { tcp, udp, %s } drop\n",
+		d->family == 6 ? "ipv6-icmp" : "icmp");
+	add_ours(s, d);
+	script_add(s,
+		" accept\n"
+		"drop\n"
+		"}\n"
+		"chain bounds {\n"
+		"type filter hook output priority raw + 9; policy accept;\n"
+		"meta mark %u meta skgid %u goto engine\n"
+		"}\n",
+		d->mark, (unsigned)d->gid);
+}
+
+static bool
+is_strict(void)
+{
+	char value[16];
+	struct err e;
+
+	return net_sysctl_get("net.netfilter.nf_conntrack_tcp_loose", value, sizeof value,
+		       &e) == 0 &&
+		value[0] == '0';
+}
+
+/*
+ * Of a connection that it has forgotten conntrack takes no packet for a new
+ * one where it is told to be strict, but for a broken one.  By then it has come
+ * to the engine, and is answered by what `begins` says elsewhere.
+ */
+static void
+add_strict(struct script *s, const struct net_direct *d)
+{
+	if (is_strict())
+		script_add(s,
+			"chain strict {\n"
+			"type filter hook output priority mangle + 9; policy accept;\n"
+			"meta mark %u meta skgid %u ct state invalid meta l4proto tcp "
+			"reject with tcp reset\n"
+			"}\n",
+			d->mark, (unsigned)d->gid);
 }
 
 /*
@@ -216,8 +274,10 @@ net_direct_add(const struct net_direct *d, struct err *e)
 		"add table %s sluice_direct\ndelete table %s sluice_direct\n"
 		"table %s sluice_direct {\n",
 		word_of(d->family), word_of(d->family), word_of(d->family));
+	add_bounds(s, d);
 	add_first(s, d);
 	add_routed(s, d);
+	add_strict(s, d);
 	add_edges(s, d);
 	script_add(s, "}\n");
 	r = script_run(s, e);

@@ -5,19 +5,24 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <sys/fsuid.h>
 #include <unistd.h>
 
 /* Sockets of this protocol take packets with their headers, and get none. */
 
+/* The group is what tells this socket apart from all others with the mark: those that
+ * answer who came in from outside have it, too. */
 int
-net_direct_open(int family, unsigned mark)
+net_direct_open(const struct net_direct *d)
 {
+	gid_t own = (gid_t)setfsgid(d->gid);
 	int fd, r;
 
-	fd = sock_os_open(family == 6 ? AF_INET6 : AF_INET, SOCK_RAW, IPPROTO_RAW);
+	fd = sock_os_open(d->family == 6 ? AF_INET6 : AF_INET, SOCK_RAW, IPPROTO_RAW);
+	(void)setfsgid(own);
 	if (fd < 0)
 		return fd;
-	r = sock_os_mark(fd, mark);
+	r = sock_os_mark(fd, d->mark);
 	if (r == 0)
 		return fd;
 	close(fd);

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: MIT */
+#include "keeper/serve_ends.h"
+
+#include "base/log.h"
+#include "keeper/serve_direct.h"
+#include "platform/direct.h"
+
+#include <errno.h>
+#include <string.h>
+
+void
+serve_ends_watch(struct serve *s)
+{
+	int r = net_direct_can_end();
+
+	if (s->losses >= 0)
+		return;
+	if (r == 0)
+		r = s->losses = net_direct_losses(OUR_KEPT);
+	if (r == -EOPNOTSUPP)
+		log_warn("this kernel ends no connection of others "
+			 "(CONFIG_INET_DIAG_DESTROY): where it carries one, and sluice "
+			 "ends or the network is lost, the application learns of it "
+			 "only when it sends");
+	else if (r < 0)
+		log_warn("flows in the kernel will end without a word: %s", strerror(-r));
+}
+
+void
+serve_ends_lost(const struct serve *s)
+{
+	struct net_direct d;
+	int r;
+
+	serve_direct_of(s, 4, &d);
+	r = net_direct_end_lost(s->losses, &d);
+	if (r > 0)
+		log_info("connections that lost their way outside: %d, ended", r);
+}
+
+void
+serve_ends_all(const struct serve *s)
+{
+	struct net_direct d;
+	int r;
+
+	if (!s->direct4 && !s->direct6)
+		return;
+	serve_direct_of(s, 4, &d);
+	r = net_direct_end_all(&d);
+	if (r > 0)
+		log_info("connections that the kernel carried: %d, ended with sluice", r);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KEEPER_SERVE_ENDS_H
+#define KEEPER_SERVE_ENDS_H
+
+#include "keeper/serve.h"
+
+/* The ends of flows in the kernel: applications hear of them at once. */
+
+/* Begins to listen for connections that the system forgets, once: s->losses. */
+void serve_ends_watch(struct serve *s);
+/* Ends what the system has forgotten. */
+void serve_ends_lost(const struct serve *s);
+/* Ends all that the kernel carries; the engine is told of each. */
+void serve_ends_all(const struct serve *s);
+
+#endif
