@@ -304,6 +304,35 @@ needs_bytes(const struct explain *x)
 	return (v.missing & ~f.known & FACT_BYTES) != 0;
 }
 
+/* From this machine's own applications: nothing else was said, or the device's address. */
+static bool
+is_own(const struct config *c, const struct ip *source)
+{
+	for (int i = 0; i < c->tun.naddrs; i++)
+		if (ip_equal(&c->tun.addrs[i].ip, source))
+			return true;
+	return source->family == 0;
+}
+
+/* To somewhere, over a family that the device has, and not back into it. */
+static bool
+leads_outside(const struct config *c, const struct ip *target)
+{
+	bool has_family = target->family == 0;
+
+	if (target->family != 0 &&
+		(ip_is_multicast(target) || ip_is_unspecified(target) ||
+			ip_is_loopback(target)))
+		return false;
+	for (int i = 0; i < c->tun.naddrs; i++) {
+		if (cidr_has(&c->tun.addrs[i], target))
+			return false;
+		if (c->tun.addrs[i].ip.family == target->family)
+			has_family = true;
+	}
+	return has_family;
+}
+
 /*
  * Whether such a flow is given back to the kernel once it is decided: the same
  * conditions as in core/flow/handback.c, but for what only the running system
@@ -314,14 +343,13 @@ kernel_carries(const struct explain *x)
 {
 	const struct config *c = x->setup.config;
 	const struct outbound_spec *o = outbound_of(x);
-	const struct flow_policy *p = &c->policy;
 
 	if (x->facts.network == NETWORK_UDP && c->direct == DIRECT_AUTO &&
 		x->facts.port != 443)
 		return false;
 	return c->direct != DIRECT_STACK && outbound_is_plain(o) && !needs_bytes(x) &&
-		x->facts.port != 53 && !p->conn_idle_set && p->uplink_only == 0 &&
-		p->downlink_only == 0;
+		x->facts.port != 53 && !flow_policy_limits(&c->policy, &o->policy) &&
+		is_own(c, &x->facts.source.ip) && leads_outside(c, &x->facts.ip);
 }
 
 static const char *

@@ -218,6 +218,31 @@ direct_begin(struct engine *g, int family, int *fd, struct err *e)
 	return 0;
 }
 
+/* What flows stay with the stack for what the configuration says, since nothing else
+ * would tell. */
+static void
+direct_except(const struct engine *g)
+{
+	const struct outbound *o;
+	const char *why;
+
+	for (size_t i = 0; i < g->setup->noutbound; i++) {
+		o = g->setup->outbound[i];
+		if (!o->ops->direct)
+			continue;
+		why = NULL;
+		if (flow_policy_limits(&g->setup->policy, &o->policy))
+			why = "the policy limits their time (connIdle, uplinkOnly or "
+			      "downlinkOnly)";
+		if (!o->plain)
+			why = "it has settings of its own (domainStrategy, redirect, "
+			      "sendThrough or sockopt)";
+		if (why)
+			log_news("%s: its flows are carried by sluice all the same: %s",
+				o->path, why);
+	}
+}
+
 static int
 direct_take(struct engine *g, struct err *e)
 {
@@ -233,6 +258,7 @@ direct_take(struct engine *g, struct err *e)
 		return -1;
 	if (g->direct4 < 0 && g->direct6 < 0)
 		return 0;
+	direct_except(g);
 	g->endings = request_endings(g->keeper, &why);
 	if (g->endings >= 0)
 		flows_follow(g->flows, g->endings);
@@ -354,6 +380,7 @@ engine_run(int keeper, void *options)
 		if (g.config->clock_auto)
 			times_ask(g.times);
 		loop_run(g.loop);
+		flows_read_ends(g.flows);
 		flows_log_counters(g.flows);
 	} else {
 		log_error("%s", e.text);

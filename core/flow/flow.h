@@ -45,6 +45,10 @@ struct flow_policy {
 	bool conn_idle_set; /* by the user: then it holds for direct flows too */
 };
 
+/* Whether a direct flow by such an outbound has a time limit; the kernel, to which it would
+ * be handed back, keeps none. */
+bool flow_policy_limits(const struct flow_policy *p, const struct outbound_policy *o);
+
 /* An immutable set of decisions. Flows keep what they started with; counted. */
 struct setup {
 	struct rules *rules;
@@ -101,6 +105,8 @@ enum flows_handed {
 void flows_hand_back(struct flows *f, int family, int fd, enum flows_handed what);
 /* Their ends are told by `fd`, of net_direct_follow; borrowed too. */
 void flows_follow(struct flows *f, int fd);
+/* At the end: counts what has been told so far. */
+void flows_read_ends(struct flows *f);
 
 struct flow_counters {
 	size_t tcp, udp; /* now */

@@ -47,17 +47,6 @@ is_own(const struct flows *fs, const struct ip *source)
 	return false;
 }
 
-/* A time limit of the configuration's would not be kept by the kernel. */
-static bool
-has_limits(const struct setup *s, const struct outbound *o)
-{
-	const struct flow_policy *p = &s->policy;
-	const struct outbound_policy *q = &o->policy;
-
-	return p->conn_idle_set || p->uplink_only != 0 || p->downlink_only != 0 ||
-		q->conn_idle != 0 || q->uplink_only != 0 || q->downlink_only != 0;
-}
-
 /* Whether the rules say of this flow, now and by this packet alone, that it leaves as it
  * is. Names are learned from queries to anybody's port 53. */
 static bool
@@ -78,7 +67,7 @@ is_direct(struct flows *fs, enum network network, const struct endpoint *source,
 	c->outbound = a == INQUIRY_DECIDED ? inquiry_outbound(&q, &c->verdict) : NULL;
 	inquiry_fini(&q);
 	return c->outbound != NULL && c->outbound->plain &&
-		!has_limits(fs->setup, c->outbound);
+		!flow_policy_limits(&fs->setup->policy, &c->outbound->policy);
 }
 
 /* The packet that the stack was given. 0, or -errno: (some of) it did not leave. */

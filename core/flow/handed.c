@@ -218,14 +218,15 @@ flow_ended(struct flows *fs, const struct net_direct_end *end)
 		handed_free(fs, h);
 }
 
-static void
-ends_read(struct flows *fs)
+/* 0: there may be more. */
+static int
+ends_read(struct flows *fs, int most)
 {
 	struct handback *b = &fs->handback;
 	struct net_direct_end end;
 	int r = 0;
 
-	for (int i = 0; i < HANDED_TURN && r == 0; i++) {
+	for (int i = 0; i < most && r == 0; i++) {
 		r = net_direct_ended(b->ends, &end);
 		if (r == 0)
 			flow_ended(fs, &end);
@@ -234,7 +235,7 @@ ends_read(struct flows *fs)
 		log_limited(&b->troubles, loop_now(fs->loop), LOG_WARNING,
 			"flows in the kernel end faster than they can be counted: the "
 			"totals lack some");
-	watch_want(&b->watch, WATCH_READ);
+	return r == -ENOBUFS ? 0 : r;
 }
 
 static void
@@ -243,7 +244,17 @@ ends_run(struct task *t)
 	struct handback *b = container_of(t, struct handback, task);
 
 	b->watch.happened = 0;
-	ends_read(container_of(b, struct flows, handback));
+	(void)ends_read(container_of(b, struct flows, handback), HANDED_TURN);
+	watch_want(&b->watch, WATCH_READ);
+}
+
+void
+flows_read_ends(struct flows *fs)
+{
+	/* All that there may be. */
+	for (int i = 0; i < HANDED_MAX / HANDED_TURN && fs->handback.ends >= 0; i++)
+		if (ends_read(fs, HANDED_TURN) < 0)
+			return;
 }
 
 void
@@ -281,10 +292,6 @@ handed_fini(struct flows *fs)
 		watch_fini(&b->watch);
 		task_fini(&b->task);
 	}
-	if (fs->count.handed > 0)
-		log_info("%zu flow%s that the kernel carries end%s with sluice",
-			fs->count.handed, fs->count.handed == 1 ? "" : "s",
-			fs->count.handed == 1 ? "s" : "");
 	while (!list_empty(&b->by_age))
 		handed_free(fs, container_of(b->by_age.next, struct handed, age));
 	table_fini(&b->table);

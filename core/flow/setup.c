@@ -33,6 +33,13 @@ setup_outbound(const struct setup *s, const char *tag)
 	return NULL;
 }
 
+bool
+flow_policy_limits(const struct flow_policy *p, const struct outbound_policy *o)
+{
+	return p->conn_idle_set || p->uplink_only != 0 || p->downlink_only != 0 ||
+		o->conn_idle != 0 || o->uplink_only != 0 || o->downlink_only != 0;
+}
+
 /*
  * The list is a rule set of one rule, so that its forms are those of
  * routing.rules and mean the same.

@@ -405,6 +405,10 @@ explain_says_what_the_kernel_carries(void **state)
 		{ "198.51.100.1:80", "outbound: near (freedom)\n" },
 		{ "-u 198.51.100.1:443", "outbound: near (kernel, if it is QUIC)\n" },
 		{ "--protocol http 198.51.100.1:80", "outbound: near (freedom)\n" },
+		{ "[2001:db8::1]:443 --protocol http", "outbound: near (freedom)\n" },
+		{ "192.0.2.1:80 --source 203.0.113.9", "outbound: near (freedom)\n" },
+		{ "-u 224.0.0.9:443", "outbound: near (freedom)\n" },
+		{ "-u 127.0.0.1:443", "outbound: near (freedom)\n" },
 	};
 	char line[128];
 	struct said s;

@@ -1,0 +1,239 @@
+# SPDX-License-Identifier: MIT
+"""Where flows that the kernel carries end by themselves: applications hear of it at once, and what the engine may do
+without them is bounded."""
+import ctypes
+import os
+import re
+import socket
+import struct
+import threading
+
+from direct import (ACK, APP, APP6, FAR, FAR6, NEAR, NEAR6, SYN, TUN, Injector, World, engine_of, ip4, ip6, lab,
+                    read_exactly, segment, sites, tcp, tun_address, works)
+from handed import BOTH, echoes, kernel, said
+
+PIDFD_OPEN, PIDFD_GETFD = 434, 438
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def fault(s):
+    """The error by which a connection ended, as who only receives hears of it."""
+    try:
+        return f"{len(s.recv(1))} bytes"
+    except OSError as e:
+        return e.errno
+
+
+ABORTED, RESET = 103, 104
+
+
+def tracked(w, match):
+    return [x for x in w.app.run("cat /proc/net/nf_conntrack").splitlines() if re.search(match, x)]
+
+
+def forget_all(w):
+    """Conntrack forgets everything: IPCTNL_MSG_CT_DELETE without a word on what."""
+    s = w.app.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
+    s.send(struct.pack("IHHIIBBH", 20, 1 << 8 | 2, 5, 1, 0, 0, 0, 0))
+    assert struct.unpack("IHHIIi", s.recv(4096)[:20])[5] == 0
+    s.close()
+
+
+def listening(w):
+    """A server of the application's host on the port that a connection comes from."""
+    s = w.app.socket(socket.AF_INET, socket.SOCK_STREAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    s.bind(("", 40000))
+    s.listen()
+    return s
+
+
+def from_that_port(w):
+    s = w.app.socket(socket.AF_INET, socket.SOCK_STREAM)
+    s.settimeout(10)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    s.bind((tun_address(w), 40000))
+    s.connect((NEAR, 7))
+    return s
+
+
+def serving(ended):
+    """A server that says one word, and notes how its connection ends."""
+    def serve(connection, _peer):
+        connection.sendall(b"hello")
+        ended.append(fault(connection))
+    return serve
+
+
+def test_stop(l):
+    """Applications that only receive get an error when sluice ends, their servers a reset; what they carried is in the
+    totals. Others' connections, and servers on the same ports, live on."""
+    w = World(l)
+    echoes(w)
+    ended = []
+    for address in BOTH:
+        l.server(w.near, address, 4000, serving(ended))
+    other = tcp(w.app, NEAR, 7)                                         # from before the start: of another address
+    said(other, b"before")
+    with kernel(w) as p:
+        ones = [tcp(w.app, address, 4000) for address in BOTH]
+        for s in ones:
+            assert read_exactly(s, 5) == b"hello"
+        # A socket of IPv6 that speaks IPv4.
+        mapped = w.app.socket(socket.AF_INET6, socket.SOCK_STREAM)
+        mapped.settimeout(10)
+        mapped.connect(("::ffff:" + NEAR, 4000))
+        assert read_exactly(mapped, 5) == b"hello"
+        busy = tcp(w.app, NEAR, 7)
+        said(busy, b"x" * 100000)
+        quiet = tcp(w.app, NEAR, 7)
+        said(quiet, b"word")
+    assert [fault(s) for s in ones + [mapped, busy, quiet]] == [ABORTED] * 5
+    lab.until(lambda: len(ended) == 3, "the servers to be told")
+    assert ended == [RESET] * 3, ended
+    up = [int(x) for x in re.findall(r"tcp .*direct \(kernel\), up (\d+) down", p.text)]
+    assert len(up) == 5 and max(up) > 100000, p.text
+    assert re.search("kernel carried: 5, ended", p.text), p.text
+    said(other, b"after")
+
+
+def test_lost_network(l):
+    """The link goes: who only receives gets an error at once, also half closed; a server on that very port, and who is
+    only asking for a connection, do not."""
+    w = World(l)
+    sites(w)
+    echoes(w)
+    ended = []
+    for address in BOTH:
+        l.server(w.near, address, 4000, serving(ended))
+    with kernel(w) as p:
+        server = listening(w)
+        ones = [tcp(w.app, address, 4000) for address in BOTH] + [from_that_port(w)]
+        for s in ones[:2]:
+            assert read_exactly(s, 5) == b"hello"
+        said(ones[2], b"word")
+        w.app.run("ip link set eth0 down")
+        assert [fault(s) for s in ones] == [ABORTED] * 3
+        p.wait_line("lost their way outside: [123], ended")
+        w.app.run("ip link set eth0 up")
+        w.app.route("default via 198.18.0.1")
+        w.app.run("ip -6 addr replace 2001:db8:f::2/64 dev eth0 nodad")
+        w.app.run("ip -6 route replace default via 2001:db8:f::1")
+        for address in BOTH:
+            works(w, address)
+        assert server.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 1
+        server.close()
+
+
+def forgotten(l, loose):
+    """What conntrack forgot ends at once, whatever it takes for a connection."""
+    w = World(l)
+    sites(w)
+    echoes(w)
+    w.app.run("nft add table ip other")                                 # so that there is conntrack
+    w.app.run("nft add chain ip other c { type filter hook output priority 0 ; }")
+    w.app.run("nft add rule ip other c ct state new")
+    w.app.sysctl("net.netfilter.nf_conntrack_tcp_loose", loose)
+    with kernel(w):
+        ones = [tcp(w.app, address, 7) for address in BOTH]
+        for s in ones:
+            said(s, b"word")
+        forget_all(w)
+        assert [fault(s) for s in ones] == [ABORTED] * 2
+        # A packet of a connection of which nobody knows is answered with a reset, and does not go out.
+        s = Injector(w)
+        with lab.Sniffer(w.app, "lo") as lo, lab.Sniffer(w.app, "eth0") as out:
+            for build, six, address in ((ip4, False, NEAR), (ip6, True, NEAR6)):
+                me = tun_address(w, six)
+                s.send(build(me, address, 6, segment(me, address, 5000, 80, ACK, ack=1, payload=b"stray")))
+                lo.wait(lambda q: q.dst == me and q.dport == 5000 and q.payload[13] & 4, "the reset")
+            assert not out.seen(lambda q: b"stray" in q.data)
+        s.close()
+        for address in BOTH:
+            works(w, address)
+
+
+def test_forgotten(l):
+    forgotten(l, 1)
+
+
+def test_forgotten_strictly(l):
+    forgotten(l, 0)
+
+
+def test_half_closed(l):
+    """Conntrack keeps a connection that is half closed for as long as keepalives take, and not for days."""
+    w = World(l)
+    echoes(w)
+    over = threading.Event()
+    l.server(w.near, NEAR, 8, lambda c, _: (c.recv(100), c.recv(100), c.sendall(b"late"), over.wait()))
+    with kernel(w):
+        with tcp(w.app, NEAR, 7) as whole, tcp(w.app, NEAR, 8) as s:
+            said(whole, b"word")
+            s.sendall(b"word")
+            s.shutdown(socket.SHUT_WR)
+            assert read_exactly(s, 4) == b"late"
+
+            def seconds(state, port):
+                found = tracked(w, rf"{state} src=\S+ dst={NEAR} \S+ dport={port} ")
+                return int(found[0].split()[4]) if found else 0
+
+            lab.until(lambda: seconds("(CLOSE_WAIT|FIN_WAIT)", 8), "the half-closed one in conntrack")
+            assert 7200 < seconds("(CLOSE_WAIT|FIN_WAIT)", 8) <= 7440
+            assert seconds("ESTABLISHED", 7) > 400000
+            over.set()
+
+
+def raw_sockets(pid):
+    """Copies of the sockets by which an engine sends whole packets, by family."""
+    process, found = libc.syscall(PIDFD_OPEN, pid, 0), {}
+    for name in os.listdir(f"/proc/{pid}/fd"):
+        fd = libc.syscall(PIDFD_GETFD, process, int(name), 0)
+        try:
+            s = socket.socket(fileno=fd)
+        except OSError:
+            os.close(fd)
+            continue
+        if s.type == socket.SOCK_RAW and s.proto == socket.IPPROTO_RAW:
+            found[s.family] = s
+    os.close(process)
+    return found
+
+
+def test_forged(l):
+    """An engine that was taken over speaks as the device, and as nobody else, neither as its machine nor as another."""
+    w = World(l)
+    echoes(w)
+    with kernel(w) as p, lab.Sniffer(w.app, "eth0") as out:
+        raw = raw_sockets(engine_of(p))
+        assert set(raw) == {socket.AF_INET, socket.AF_INET6}, raw
+        for build, number, sources, address in (
+                (ip4, socket.AF_INET, (APP, FAR, "0.0.0.0"), NEAR),
+                (ip6, socket.AF_INET6, (APP6, FAR6, "::"), NEAR6)):
+            me = tun_address(w, number == socket.AF_INET6)
+            for source in sources:
+                syn = build(source, address, 6, segment(source, address, 5000, 7, SYN))
+                try:
+                    raw[number].sendto(syn, (address, 0))
+                    raise lab.Failed(f"sent as {source}")
+                except PermissionError:
+                    pass
+            for proto in (47, 132):
+                try:
+                    raw[number].sendto(build(me, address, proto, bytes(20)), (address, 0))
+                    raise lab.Failed(f"sent protocol {proto}")
+                except PermissionError:
+                    pass
+            raw[number].sendto(build(me, address, 6, segment(me, address, 5001, 7, SYN)), (address, 0))
+            out.wait(lambda q: q.dst == address and q.dport == 7, "the sound one")
+        bad = out.seen(lambda q: q.sport == 5000 or q.proto in (47, 132))
+        assert not bad, bad
+        for s in raw.values():
+            s.close()
+        # Who answers others by the same mark is somebody else.
+        l.server(w.app, APP, 22, lab.echo)
+        with tcp(w.far, APP, 22) as s:
+            said(s, b"from outside")
+
+
+lab.main(test_stop, test_lost_network, test_forgotten, test_forgotten_strictly, test_half_closed, test_forged)
