@@ -176,8 +176,8 @@ static const struct {
 	{ "library", TOP("\"sluice\":{\"tls\":\"gnutls\"}"),
 		"c.json: sluice.tls: gnutls is not auto, bearssl or openssl" },
 	{ "fast open", STREAM("\"sockopt\":{\"tcpFastOpen\":[]}"),
-		"c.json: outbounds[0].streamSettings.sockopt.tcpFastOpen: is not true or "
-		"false" },
+		"c.json: outbounds[0].streamSettings.sockopt.tcpFastOpen: a list, where true or "
+		"false is meant" },
 	{ "chain", STREAM("\"sockopt\":{\"dialerProxy\":\"x\"}"),
 		"c.json: outbounds[0].streamSettings.sockopt.dialerProxy: a chain through "
 		"another outbound is not supported" },
