@@ -381,9 +381,9 @@ class Lab:
 
     def server(self, space, address, port, serve, kind=socket.SOCK_STREAM):
         """A server in a thread: serve(connection, peer) for TCP, serve(data, peer) -> answer or None for UDP.
-        Gives back the listening socket."""
+        Gives back its socket, whose close() ends it."""
         family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        s = space.socket(family, kind)
+        s = space.inside(_ServerSocket, family, kind)
         s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         s.bind((address, port))
         if kind == socket.SOCK_STREAM:
@@ -399,18 +399,35 @@ class Lab:
 
         def udp():
             while True:
-                try:
+                with contextlib.suppress(OSError):
                     data, peer = s.recvfrom(65535)
+                    if s.ended:
+                        return
                     answer = serve(data, peer)
                     if answer is not None:
                         s.sendto(answer, peer)
-                except OSError:
-                    if s.fileno() < 0:
-                        return
 
-        threading.Thread(target=tcp if kind == socket.SOCK_STREAM else udp, daemon=True).start()
+        s.serve(tcp if kind == socket.SOCK_STREAM else udp)
         self.closers.append(s.close)
         return s
+
+
+class _ServerSocket(socket.socket):
+    """A socket that a thread listens at. To close it is not enough to end that: a call that the thread is in is
+    begun anew by the kernel, after any signal, with the number alone, which by then may be another socket's."""
+    ended = False
+
+    def serve(self, work):
+        self._thread = threading.Thread(target=work, daemon=True)
+        self._thread.start()
+
+    def close(self):
+        if not self.ended:
+            self.ended = True
+            with contextlib.suppress(OSError):          # of UDP, which wakes up all the same
+                self.shutdown(socket.SHUT_RDWR)
+            self._thread.join(SECONDS)
+        super().close()
 
 
 def _quietly(serve, connection, peer):

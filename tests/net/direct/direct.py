@@ -31,7 +31,7 @@ def sites(w):
 def fetch(w, address, how=""):
     """curl's (status, output)."""
     host = f"[{address}]" if ":" in address else address
-    return w.app.call(f"curl -sS --http0.9 -m 10 {how} http://{host}/")
+    return w.app.call(f"curl -sS -m 10 {how} http://{host}/")
 
 
 def works(w, address=NEAR):

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: MIT
 """The cable itself: what is sent into one end comes out of the other as late, and as seldom, as was asked for."""
 import math
+import os
 import pathlib
 import random
+import signal
 import socket
 import struct
 import sys
@@ -136,6 +138,47 @@ def test_rows(l):
     assert n["reads"] < n["packets"] / 10, f"they did not come in rows: {n}"
 
 
+def waited_for():
+    """The first arguments of the calls that our threads are in."""
+    for path in pathlib.Path("/proc/self/task").glob("*/syscall"):
+        words = path.read_text().split()
+        if len(words) > 1:
+            yield int(words[1], 16)
+
+
+def signal_somewhere():
+    """A signal without effect, which the kernel gives to any thread of ours but this, if there is one."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGCHLD})
+    os.kill(os.getpid(), signal.SIGCHLD)
+    lab.until(lambda: signal.SIGCHLD not in signal.sigpending() or threading.active_count() == 1, "it to be taken")
+    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def test_servers_end(l):
+    """A server of the lab that was closed takes nothing from the one that has its number afterwards."""
+    a = l.space("a")
+    for kind, serve in ((socket.SOCK_STREAM, lab.echo), (socket.SOCK_DGRAM, lab.echo_datagram)):
+        old = l.server(a, "127.0.0.1", 7, serve, kind)
+        number = old.fileno()
+        lab.until(lambda: number in waited_for(), "the server's thread to wait")
+        old.close()
+        with a.socket(socket.AF_INET, kind) as s, a.socket(socket.AF_INET, kind) as client:
+            assert number in (s.fileno(), client.fileno()), "the number is not given again"
+            mine, other = (s, client) if s.fileno() == number else (client, s)
+            mine.bind(("127.0.0.1", 8))
+            if kind == socket.SOCK_STREAM:
+                mine.listen()
+            signal_somewhere()
+            other.connect(("127.0.0.1", 8))
+            other.send(b"word")
+            lab.until(lambda: number not in waited_for(), "whoever waits to take it")
+            mine.setblocking(False)
+            if kind == socket.SOCK_STREAM:
+                mine.accept()[0].close()
+            else:
+                assert mine.recv(100) == b"word"
+
+
 def transfer(l, a, b, address, n):
     """TCP both ways at a time, checked to the last byte."""
     want = random.Random(5).randbytes(n)
@@ -189,4 +232,4 @@ def test_rate(l):
     assert n["dropped"] > 100 and n["packets"] == count, n
 
 
-lab.main(test_delay, test_loss, test_rows, test_bytes, test_rate)
+lab.main(test_servers_end, test_delay, test_loss, test_rows, test_bytes, test_rate)
