@@ -82,9 +82,15 @@ int net_direct_ended(int fd, struct net_direct_end *end);
  * when somebody has changed any rule set; or -errno.
  */
 int net_rules_watch(void);
-/* Reads all that there is. Whether a part of ours was taken away: a bit for the firewall
- * and one for each family of direct flows. */
-enum { NET_RULES_FIREWALL = 1, NET_RULES_DIRECT4 = 2, NET_RULES_DIRECT6 = 4 };
-unsigned net_rules_lost(int fd);
+/* A bit for the firewall and one for each family of direct flows. */
+enum {
+	NET_RULES_FIREWALL = 1,
+	NET_RULES_DIRECT4 = 2,
+	NET_RULES_DIRECT6 = 4,
+	NET_RULES_ALL = 7
+};
+/* Reads all that there is. Of which of ours a part was taken away. `made` are those that
+ * the caller has made anew since the last call: what happened to them before is no news. */
+unsigned net_rules_lost(int fd, unsigned made);
 
 #endif

@@ -7,6 +7,8 @@
 
 #include <string.h>
 
+enum { MENDS = 8 }; /* at once, where somebody goes on taking our rules away */
+
 void
 serve_direct_of(const struct serve *s, int family, struct net_direct *d)
 {
@@ -29,12 +31,10 @@ has_address(const struct serve *s, int family)
 	return false;
 }
 
-/* What we did ourselves is no news. */
-static void
-news_drop(const struct serve *s)
+static unsigned
+bit_of(int family)
 {
-	if (s->rules >= 0)
-		(void)net_rules_lost(s->rules);
+	return family == 6 ? NET_RULES_DIRECT6 : NET_RULES_DIRECT4;
 }
 
 static int
@@ -52,7 +52,8 @@ direct_make(struct serve *s, int family, struct err *e)
 	r = net_direct_add(&d, e);
 	if (r < 0)
 		journal_drop(s->journal);
-	news_drop(s);
+	else if (s->rules >= 0)
+		s->lost |= net_rules_lost(s->rules, bit_of(family));
 	return r;
 }
 
@@ -132,17 +133,18 @@ firewall_mend(const struct serve *s, struct err *e)
 	return net_firewall_del(e) < 0 ? -1 : net_firewall_add(&f, e);
 }
 
-/* What of `lost` is ours and could not be put back. */
+/* All of them: a flush is told of table by table, and the others' turn comes next. What
+ * could not be put back. */
 static unsigned
-mend(const struct serve *s, unsigned lost, struct err *e)
+all_mend(const struct serve *s, struct err *e)
 {
 	unsigned left = 0;
 
-	if (lost & NET_RULES_FIREWALL && firewall_mend(s, e) < 0)
+	if (firewall_mend(s, e) < 0)
 		left |= NET_RULES_FIREWALL;
-	if (lost & NET_RULES_DIRECT4 && s->direct4 && direct_mend(s, 4, e) < 0)
+	if (s->direct4 && direct_mend(s, 4, e) < 0)
 		left |= NET_RULES_DIRECT4;
-	if (lost & NET_RULES_DIRECT6 && s->direct6 && direct_mend(s, 6, e) < 0)
+	if (s->direct6 && direct_mend(s, 6, e) < 0)
 		left |= NET_RULES_DIRECT6;
 	return left;
 }
@@ -150,20 +152,20 @@ mend(const struct serve *s, unsigned lost, struct err *e)
 void
 serve_rules_mend(struct serve *s)
 {
-	unsigned before = s->lost;
+	unsigned before = s->lost, left = 0;
 	struct err e;
+	int i;
 
-	s->lost |= net_rules_lost(s->rules);
-	if (s->lost == 0)
-		return;
-	/* A flush takes all of them, and is told of table by table: what is still to be read
-	 * then, beside the news of our own changes, is dropped below. */
-	s->lost = mend(s, NET_RULES_FIREWALL | NET_RULES_DIRECT4 | NET_RULES_DIRECT6, &e);
-	if (s->lost == 0)
-		log_warn("somebody took our firewall rules away; they are put back");
-	else if (before == 0)
+	s->lost |= net_rules_lost(s->rules, 0);
+	for (i = 0; i < MENDS && s->lost != 0 && left == 0; i++) {
+		left = all_mend(s, &e);
+		s->lost = left | net_rules_lost(s->rules, NET_RULES_ALL & ~left);
+		if (left == 0)
+			log_warn("somebody took our firewall rules away; they are put "
+				 "back");
+	}
+	if (left != 0 && before == 0)
 		log_error("somebody took our firewall rules away, and they cannot be put "
 			  "back: %s; sluice tries again each second",
 			e.text);
-	news_drop(s);
 }

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "platform/linux/nft_watch.h"
+
 #include "platform/direct.h"
 #include "platform/linux/nfevents.h"
 
@@ -17,19 +19,15 @@ net_rules_watch(void)
 	return nfevents_open(NFNLGRP_NFTABLES);
 }
 
-/* Which of our tables something was taken away from. In each of these messages the first
- * attribute is the table's name. */
+/* Which of our tables a message is about. The first attribute is the table's name in each
+ * of those that are looked at. */
 static unsigned
-event_lost(const struct nlmsghdr *h)
+event_table(const struct nlmsghdr *h)
 {
 	const struct nfgenmsg *g = mnl_nlmsg_get_payload(h);
 	const struct nlattr *a = mnl_nlmsg_get_payload_offset(h, sizeof *g);
 	const char *name;
 
-	if (h->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELTABLE) &&
-		h->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELCHAIN) &&
-		h->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELRULE))
-		return 0;
 	if (!mnl_attr_ok(a, (int)(h->nlmsg_len - MNL_ALIGN(sizeof *h) - sizeof *g)) ||
 		mnl_attr_get_type(a) != 1 ||
 		mnl_attr_validate(a, MNL_TYPE_NUL_STRING) < 0)
@@ -43,20 +41,34 @@ event_lost(const struct nlmsghdr *h)
 }
 
 static unsigned
-events_lost(const char *p, ssize_t n)
+event_apply(unsigned lost, unsigned made, const struct nlmsghdr *h)
+{
+	switch (h->nlmsg_type) {
+	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELTABLE:
+	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELCHAIN:
+	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELRULE:
+		return lost | event_table(h);
+	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE:
+		return lost & ~(event_table(h) & made);
+	default:
+		return lost;
+	}
+}
+
+unsigned
+nft_events_apply(unsigned lost, unsigned made, const void *p, size_t n)
 {
 	const struct nlmsghdr *h;
-	unsigned lost = 0;
 	int left = (int)n;
 
-	for (h = (const void *)p; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left))
+	for (h = p; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left))
 		if (h->nlmsg_len >= MNL_NLMSG_HDRLEN + sizeof(struct nfgenmsg))
-			lost |= event_lost(h);
+			lost = event_apply(lost, made, h);
 	return lost;
 }
 
 unsigned
-net_rules_lost(int fd)
+net_rules_lost(int fd, unsigned made)
 {
 	_Alignas(struct nlmsghdr) char events[EVENTS_MAX];
 	unsigned lost = 0;
@@ -65,9 +77,9 @@ net_rules_lost(int fd)
 	for (;;) {
 		n = nfevents_recv(fd, events, sizeof events);
 		if (n > 0)
-			lost |= events_lost(events, n);
+			lost = nft_events_apply(lost, made, events, (size_t)n);
 		else if (n == -ENOBUFS)
-			lost = NET_RULES_FIREWALL | NET_RULES_DIRECT4 | NET_RULES_DIRECT6;
+			lost = NET_RULES_ALL;
 		else if (n < 0)
 			return lost;
 	}

@@ -2,6 +2,7 @@
 """Direct flows that the kernel carries: `sluice.direct`."""
 import json
 import os
+import re
 import socket
 import threading
 
@@ -277,6 +278,27 @@ def test_deaths_and_losses(l):
         assert "sluice" not in w.app.run("nft list ruleset")
 
 
+def ours(w):
+    """Our rule sets without what comes and goes in them; nothing where one is not there."""
+    said = [w.app.call(f"nft list table {x}") for x in ("inet sluice", "ip sluice_direct", "ip6 sluice_direct")]
+    text = "".join(out for _, out in said) if not any(status for status, _ in said) else ""
+    return re.sub(r"elements = \{[^}]*\}", "", text)
+
+
+def test_flushed_again(l):
+    """Somebody flushes all rule sets, and again while ours are being put back: in the end they are all there."""
+    w = World(l)
+    sites(w)
+    with kernel(w):
+        whole = ours(w)
+        assert whole
+        for _ in range(5):
+            w.app.run(["sh", "-c", "for i in 1 2 3 4 5; do nft flush ruleset; done"])
+            lab.until(lambda: ours(w) == whole, "all our tables to be back")
+        for address in BOTH:
+            works(w, address)
+
+
 def test_larger_device(l):
     """A device with a larger MTU than the link has: what is too large for it is cut or told of."""
     w = World(l)
@@ -485,4 +507,4 @@ def test_missing(l):
 
 
 lab.main(test_only_the_first_packet, test_same_as_the_stack, test_never_beside_the_tunnel, test_deaths_and_losses,
-         test_larger_device, test_full, test_lost_network, test_others, test_firewalls, test_auto_keeps_ports, test_missing)
+         test_flushed_again, test_larger_device, test_full, test_lost_network, test_others, test_firewalls, test_auto_keeps_ports, test_missing)
