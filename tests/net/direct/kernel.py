@@ -507,4 +507,5 @@ def test_missing(l):
 
 
 lab.main(test_only_the_first_packet, test_same_as_the_stack, test_never_beside_the_tunnel, test_deaths_and_losses,
-         test_flushed_again, test_larger_device, test_full, test_lost_network, test_others, test_firewalls, test_auto_keeps_ports, test_missing)
+         test_flushed_again, test_larger_device, test_full, test_lost_network, test_others, test_firewalls,
+         test_auto_keeps_ports, test_missing)
