@@ -38,5 +38,12 @@ nfevents_recv(int fd, void *p, size_t cap)
 	n = recvfrom(fd, p, cap, MSG_DONTWAIT, (struct sockaddr *)&from, &len);
 	if (n == -1)
 		return errno == EINTR ? 0 : -errno;
-	return from.nl_pid == 0 && mnl_nlmsg_ok(p, (int)n) ? n : 0;
+	return from.nl_pid == 0 && nfevents_is_whole(p, (int)n) ? n : 0;
+}
+
+/* The library takes a length beyond INT_MAX for one below zero. */
+bool
+nfevents_is_whole(const struct nlmsghdr *h, int left)
+{
+	return mnl_nlmsg_ok(h, left) && h->nlmsg_len <= (uint32_t)left;
 }

@@ -61,7 +61,7 @@ nft_events_apply(unsigned lost, unsigned made, const void *p, size_t n)
 	const struct nlmsghdr *h;
 	int left = (int)n;
 
-	for (h = p; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left))
+	for (h = p; nfevents_is_whole(h, left); h = mnl_nlmsg_next(h, &left))
 		if (h->nlmsg_len >= MNL_NLMSG_HDRLEN + sizeof(struct nfgenmsg))
 			lost = event_apply(lost, made, h);
 	return lost;
