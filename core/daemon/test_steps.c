@@ -405,17 +405,11 @@ static int
 probe_once(struct attempt *a)
 {
 	struct window w;
-	size_t n;
 	int r;
 
-	while (a->sent < a->len) {
-		w = (struct window){ (uint8_t *)a->request + a->sent, a->len - a->sent };
-		n = 0;
-		r = stream_writev(a->stream, &w, 1, &n);
-		if (r != STREAM_OK)
-			return r;
-		a->sent += n;
-	}
+	r = stream_write_rest(a->stream, (uint8_t *)a->request, a->len, &a->sent);
+	if (r != STREAM_OK)
+		return r;
 	r = stream_flush(a->stream);
 	if (r < 0)
 		return r;

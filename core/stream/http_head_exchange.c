@@ -53,6 +53,8 @@ exchange_new(const struct exchange_way *way, struct stream *lower)
 	x->lower = lower;
 	x->websocket = way->websocket;
 	x->base64 = way->base64;
+	x->send_rest = way->send_rest;
+	x->to = way->to;
 	base64_encode(x->key, sizeof(x->key), way->key, sizeof(way->key), 0);
 	accept_text(x->accept, x->key);
 	http_head_init(&x->head, HTTP_HEAD_MAX, way->unix_time);
@@ -119,20 +121,10 @@ ask(struct exchange *x)
 static int
 write_request(struct exchange *x)
 {
-	struct window w;
-	size_t n;
-	int r;
+	int r = passed(x, stream_write_rest(x->lower, x->request, x->len, &x->at));
 
-	while (x->at < x->len) {
-		w.p = x->request + x->at;
-		w.len = x->len - x->at;
-		n = 0;
-		r = passed(x, stream_writev(x->lower, &w, 1, &n));
-		if (r != STREAM_OK)
-			return r;
-		x->at += n;
-	}
-	r = passed(x, stream_flush(x->lower));
+	if (r == STREAM_OK)
+		r = passed(x, stream_flush(x->lower));
 	if (r != STREAM_OK)
 		return r;
 	free(x->request);
@@ -169,7 +161,9 @@ judge(struct exchange *x)
 		return fail(x, -EPROTO);
 	if (x->websocket && websocket_agreed(x) < 0)
 		return fail(x, -EPROTO);
-	x->state = EXCHANGE_DONE;
+	x->at = 0;
+	x->len = x->early_len;
+	x->state = EXCHANGE_REST;
 	return STREAM_OK;
 }
 
@@ -193,6 +187,16 @@ read_answer(struct exchange *x)
 		return STREAM_OK;
 	x->leftover = w.len - used;
 	return judge(x);
+}
+
+static int
+write_early(struct exchange *x)
+{
+	int r = passed(x, x->send_rest(x->to, x->early, x->len, &x->at));
+
+	if (r == STREAM_OK)
+		x->state = EXCHANGE_DONE;
+	return r;
 }
 
 static int
@@ -221,6 +225,8 @@ step(struct exchange *x)
 		return write_request(x);
 	case EXCHANGE_ANSWER:
 		return read_answer(x);
+	case EXCHANGE_REST:
+		return write_early(x);
 	case EXCHANGE_DONE:
 		return STREAM_OK;
 	case EXCHANGE_DEAD:
@@ -298,6 +304,16 @@ exchange_flush(struct exchange *x)
 	if (r == STREAM_AGAIN && x->state == EXCHANGE_ANSWER && x->early_len == 0)
 		return STREAM_OK;
 	return r;
+}
+
+void
+exchange_settle(struct exchange **x, struct http_facts *facts)
+{
+	if ((*x)->state != EXCHANGE_DONE)
+		return;
+	*facts = (*x)->head.facts;
+	exchange_free(*x);
+	*x = NULL;
 }
 
 const char *

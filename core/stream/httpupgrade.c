@@ -12,7 +12,6 @@ struct httpupgrade {
 	struct stream s;
 	struct exchange *x; /* until the server has agreed, or for its error; owned */
 	struct http_facts facts; /* of x, once that is gone */
-	size_t held;             /* bytes of x->early that have gone to lower */
 	/* Bytes behind the head that lie in the lower stream's window: only after them
 	 * may its memory be passed by. */
 	size_t leftover;
@@ -33,53 +32,35 @@ passed(struct httpupgrade *t, int r)
 	return r;
 }
 
-/* The server has agreed: what the request did not carry goes as it is. */
+/* What a call on the exchange answered, which may be over by that. */
 static int
-agree(struct httpupgrade *t)
+exchanged(struct httpupgrade *t, int r)
 {
-	struct exchange *x = t->x;
-	struct window w;
-	size_t n;
-	int r;
+	size_t leftover = t->x->leftover;
 
-	while (t->held < x->early_len) {
-		w.p = x->early + t->held;
-		w.len = x->early_len - t->held;
-		n = 0;
-		r = passed(t, stream_writev(t->s.lower, &w, 1, &n));
-		if (r != STREAM_OK)
-			return r;
-		t->held += n;
-	}
-	t->leftover = x->leftover;
-	t->facts = x->head.facts;
-	exchange_free(x);
-	t->x = NULL;
-	return STREAM_OK;
+	exchange_settle(&t->x, &t->facts);
+	if (!t->x)
+		t->leftover = leftover;
+	return passed(t, r);
 }
 
 /* OK: bytes pass. */
 static int
 upgrade(struct httpupgrade *t)
 {
-	int r;
-
 	if (t->error || !t->x)
 		return t->error;
-	r = passed(t, exchange_finish(t->x));
-	return r == STREAM_OK ? agree(t) : r;
+	return exchanged(t, exchange_finish(t->x));
 }
 
 static int
 httpupgrade_open(struct stream *s)
 {
 	struct httpupgrade *t = httpupgrade_of(s);
-	int r;
 
 	if (t->error || !t->x)
 		return t->error;
-	r = passed(t, exchange_open(t->x));
-	return r == STREAM_OK && t->x->state == EXCHANGE_DONE ? agree(t) : r;
+	return exchanged(t, exchange_open(t->x));
 }
 
 static int
@@ -91,11 +72,8 @@ httpupgrade_send_buf(struct stream *s, struct window *w)
 	if (t->error)
 		return t->error;
 	if (t->x) {
-		r = passed(t, exchange_send_buf(t->x, w));
-		if (r != STREAM_OK || w->len)
-			return r;
-		r = agree(t);
-		if (r != STREAM_OK)
+		r = exchanged(t, exchange_send_buf(t->x, w));
+		if (r != STREAM_OK || t->x)
 			return r;
 	}
 	return passed(t, stream_send_buf(s->lower, w));
@@ -123,9 +101,7 @@ httpupgrade_flush(struct stream *s)
 	if (t->error)
 		return t->error;
 	if (t->x) {
-		r = passed(t, exchange_flush(t->x));
-		if (r == STREAM_OK && t->x->state == EXCHANGE_DONE)
-			r = agree(t);
+		r = exchanged(t, exchange_flush(t->x));
 		if (r != STREAM_OK || t->x)
 			return r;
 	}
@@ -242,9 +218,11 @@ struct stream *
 httpupgrade_new(
 	const struct http_request *q, struct stream *lower, int64_t (*unix_time)(void))
 {
-	struct exchange_way way = {
-		.request = q, .base64 = BASE64_URL, .unix_time = unix_time
-	};
+	struct exchange_way way = { .request = q,
+		.base64 = BASE64_URL,
+		.send_rest = stream_write_rest,
+		.to = lower,
+		.unix_time = unix_time };
 	struct httpupgrade *t = calloc(1, sizeof(*t));
 
 	if (t)

@@ -131,6 +131,25 @@ stream_writev(struct stream *s, const struct window *w, int count, size_t *n)
 	return STREAM_OK;
 }
 
+int
+stream_write_rest(struct stream *s, const uint8_t *p, size_t len, size_t *at)
+{
+	struct window w;
+	size_t n;
+	int r;
+
+	while (*at < len) {
+		/* A window may be written to; this one is not. */
+		w = (struct window){ (uint8_t *)(uintptr_t)p + *at, len - *at };
+		n = 0;
+		r = stream_writev(s, &w, 1, &n);
+		if (r != STREAM_OK)
+			return r;
+		*at += n;
+	}
+	return STREAM_OK;
+}
+
 const char *
 stream_error_text(int error)
 {

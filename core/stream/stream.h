@@ -96,6 +96,9 @@ void stream_free(struct stream *s); /* NULL is fine */
 int stream_read(struct stream *s, uint8_t *p, size_t cap, size_t *n);
 int stream_writev(struct stream *s, const struct window *w, int count, size_t *n);
 
+/* Writes p[*at..len), and moves *at on. OK once all of it is taken; AGAIN, or an error. */
+int stream_write_rest(struct stream *s, const uint8_t *p, size_t len, size_t *at);
+
 /* What an errno means, in the words of a sentence: "connection refused". */
 const char *stream_error_text(int error);
 

@@ -63,21 +63,11 @@ seal(struct ws *t)
 static int
 push(struct ws *t)
 {
-	struct window w;
-	size_t n;
-	int r;
+	int r = ws_passed(t, stream_write_rest(t->s.lower, t->small, t->end, &t->at));
 
-	while (t->at < t->end) {
-		w.p = t->small + t->at;
-		w.len = t->end - t->at;
-		n = 0;
-		r = ws_passed(t, stream_writev(t->s.lower, &w, 1, &n));
-		if (r != STREAM_OK)
-			return r;
-		t->at += n;
-	}
-	t->at = t->end = 0;
-	return STREAM_OK;
+	if (r == STREAM_OK)
+		t->at = t->end = 0;
+	return r;
 }
 
 static void
@@ -151,52 +141,50 @@ frame_room(struct ws *t, struct window *w)
 	return STREAM_OK;
 }
 
-/* The upgrade. */
-
-/* It is done: what the request did not carry goes into frames. */
+/* As stream_write_rest, into frames. */
 static int
-agree(struct ws *t)
+frames_fill(struct stream *s, const uint8_t *p, size_t len, size_t *at)
 {
-	struct exchange *x = t->x;
+	struct ws *t = ws_of(s);
 	struct window w;
 	size_t n;
 	int r;
 
-	for (; t->poured < x->early_len; t->poured += n) {
+	for (; *at < len; *at += n) {
 		r = frame_room(t, &w);
 		if (r != STREAM_OK)
 			return r;
-		n = x->early_len - t->poured < w.len ? x->early_len - t->poured : w.len;
-		memcpy(w.p, x->early + t->poured, n);
+		n = len - *at < w.len ? len - *at : w.len;
+		memcpy(w.p, p + *at, n);
 		t->fill += n;
 	}
-	t->facts = x->head.facts;
-	exchange_free(x);
-	t->x = NULL;
 	return STREAM_OK;
+}
+
+/* The upgrade. */
+
+/* What a call on the exchange answered, which may be over by that. */
+static int
+exchanged(struct ws *t, int r)
+{
+	exchange_settle(&t->x, &t->facts);
+	return ws_passed(t, r);
 }
 
 int
 ws_upgrade(struct ws *t)
 {
-	int r;
-
-	if (!t->x)
-		return STREAM_OK;
-	r = ws_passed(t, exchange_finish(t->x));
-	return r == STREAM_OK ? agree(t) : r;
+	return t->x ? exchanged(t, exchange_finish(t->x)) : STREAM_OK;
 }
 
 static int
 ws_open(struct stream *s)
 {
 	struct ws *t = ws_of(s);
-	int r;
 
 	if (t->error || !t->x)
 		return t->error;
-	r = ws_passed(t, exchange_open(t->x));
-	return r == STREAM_OK && t->x->state == EXCHANGE_DONE ? agree(t) : r;
+	return exchanged(t, exchange_open(t->x));
 }
 
 static int
@@ -210,11 +198,8 @@ ws_send_buf(struct stream *s, struct window *w)
 	if (t->shuts)
 		return -EPIPE;
 	if (t->x) {
-		r = ws_passed(t, exchange_send_buf(t->x, w));
-		if (r != STREAM_OK || w->len)
-			return r;
-		r = agree(t);
-		if (r != STREAM_OK)
+		r = exchanged(t, exchange_send_buf(t->x, w));
+		if (r != STREAM_OK || t->x)
 			return r;
 	}
 	return frame_room(t, w);
@@ -245,9 +230,7 @@ ws_flush(struct stream *s)
 	if (t->error)
 		return t->error;
 	if (t->x) {
-		r = ws_passed(t, exchange_flush(t->x));
-		if (r == STREAM_OK && t->x->state == EXCHANGE_DONE)
-			r = agree(t);
+		r = exchanged(t, exchange_flush(t->x));
 		if (r != STREAM_OK || t->x)
 			return r;
 	}
@@ -328,10 +311,12 @@ ws_new(const struct http_request *q, struct stream *lower, struct rng *rng,
 	struct exchange_way way = { .request = q,
 		.websocket = true,
 		.base64 = BASE64_URL | BASE64_BARE,
+		.send_rest = frames_fill,
 		.unix_time = unix_time };
 	struct ws *t = calloc(1, sizeof(*t));
 
 	rng_bytes(rng, way.key, sizeof(way.key));
+	way.to = t ? &t->s : NULL;
 	if (t)
 		t->x = exchange_new(&way, lower);
 	if (!t || !t->x) {

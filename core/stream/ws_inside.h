@@ -35,7 +35,6 @@ struct ws {
 	uint8_t *frame;    /* the open one: memory of lower, or `small`; NULL: none */
 	size_t room, fill; /* of its payload */
 	size_t at, end;    /* small[at..end) is sealed and on its way */
-	size_t poured;     /* of what x holds for us */
 	bool shuts;        /* nothing more may be sent */
 	bool close_due, closed; /* our Close must go; is in `small` or gone */
 	bool pong_due;          /* with `control` as its payload */
