@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/command.h"
 #include "daemon/export.h"
-#include "daemon/import_file.h"
+#include "daemon/whole_file.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -41,10 +41,10 @@ static int export(struct export_request *r, const char *path)
 	int result;
 
 	r->file = strcmp(path, "-") == 0 ? "standard input" : path;
-	text = import_file_new(path, r->file, &r->len, &e);
+	text = whole_file_open(path, r->file, &r->len, &e);
 	r->text = text;
 	result = text ? export_read(r, &say, &link, &e) : -1;
-	import_file_free(text, r->len);
+	whole_file_free(text, r->len);
 	if (result < 0) {
 		fprintf(stderr, "sluice: %s\n", e.text);
 		return STATUS_WRONG;

@@ -4,6 +4,7 @@
 #include "daemon/data_files.h"
 #include "daemon/import.h"
 #include "daemon/import_file.h"
+#include "daemon/whole_file.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -148,13 +149,13 @@ import(const struct import_request *r)
 
 	if (strstr(r->what, "://"))
 		return text_import(r, "link", r->what, strlen(r->what));
-	text = import_file_new(r->what, name, &len, &e);
+	text = whole_file_open(r->what, name, &len, &e);
 	if (!text) {
 		fprintf(stderr, "sluice: %s\n", e.text);
 		return STATUS_WRONG;
 	}
 	status = text_import(r, name, text, len);
-	import_file_free(text, len);
+	whole_file_free(text, len);
 	return status;
 }
 
