@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 bool
 number_parse(uint64_t *n, const char *s, uint64_t max)
@@ -123,6 +124,17 @@ hex_parse(uint8_t *out, size_t n, const char *s)
 		out[i] = (uint8_t)(high << 4 | low);
 	}
 	return true;
+}
+
+int
+text_find(const char *const *words, const char *s)
+{
+	int i;
+
+	for (i = 0; words[i]; i++)
+		if (strcasecmp(words[i], s) == 0)
+			return i;
+	return -1;
 }
 
 /* Nobody means a longer word by accident. */

@@ -22,6 +22,8 @@ const char *size_format(uint64_t bytes, char buf[static 16]);
 const char *span_format(uint64_t seconds, char buf[static 32]);
 bool
 hex_parse(uint8_t *out, size_t n, const char *s); /* exactly 2n digits, either case */
+/* Where `s` stands in `words` (NULL-ended), without regard to case; -1: nowhere. */
+int text_find(const char *const *words, const char *s);
 /* The word of `words` (NULL-ended) nearest to `s` by edit distance (at most 2 and less
  * than the length of `s`, without regard to case), or NULL: for "did you mean". */
 const char *text_nearest(const char *s, const char *const *words);

@@ -111,19 +111,16 @@ source_parse(struct explain *x, const char *s)
 static int
 protocol_parse(struct explain *x, const char *s)
 {
-	static const char *const words[] = { "http", "tls", "bittorrent", "quic" };
+	static const char *const words[] = { "http", "tls", "bittorrent", "quic", NULL };
 	static const enum protocol meant[] = { PROTOCOL_HTTP, PROTOCOL_TLS,
 		PROTOCOL_BITTORRENT, PROTOCOL_QUIC };
-	size_t i;
+	int at = text_find(words, s);
 
-	for (i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		if (strcmp(words[i], s) == 0) {
-			x->facts.protocol = meant[i];
-			x->facts.known |= FACT_BYTES;
-			return 0;
-		}
-	}
-	return usage(" is not a protocol (http, tls, bittorrent)", s);
+	if (at < 0)
+		return usage(" is not a protocol (http, tls, bittorrent)", s);
+	x->facts.protocol = meant[at];
+	x->facts.known |= FACT_BYTES;
+	return 0;
 }
 
 /* 0, 1 when help was asked for, -1 after usage. */

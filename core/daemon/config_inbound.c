@@ -3,7 +3,6 @@
 #include "daemon/config_json.h"
 
 #include <string.h>
-#include <strings.h>
 
 /*
  * Inbounds: the TUN device, or the one that is implied where the file has none.
@@ -229,18 +228,18 @@ override_read(const struct node *n, unsigned *override)
 	static const char *const words[] = { "http", "tls", "quic", "fakedns",
 		"fakedns+others", NULL };
 	const char *const *list = NULL;
-	size_t i, k;
+	size_t i;
+	int k;
 
 	if (node_texts(n, &list) == -1)
 		return -1;
 	for (i = 0; list && list[i]; i++) {
-		for (k = 0; words[k] && strcasecmp(list[i], words[k]) != 0; k++)
-			;
+		k = text_find(words, list[i]);
 		if (k == 0)
 			*override |= SNIFF_HTTP;
 		else if (k == 1)
 			*override |= SNIFF_TLS;
-		else if (words[k])
+		else if (k > 0)
 			node_warn(n, "%s is not looked for yet", words[k]);
 		else
 			node_warn(
@@ -350,12 +349,8 @@ is_servers(const char *protocol)
 {
 	static const char *const kinds[] = { "vmess", "vless", "trojan", "shadowsocks",
 		"hysteria", "wireguard", NULL };
-	size_t i;
 
-	for (i = 0; kinds[i]; i++)
-		if (strcasecmp(protocol, kinds[i]) == 0)
-			return true;
-	return false;
+	return text_find(kinds, protocol) >= 0;
 }
 
 static void

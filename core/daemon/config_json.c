@@ -393,18 +393,13 @@ int
 node_word(const struct node *n, const char *const *words, int *out, const char **text)
 {
 	const char *s = NULL;
-	int i;
 
 	if (node_text(n, &s) == -1)
 		return -1;
 	if (text)
 		*text = s;
-	if (!s)
-		return 0;
-	*out = -1;
-	for (i = 0; words[i]; i++)
-		if (strcasecmp(s, words[i]) == 0)
-			*out = i;
+	if (s)
+		*out = text_find(words, s);
 	return 0;
 }
 
@@ -445,14 +440,9 @@ is_guide(const struct key *k)
 		"httpupgradeSettings", "routing", "rules", "outboundTag", "domain",
 		"domains", "ip", "port", "source", "sourceIP", "sourcePort", "inboundTag",
 		"protocol", NULL };
-	size_t i;
 
-	if (k->use == KEY_IDLE || k->use == KEY_SILENT)
-		return false;
-	for (i = 0; names[i]; i++)
-		if (strcmp(names[i], k->name) == 0)
-			return true;
-	return false;
+	return k->use != KEY_IDLE && k->use != KEY_SILENT &&
+		text_find(names, k->name) >= 0;
 }
 
 /* Whether `key` is one of those, misspelt. Other words of three letters are too near to

@@ -340,12 +340,8 @@ kind_near(const char *s)
 {
 	static const char *const others[] = { "vless", "trojan", "socks", "http", "dns",
 		"shadowsocks", "wireguard", "loopback", "hysteria", "mtproto", NULL };
-	size_t i;
 
-	for (i = 0; others[i]; i++)
-		if (strcasecmp(others[i], s) == 0)
-			return NULL;
-	return text_nearest(s, kinds);
+	return text_find(others, s) >= 0 ? NULL : text_nearest(s, kinds);
 }
 
 static int

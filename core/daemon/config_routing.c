@@ -187,7 +187,8 @@ protocol_read(const struct node *rule, struct rule_spec *spec)
 	struct node n = node_get(rule, "protocol");
 	const char *const *list = NULL, *near;
 	const char **kept;
-	size_t i, k, count = 0;
+	size_t i, count = 0;
+	int k;
 
 	if (node_texts(&n, &list) == -1)
 		return -1;
@@ -197,11 +198,10 @@ protocol_read(const struct node *rule, struct rule_spec *spec)
 		;
 	kept = config_memory_take(n.reader->memory, i + 1, sizeof(*kept));
 	for (i = 0; list[i]; i++) {
-		for (k = 0; known[k] && strcasecmp(known[k], list[i]) != 0; k++)
-			;
-		if (known[k] && strcmp(known[k], "quic") == 0)
+		k = text_find(known, list[i]);
+		if (k >= 0 && strcmp(known[k], "quic") == 0)
 			return node_refuse(&n, "quic is not recognised yet");
-		if (known[k]) {
+		if (k >= 0) {
 			kept[count++] = k == 1 ? known[0] : known[k];
 			continue;
 		}

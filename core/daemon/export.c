@@ -2,6 +2,7 @@
 #include "daemon/export.h"
 
 #include "base/bytes.h"
+#include "base/text.h"
 #include "daemon/export_link.h"
 #include "daemon/import_parts.h"
 
@@ -21,14 +22,9 @@ static int
 member_lost(const struct node *n, void *arg)
 {
 	const struct carried *c = arg;
-	size_t i;
 
-	if (node_is_empty(n))
-		return 0;
-	for (i = 0; c->words[i]; i++)
-		if (strcasecmp(c->words[i], n->key) == 0)
-			return 0;
-	node_warn(n, "%s", no_word);
+	if (!node_is_empty(n) && text_find(c->words, n->key) < 0)
+		node_warn(n, "%s", no_word);
 	return 0;
 }
 

@@ -66,17 +66,49 @@ field_flag(const struct node *n, bool *out)
 		"1", "yes", "on", NULL };
 	enum { FIRST_TRUE = 5 };
 	const char *s = NULL;
-	size_t i;
+	int at;
 
 	if (field_text(n, &s) == -1)
 		return -1;
 	if (!s)
 		return 0;
-	for (i = 0; words[i] && strcasecmp(words[i], s) != 0; i++)
-		;
-	if (!words[i])
+	at = text_find(words, s);
+	if (at < 0)
 		return node_fail(n, "%s is not true or false", shown(s).text);
-	*out = i >= FIRST_TRUE;
+	*out = at >= FIRST_TRUE;
+	return 0;
+}
+
+int
+field_word(const struct node *n, const char *what, const char *const *words, int *at)
+{
+	const char *s = NULL;
+
+	if (field_text(n, &s) == -1)
+		return -1;
+	if (!s)
+		return 0;
+	*at = text_find(words, s);
+	if (*at < 0)
+		return node_fail(n, "the %s %s is not supported", what, shown(s).text);
+	return 0;
+}
+
+/* Decimal, which else is not `what`. *v stays where nothing is said. */
+static int
+field_number(
+	const struct node *n, const char *what, uint64_t min, uint64_t max, uint64_t *v)
+{
+	const char *s = NULL;
+	uint64_t said;
+
+	if (field_text(n, &s) == -1)
+		return -1;
+	if (!s)
+		return 0;
+	if (!number_parse(&said, s, max) || said < min)
+		return node_fail(n, "%s is not %s", shown(s).text, what);
+	*v = said;
 	return 0;
 }
 
@@ -122,15 +154,12 @@ field_address(const struct node *n, struct server *s)
 int
 field_port(const struct node *n, struct server *s)
 {
-	const char *text = NULL;
-	uint64_t v;
+	uint64_t v = 0;
 
-	if (field_text(n, &text) == -1)
+	if (field_number(n, "a port (1-65535)", 1, UINT16_MAX, &v) == -1)
 		return -1;
-	if (!text)
+	if (v == 0)
 		return node_fail(n, "is missing: the server's port");
-	if (!number_parse(&v, text, UINT16_MAX) || v == 0)
-		return node_fail(n, "%s is not a port (1-65535)", shown(text).text);
 	s->port = (uint16_t)v;
 	return 0;
 }
@@ -150,16 +179,10 @@ field_id(const struct node *n, struct server *s)
 int
 field_alter_id(const struct node *n, struct server *s)
 {
-	const char *text = NULL;
-	uint64_t v;
+	uint64_t v = s->alter_id;
 
-	if (field_text(n, &text) == -1)
+	if (field_number(n, "a number of ids (0-65535)", 0, UINT16_MAX, &v) == -1)
 		return -1;
-	if (!text)
-		return 0;
-	if (!number_parse(&v, text, UINT16_MAX))
-		return node_fail(
-			n, "%s is not a number of ids (0-65535)", shown(text).text);
 	s->alter_id = (uint16_t)v;
 	return 0;
 }
@@ -170,18 +193,17 @@ field_security(const struct node *n, struct server *s)
 	static const char *const words[] = { "auto", "aes-128-gcm", "chacha20-poly1305",
 		"none", "zero", "chacha20-ietf-poly1305", NULL };
 	const char *text = NULL;
-	size_t i;
+	int at;
 
 	if (field_text(n, &text) == -1)
 		return -1;
 	if (!text)
 		return 0;
-	for (i = 0; words[i] && strcasecmp(words[i], text) != 0; i++)
-		;
-	if (!words[i])
+	at = text_find(words, text);
+	if (at < 0)
 		node_warn(n, "%s is no cipher of today; auto is taken", shown(text).text);
 	/* Clash knows one of them by two names. */
-	s->security = !words[i] ? words[0] : i == 5 ? words[2] : words[i];
+	s->security = at < 0 ? words[0] : at == 5 ? words[2] : words[at];
 	return 0;
 }
 
@@ -192,19 +214,12 @@ field_transport(const struct node *n, struct server *s)
 		"httpupgrade", NULL };
 	static const enum server_network meant[] = { SERVER_RAW, SERVER_RAW, SERVER_WS,
 		SERVER_WS, SERVER_HTTPUPGRADE };
-	const char *text = NULL;
-	size_t i;
+	int at = -1;
 
-	if (field_text(n, &text) == -1)
+	if (field_word(n, "transport", words, &at) == -1)
 		return -1;
-	if (!text)
-		return 0;
-	for (i = 0; words[i] && strcasecmp(words[i], text) != 0; i++)
-		;
-	if (!words[i])
-		return node_fail(
-			n, "the transport %s is not supported", shown(text).text);
-	s->network = meant[i];
+	if (at >= 0)
+		s->network = meant[at];
 	return 0;
 }
 
@@ -217,18 +232,13 @@ field_path(const struct node *n, struct server *s)
 int
 field_early_data(const struct node *n, struct server *s)
 {
-	const char *text = NULL;
-	uint64_t v;
+	uint64_t v = s->early_data;
 
-	if (field_text(n, &text) == -1)
+	if (field_number(n, "a number of bytes", 0, UINT32_MAX, &v) == -1)
 		return -1;
-	if (!text)
-		return 0;
-	if (!number_parse(&v, text, UINT32_MAX))
-		return node_fail(n, "%s is not a number of bytes", shown(text).text);
 	if (v > HTTP_EARLY_MAX)
-		node_warn(n, "early data of %s bytes: at most %d go with the request",
-			text, HTTP_EARLY_MAX);
+		node_warn(n, "early data of %llu bytes: at most %d go with the request",
+			(unsigned long long)v, HTTP_EARLY_MAX);
 	s->early_data = v < HTTP_EARLY_MAX ? (uint32_t)v : HTTP_EARLY_MAX;
 	return 0;
 }

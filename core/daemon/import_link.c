@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/base64.h"
+#include "base/text.h"
 #include "daemon/import_parts.h"
 
 #include <json-c/json.h>
@@ -107,18 +108,11 @@ tls_word_read(const struct node *n, struct server *s)
 	static const char *const words[] = { "tls", "true", "1", "none", "false", "0",
 		"auto", NULL };
 	enum { FIRST_FALSE = 3 };
-	const char *text = NULL;
-	size_t i;
+	int at = s->tls ? 0 : FIRST_FALSE;
 
-	if (field_text(n, &text) == -1)
+	if (field_word(n, "security", words, &at) == -1)
 		return -1;
-	if (!text)
-		return 0;
-	for (i = 0; words[i] && strcasecmp(words[i], text) != 0; i++)
-		;
-	if (!words[i])
-		return node_fail(n, "the security %s is not supported", shown(text).text);
-	s->tls = i < FIRST_FALSE;
+	s->tls = at < FIRST_FALSE;
 	return 0;
 }
 
@@ -169,7 +163,6 @@ header_read(const struct node *link, const struct dialect *d, struct server *s)
 		"vmess", NULL };
 	struct node n = said(link, d->header);
 	const char *text = "none";
-	size_t i;
 
 	if (s->network != SERVER_RAW)
 		return 0;
@@ -179,10 +172,9 @@ header_read(const struct node *link, const struct dialect *d, struct server *s)
 		s->http_header = true;
 		return 0;
 	}
-	for (i = 0; silent[i]; i++)
-		if (strcasecmp(silent[i], text) == 0)
-			return 0;
-	node_warn(&n, "%s says nothing for this transport; left out", shown(text).text);
+	if (text_find(silent, text) < 0)
+		node_warn(&n, "%s says nothing for this transport; left out",
+			shown(text).text);
 	return 0;
 }
 

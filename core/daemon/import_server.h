@@ -71,6 +71,8 @@ struct json_object *server_outbound(const struct server *s);
 int field_text(const struct node *n, const char **out); /* numbers and booleans too */
 /* true, "1", 1 and their like. */
 int field_flag(const struct node *n, bool *out);
+/* Its place in `words`; an error where it has none, which calls it a `what`. */
+int field_word(const struct node *n, const char *what, const char *const *words, int *at);
 int field_name(const struct node *n, struct server *s);
 int field_address(const struct node *n, struct server *s);
 int field_port(const struct node *n, struct server *s);

@@ -103,21 +103,19 @@ web_read(const struct node *n, struct server *s)
 static int
 raw_read(const struct node *n, struct server *s)
 {
+	static const char *const words[] = { "none", "http", NULL };
 	struct node header = node_get(n, "header"), type = node_get(&header, "type");
 	struct node request = node_get(&header, "request");
 	struct node method = node_get(&request, "method");
 	struct node path = node_get(&request, "path");
 	struct node headers = node_get(&request, "headers");
-	const char *text = "none";
+	int at = 0;
 
-	if (field_text(&type, &text) == -1)
+	if (field_word(&type, "header", words, &at) == -1)
 		return -1;
-	if (strcasecmp(text, "none") == 0)
+	s->http_header = at > 0;
+	if (!s->http_header)
 		return 0;
-	if (strcasecmp(text, "http") != 0)
-		return node_fail(
-			&type, "the header %s is not supported", shown(text).text);
-	s->http_header = true;
 	if (field_text(&method, &s->method) == -1 || field_joined(&path, &s->path) == -1)
 		return -1;
 	return field_headers(&headers, s);
@@ -143,19 +141,15 @@ tls_read(const struct node *n, struct server *s)
 static int
 security_read(const struct node *stream, struct server *s)
 {
+	static const char *const words[] = { "none", "tls", "utls", NULL };
 	struct node n = node_get(stream, "security");
 	struct node tls = settings_find(stream, "tlsSettings", NULL, "securitySettings");
-	const char *text = "none";
+	int at = 0;
 
-	if (field_text(&n, &text) == -1)
+	if (field_word(&n, "security", words, &at) == -1)
 		return -1;
-	if (strcasecmp(text, "none") == 0)
-		return 0;
-	if (strcasecmp(text, "tls") != 0 && strcasecmp(text, "utls") != 0)
-		return node_fail(
-			&n, "the security %s is not supported", shown(text).text);
-	s->tls = true;
-	return tls_read(&tls, s);
+	s->tls = at > 0;
+	return s->tls ? tls_read(&tls, s) : 0;
 }
 
 static int
