@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/log.h"
 #include "base/text.h"
-#include "daemon/build.h"
 #include "daemon/clock_wait.h"
 #include "daemon/command.h"
-#include "daemon/rules_gate.h"
+#include "daemon/dialer.h"
 #include "daemon/test_steps.h"
 #include "daemon/words.h"
-#include "loop/loop.h"
-#include "platform/net.h"
-#include "platform/sys.h"
 
 #include <getopt.h>
 #include <signal.h>
@@ -65,12 +61,7 @@ struct test_words {
 
 struct test {
 	struct command_setup from;
-	struct loop *loop;
-	struct tcp_memory *memory;
-	struct names *names;
-	struct outbound_env env;
-	struct setup *setup; /* only where time servers may be asked: its rules say so */
-	struct rules_gate gate;
+	struct dialer dialer;
 	const struct test_words *words;
 };
 
@@ -152,63 +143,38 @@ times_wait(const struct test *t)
 {
 	puts("Asking the time servers (sluice.sntp) what this clock is worth.");
 	fflush(stdout);
-	(void)clock_wait(&t->env, (unsigned)t->words->timeout * 1000);
-	if (!times_reading(t->env.times))
+	(void)clock_wait(&t->dialer.env, (unsigned)t->words->timeout * 1000);
+	if (!times_reading(t->dialer.env.times))
 		puts("None has answered: headers have this machine's time.");
 }
 
-static int
-times_build(struct test *t, struct err *e)
-{
-	if (build_times(t->from.config, &t->env) < 0)
-		return err_set(e, "no memory to start with");
-	if (t->from.config->nsntp == 0)
-		return 0;
-	t->setup = build_setup(t->from.config, t->from.rules, &t->env, e);
-	t->from.rules = NULL;
-	if (!t->setup)
-		return -1;
-	rules_gate_init(&t->gate, t->setup);
-	times_open(t->env.times, &t->gate.gate);
-	if (t->from.config->clock_auto)
-		times_wait(t);
-	return 0;
-}
-
+/* Whether time servers may be asked, the rules say; the outbound that is tried is built
+ * for each attempt. */
 static int
 test_build(struct test *t, struct err *e)
 {
-	struct net_resolvers machine;
+	const struct config *c = t->from.config;
 
-	if (net_resolver_read(&machine) < 0)
-		machine.n = 0;
-	t->loop = loop_new();
-	t->memory = tcp_memory_new();
-	if (!t->loop || !t->memory)
+	if (dialer_init(&t->dialer, c, e) < 0)
+		return -1;
+	t->dialer.env.tls = tls_stock_new(NULL, TLS_MAX);
+	t->dialer.env.tls_library = c->tls;
+	if (!t->dialer.env.tls)
 		return err_set(e, "no memory to start with");
-	t->names = build_names(t->from.config, t->loop, &machine);
-	t->env = (struct outbound_env){ .loop = t->loop,
-		.names = t->names,
-		.memory = t->memory,
-		.unix_time = sys_unix_time,
-		.tls = tls_stock_new(NULL, TLS_MAX),
-		.tls_library = t->from.config->tls };
-	if (!t->names || !t->env.tls)
-		return err_set(e, "no memory to start with");
-	return times_build(t, e);
+	if (c->nsntp == 0)
+		return 0;
+	if (dialer_setup(&t->dialer, &t->from, e) < 0)
+		return -1;
+	if (c->clock_auto)
+		times_wait(t);
+	return 0;
 }
 
 static void
 test_fini(struct test *t)
 {
-	times_shut(t->env.times);
-	setup_drop(t->setup);
-	times_free(t->env.times);
-	tls_stock_drop(t->env.tls);
-	names_free(t->names);
-	if (t->loop)
-		loop_free(t->loop);
-	tcp_memory_free(t->memory);
+	tls_stock_drop(t->dialer.env.tls);
+	dialer_fini(&t->dialer);
 }
 
 static const char *
@@ -251,7 +217,7 @@ static int
 attempt(struct test *t, const struct outbound_spec *spec, struct err *e)
 {
 	const struct test_way way = { .spec = spec,
-		.env = &t->env,
+		.env = &t->dialer.env,
 		.probe = &t->words->probe,
 		.timeout_ms = (unsigned)t->words->timeout * 1000,
 		.has_sntp = t->from.config->nsntp > 0 };

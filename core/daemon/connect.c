@@ -2,20 +2,16 @@
 #include "base/list.h"
 #include "base/log.h"
 #include "base/text.h"
-#include "daemon/build.h"
 #include "daemon/clock_wait.h"
 #include "daemon/command.h"
-#include "daemon/config.h"
+#include "daemon/dialer.h"
 #include "daemon/resolve.h"
-#include "daemon/rules_gate.h"
 #include "daemon/stdio_stream.h"
 #include "daemon/tunnel.h"
 #include "daemon/words.h"
 #include "flow/relay.h"
 #include "loop/loop.h"
 #include "outbound/vmess.h"
-#include "platform/net.h"
-#include "platform/sys.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -63,12 +59,7 @@ struct connect_words {
 
 struct connect {
 	struct command_setup from;
-	struct loop *loop;
-	struct tcp_memory *memory;
-	struct names *names;
-	struct setup *setup;
-	struct outbound_env env;
-	struct rules_gate gate; /* of env.times */
+	struct dialer dialer;
 
 	struct task task;
 	struct relay relay;
@@ -82,7 +73,7 @@ static void
 stop(struct connect *c, int status)
 {
 	c->status = status;
-	loop_stop(c->loop);
+	loop_stop(c->dialer.loop);
 }
 
 static void
@@ -102,7 +93,7 @@ clock_say(struct connect *c)
 	const struct clock_reading *r;
 	char why[sizeof(c->err.text)], text[CLOCK_WHO + 48];
 
-	(void)clock_wait(&c->env, CLOCK_WAIT_MS);
+	(void)clock_wait(&c->dialer.env, CLOCK_WAIT_MS);
 	r = vmess_stream_clock(c->relay.far);
 	if (!r)
 		return;
@@ -151,7 +142,7 @@ connect_run(struct task *t)
 	case RELAY_WAITS:
 		break;
 	case RELAY_MORE:
-		loop_ready(c->loop, t);
+		loop_ready(c->dialer.loop, t);
 		break;
 	case RELAY_DONE:
 	case RELAY_LINGERS:
@@ -179,23 +170,24 @@ outbound_by_rules(struct connect *c, const struct target *to, struct err *e)
 	struct verdict v;
 	int n;
 
-	rules_decide(c->setup->rules, &f, &v);
+	rules_decide(c->dialer.setup->rules, &f, &v);
 	if (v.missing & FACT_ADDRESSES) {
-		n = resolve_wait(c->loop, c->names, to->name, ip, NAMES_ADDRS, e);
+		n = resolve_wait(
+			c->dialer.loop, c->dialer.names, to->name, ip, NAMES_ADDRS, e);
 		if (n < 0)
 			return NULL;
 		f.addrs = ip;
 		f.naddrs = (size_t)n;
 		f.known |= FACT_ADDRESSES;
-		rules_decide(c->setup->rules, &f, &v);
+		rules_decide(c->dialer.setup->rules, &f, &v);
 	}
-	return setup_outbound(c->setup, v.outbound);
+	return setup_outbound(c->dialer.setup, v.outbound);
 }
 
 static struct outbound *
 outbound_by_tag(struct connect *c, const struct connect_words *w, struct err *e)
 {
-	struct outbound *o = setup_outbound(c->setup, w->tag);
+	struct outbound *o = setup_outbound(c->dialer.setup, w->tag);
 
 	if (!o)
 		err_set(e, "%s: outbounds: there is no tag \"%s\"", w->file, w->tag);
@@ -207,41 +199,21 @@ outbound_by_tag(struct connect *c, const struct connect_words *w, struct err *e)
 static void
 times_wait(struct connect *c)
 {
-	if (clock_wait(&c->env, CLOCK_SOON_MS))
+	if (clock_wait(&c->dialer.env, CLOCK_SOON_MS))
 		return;
 	log_warn("no time server (sluice.sntp) has answered yet: waiting %d s for one "
 		 "(sluice.clock is \"auto\")",
 		CLOCK_WAIT_MS / 1000);
-	if (!clock_wait(&c->env, CLOCK_WAIT_MS))
+	if (!clock_wait(&c->dialer.env, CLOCK_WAIT_MS))
 		log_warn("still none: the header has this machine's time");
 }
 
 static int
 connect_build(struct connect *c, struct err *e)
 {
-	struct net_resolvers machine;
-
-	if (net_resolver_read(&machine) < 0)
-		machine.n = 0;
-	c->loop = loop_new();
-	c->memory = tcp_memory_new();
-	if (!c->loop || !c->memory)
-		return err_set(e, "no memory to start with");
-	c->names = build_names(c->from.config, c->loop, &machine);
-	if (!c->names)
-		return err_set(e, "no memory to start with");
-	c->env = (struct outbound_env){ .loop = c->loop,
-		.names = c->names,
-		.memory = c->memory,
-		.unix_time = sys_unix_time };
-	if (build_times(c->from.config, &c->env) < 0)
-		return err_set(e, "no memory to start with");
-	c->setup = build_setup(c->from.config, c->from.rules, &c->env, e);
-	c->from.rules = NULL;
-	if (!c->setup)
+	if (dialer_init(&c->dialer, c->from.config, e) < 0 ||
+		dialer_setup(&c->dialer, &c->from, e) < 0)
 		return -1;
-	rules_gate_init(&c->gate, c->setup);
-	times_open(c->env.times, &c->gate.gate);
 	if (c->from.config->clock_auto)
 		times_wait(c);
 	return 0;
@@ -256,28 +228,22 @@ connect_start(struct connect *c, const struct connect_words *w, struct err *e)
 	if (!o)
 		return -1;
 	task_init(&c->task, connect_run);
-	c->relay.near = stdio_stream_new(c->loop, STDIN_FILENO, STDOUT_FILENO, &c->task);
+	c->relay.near = stdio_stream_new(
+		c->dialer.loop, STDIN_FILENO, STDOUT_FILENO, &c->task);
 	c->relay.far = outbound_dial(o, &w->to, &c->task);
 	c->relay.keep_fin = !o->ops->truthful;
 	if (!c->relay.near || !c->relay.far)
 		return err_set(e, "no memory for the connection");
-	loop_ready(c->loop, &c->task);
+	loop_ready(c->dialer.loop, &c->task);
 	return 0;
 }
 
 static void
 connect_fini(struct connect *c)
 {
-	times_shut(c->env.times);
 	stream_free(c->relay.near);
 	stream_free(c->relay.far);
-	if (c->setup)
-		setup_drop(c->setup);
-	times_free(c->env.times);
-	names_free(c->names);
-	if (c->loop)
-		loop_free(c->loop);
-	tcp_memory_free(c->memory);
+	dialer_fini(&c->dialer);
 }
 
 static int
@@ -323,7 +289,7 @@ command_connect(int argc, char **argv)
 		return STATUS_WRONG;
 	}
 	if (connect_build(&c, &c.err) == 0 && connect_start(&c, &w, &c.err) == 0)
-		loop_run(c.loop);
+		loop_run(c.dialer.loop);
 	if (c.silent)
 		clock_say(&c);
 	if (c.status != STATUS_OK)
