@@ -43,6 +43,7 @@ made_at(void)
 void
 bench_start(struct bench *b, void **state)
 {
+	memset(b, 0, sizeof(*b));
 	b->library = **(enum tls_library **)state;
 	if (!tls_library_built(b->library))
 		skip();
@@ -55,8 +56,27 @@ bench_start(struct bench *b, void **state)
 }
 
 void
+bench_serve(struct bench *b, void **state, const char *key, const char *chain)
+{
+	bench_start(b, state);
+	identity_load(&b->id, key, chain);
+	b->setup = bench_setup(b, "root", (struct tls_spec){ .name = "a.example" });
+}
+
+void
+bench_again(struct bench *b, struct tls_spec spec)
+{
+	tls_setup_drop(b->setup);
+	b->setup = bench_setup(b, "root", spec);
+}
+
+void
 bench_end(struct bench *b)
 {
+	if (b->setup) {
+		tls_setup_drop(b->setup);
+		identity_free(&b->id);
+	}
 	tls_stock_drop(b->stock);
 	task_fini(&b->owner);
 	loop_free(b->loop);
@@ -107,6 +127,30 @@ pair_open(struct pair *p)
 		r = stream_open(p->s);
 		peer_pump(&p->peer);
 	} while (r == STREAM_AGAIN && p->m.in_len + p->m.out_len != before);
+	return r;
+}
+
+void
+pair_connect(struct bench *b, struct pair *p)
+{
+	int r;
+
+	pair_start(b, p, b->setup, &b->id);
+	r = pair_open(p);
+	if (r != STREAM_OK)
+		fail_msg("%d: %s", r, stream_reason(p->s));
+}
+
+int
+pair_receive(struct pair *p, size_t *n)
+{
+	struct window w;
+	int r;
+
+	while ((r = stream_recv_buf(p->s, &w)) == STREAM_OK) {
+		*n += w.len;
+		stream_recv_ack(p->s, w.len);
+	}
 	return r;
 }
 

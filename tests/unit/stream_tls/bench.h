@@ -20,6 +20,8 @@ extern int64_t bench_clock;
 int64_t bench_time(void);
 
 struct bench {
+	struct identity id;      /* the server's, after bench_serve */
+	struct tls_setup *setup; /* for it, after bench_serve; owned */
 	struct loop *loop;
 	struct task owner;
 	struct tls_stock *stock;
@@ -28,6 +30,10 @@ struct bench {
 
 /* Skips the test where the library is not built in. */
 void bench_start(struct bench *b, void **state);
+/* The same with a server (identity_load), and a setup for it that trusts the root. */
+void bench_serve(struct bench *b, void **state, const char *key, const char *chain);
+/* Another setup in its place. */
+void bench_again(struct bench *b, struct tls_spec spec);
 void bench_end(struct bench *b);
 /* A setup for a.example that trusts the roots (files of certificates.sh, separated by
  * spaces), changed by `change` (may be NULL). */
@@ -45,5 +51,9 @@ pair_start(struct bench *b, struct pair *p, struct tls_setup *setup, struct iden
 void pair_end(struct bench *b, struct pair *p);
 /* Carries the handshake to its end: what open answered last. */
 int pair_open(struct pair *p);
+/* A pair of what bench_serve has made, with its handshake behind it. */
+void pair_connect(struct bench *b, struct pair *p);
+/* Takes all that has come; *n grows by it. What recv_buf answered last. */
+int pair_receive(struct pair *p, size_t *n);
 
 #endif

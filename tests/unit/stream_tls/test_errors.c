@@ -7,8 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct identity id;
-
 static const struct tls_spec plain = { .name = "a.example" };
 
 static void
@@ -23,11 +21,11 @@ static void
 answer(struct bench *b, struct tls_spec spec, const void *bytes, size_t len,
 	const char *want)
 {
-	struct tls_setup *setup = bench_setup(b, "root", spec);
 	struct pair p;
 	int r;
 
-	pair_start(b, &p, setup, &id);
+	bench_again(b, spec);
+	pair_start(b, &p, b->setup, &b->id);
 	assert_int_equal(stream_open(p.s), STREAM_AGAIN);
 	memory_feed(&p.m, bytes, len);
 	p.m.in_ends = true;
@@ -37,7 +35,6 @@ answer(struct bench *b, struct tls_spec spec, const void *bytes, size_t len,
 	assert_reason(want, p.s, want);
 	assert_int_equal(stream_open(p.s), r);
 	pair_end(b, &p);
-	tls_setup_drop(setup);
 }
 
 static void
@@ -50,8 +47,7 @@ test_answers(void **state)
 	static const uint8_t unknown[] = { 0x16, 3, 3, 0, 4, 99, 0, 0, 0 };
 	struct bench b;
 
-	bench_start(&b, state);
-	identity_load(&id, "p256", "server middle");
+	bench_serve(&b, state, "p256", "server middle");
 	answer(&b, plain, http, strlen(http), "does not speak TLS, but HTTP");
 	answer(&b, plain, smtp, strlen(smtp), "does not speak TLS");
 	answer(&b, plain, "", 0, "closed in the handshake, without a word");
@@ -60,7 +56,6 @@ test_answers(void **state)
 	answer(&b, plain, close_notify, sizeof(close_notify),
 		"closed in the middle of the handshake");
 	answer(&b, plain, unknown, sizeof(unknown), "what the server sends is no TLS");
-	identity_free(&id);
 	bench_end(&b);
 }
 
@@ -68,26 +63,21 @@ test_answers(void **state)
 static void
 test_resets(void **state)
 {
-	struct tls_setup *setup;
 	struct bench b;
 	struct pair p;
 
-	bench_start(&b, state);
-	identity_load(&id, "p256", "server middle");
-	setup = bench_setup(&b, "root", plain);
-	pair_start(&b, &p, setup, &id);
+	bench_serve(&b, state, "p256", "server middle");
+	pair_start(&b, &p, b.setup, &b.id);
 	p.m.error = -ECONNREFUSED;
 	assert_int_equal(stream_open(p.s), -ECONNREFUSED);
 	assert_reason("refused", p.s, "the script wants it so");
 	pair_end(&b, &p);
-	pair_start(&b, &p, setup, &id);
+	pair_start(&b, &p, b.setup, &b.id);
 	assert_int_equal(stream_open(p.s), STREAM_AGAIN);
 	p.m.error = -ECONNRESET;
 	assert_int_equal(stream_open(p.s), -ECONNRESET);
 	assert_reason("reset", p.s, "the server reset the connection in the handshake");
 	pair_end(&b, &p);
-	tls_setup_drop(setup);
-	identity_free(&id);
 	bench_end(&b);
 }
 
@@ -111,8 +101,7 @@ test_alerts(void **state)
 	struct bench b;
 	size_t i;
 
-	bench_start(&b, state);
-	identity_load(&id, "p256", "server middle");
+	bench_serve(&b, state, "p256", "server middle");
 	if (b.library == TLS_BEARSSL) {
 		answer(&b, plain, record, sizeof(record), "the server wants TLS 1.3");
 	} else {
@@ -124,31 +113,19 @@ test_alerts(void **state)
 		record[6] = cases[i].alert;
 		answer(&b, plain, record, sizeof(record), cases[i].want);
 	}
-	identity_free(&id);
 	bench_end(&b);
-}
-
-static void
-open_with(struct bench *b, struct pair *p, struct tls_setup *setup)
-{
-	int r;
-
-	pair_start(b, p, setup, &id);
-	r = pair_open(p);
-	if (r != STREAM_OK)
-		fail_msg("%d: %s", r, stream_reason(p->s));
 }
 
 /* The server's first flight, cut behind `cut` bytes, or whole with a bit turned (-1: cut).
  * Its length varies with the signature's: a place behind its end is its last byte. */
 static size_t
-spoilt_flight(struct bench *b, struct tls_setup *setup, size_t cut, long bit)
+spoilt_flight(struct bench *b, size_t cut, long bit)
 {
 	struct pair p;
 	size_t all, place;
 	int i, r;
 
-	pair_start(b, &p, setup, &id);
+	pair_start(b, &p, b->setup, &b->id);
 	assert_int_equal(stream_open(p.s), STREAM_AGAIN);
 	peer_pump(&p.peer);
 	all = p.m.in_len;
@@ -175,69 +152,52 @@ spoilt_flight(struct bench *b, struct tls_setup *setup, size_t cut, long bit)
 static void
 test_spoilt_handshakes(void **state)
 {
-	struct tls_setup *setup;
 	size_t all, cut;
 	struct bench b;
 	long bit;
 
-	bench_start(&b, state);
-	identity_load(&id, "p256", "server middle");
-	setup = bench_setup(&b, "root", plain);
-	all = spoilt_flight(&b, setup, 0, -1);
+	bench_serve(&b, state, "p256", "server middle");
+	all = spoilt_flight(&b, 0, -1);
 	for (cut = 1; cut < all; cut += cut < 20 ? 1 : 17)
-		spoilt_flight(&b, setup, cut, -1);
+		spoilt_flight(&b, cut, -1);
 	for (bit = 0; bit < (long)all * 8; bit += 61)
-		spoilt_flight(&b, setup, 0, bit);
-	tls_setup_drop(setup);
-	identity_free(&id);
+		spoilt_flight(&b, 0, bit);
 	bench_end(&b);
 }
 
 static void
 test_old_server(void **state)
 {
-	struct tls_setup *setup;
 	struct bench b;
 	struct pair p;
 
-	bench_start(&b, state);
-	identity_load(&id, "p256", "server middle");
-	setup = bench_setup(&b, "root", plain);
-	pair_start(&b, &p, setup, &id);
+	bench_serve(&b, state, "p256", "server middle");
+	pair_start(&b, &p, b.setup, &b.id);
 	br_ssl_engine_set_versions(&p.peer.server.eng, BR_TLS10, BR_TLS11);
 	assert_int_equal(pair_open(&p), -EPROTO);
 	assert_reason(
 		"old", p.s, "the server speaks an older TLS than the configuration");
 	pair_end(&b, &p);
-	tls_setup_drop(setup);
 
-	setup = bench_setup(
-		&b, "root", (struct tls_spec){ .name = "a.example", .min = TLS_1_0 });
-	pair_start(&b, &p, setup, &id);
+	bench_again(&b, (struct tls_spec){ .name = "a.example", .min = TLS_1_0 });
+	pair_start(&b, &p, b.setup, &b.id);
 	br_ssl_engine_set_versions(&p.peer.server.eng, BR_TLS10, BR_TLS11);
 	assert_int_equal(pair_open(&p), STREAM_OK);
 	pair_end(&b, &p);
-	tls_setup_drop(setup);
-	identity_free(&id);
 	bench_end(&b);
 }
 
 static void
 test_wrong_key(void **state)
 {
-	struct tls_setup *setup;
 	struct bench b;
 	struct pair p;
 
-	bench_start(&b, state);
-	identity_load(&id, "other", "server middle");
-	setup = bench_setup(&b, "root", plain);
-	pair_start(&b, &p, setup, &id);
+	bench_serve(&b, state, "other", "server middle");
+	pair_start(&b, &p, b.setup, &b.id);
 	assert_int_equal(pair_open(&p), -EACCES);
 	assert_reason("key", p.s, "not the key that belongs to it");
 	pair_end(&b, &p);
-	tls_setup_drop(setup);
-	identity_free(&id);
 	bench_end(&b);
 }
 
@@ -250,44 +210,26 @@ say_nothing(struct pair *p, int times)
 	}
 }
 
-static int
-receive(struct pair *p, size_t *n)
-{
-	struct window w;
-	int r;
-
-	while ((r = stream_recv_buf(p->s, &w)) == STREAM_OK) {
-		*n += w.len;
-		stream_recv_ack(p->s, w.len);
-	}
-	return r;
-}
-
 static void
 test_floods(void **state)
 {
-	struct tls_setup *setup;
 	struct bench b;
 	struct pair p;
 	size_t n = 0;
 
-	bench_start(&b, state);
-	identity_load(&id, "p256", "server middle");
-	setup = bench_setup(&b, "root", plain);
-	open_with(&b, &p, setup);
+	bench_serve(&b, state, "p256", "server middle");
+	pair_connect(&b, &p);
 	say_nothing(&p, 20);
 	peer_say(&p.peer, (const uint8_t *)"x", 1);
 	say_nothing(&p, 20);
-	assert_int_equal(receive(&p, &n), STREAM_AGAIN);
+	assert_int_equal(pair_receive(&p, &n), STREAM_AGAIN);
 	assert_int_equal(n, 1);
 	say_nothing(&p, 200);
-	assert_int_equal(receive(&p, &n), -EPROTO);
+	assert_int_equal(pair_receive(&p, &n), -EPROTO);
 	assert_reason("flood", p.s, "the server floods with empty records");
 	assert_int_equal(n, 1);
 	assert_true(p.m.in_at < p.m.in_len || b.library == TLS_OPENSSL);
 	pair_end(&b, &p);
-	tls_setup_drop(setup);
-	identity_free(&id);
 	bench_end(&b);
 }
 
@@ -295,19 +237,14 @@ test_floods(void **state)
 static void
 test_no_certificate(void **state)
 {
-	struct tls_setup *setup;
 	struct bench b;
 	struct pair p;
 
-	bench_start(&b, state);
-	identity_load(&id, "p256", "");
-	setup = bench_setup(&b, "root", plain);
-	pair_start(&b, &p, setup, &id);
+	bench_serve(&b, state, "p256", "");
+	pair_start(&b, &p, b.setup, &b.id);
 	assert_int_equal(pair_open(&p), -EPROTO);
 	assert_reason("none", p.s, "what the server sends is no TLS");
 	pair_end(&b, &p);
-	tls_setup_drop(setup);
-	identity_free(&id);
 	bench_end(&b);
 }
 
@@ -315,18 +252,15 @@ test_no_certificate(void **state)
 static void
 test_bytes_after_the_end(void **state)
 {
-	struct tls_setup *setup;
 	struct window w;
 	struct bench b;
 	struct pair p;
 	size_t n = 0;
 
-	bench_start(&b, state);
-	identity_load(&id, "p256", "server middle");
-	setup = bench_setup(&b, "root", plain);
-	open_with(&b, &p, setup);
+	bench_serve(&b, state, "p256", "server middle");
+	pair_connect(&b, &p);
 	peer_end(&p.peer);
-	assert_int_equal(receive(&p, &n), STREAM_END);
+	assert_int_equal(pair_receive(&p, &n), STREAM_END);
 	if (b.library == TLS_BEARSSL) {
 		assert_int_equal(stream_send_buf(p.s, &w), -EPIPE);
 		assert_reason("ended", p.s, "the server has ended the connection");
@@ -337,8 +271,6 @@ test_bytes_after_the_end(void **state)
 		assert_int_equal(stream_flush(p.s), STREAM_OK);
 	}
 	pair_end(&b, &p);
-	tls_setup_drop(setup);
-	identity_free(&id);
 	bench_end(&b);
 }
 
@@ -360,17 +292,14 @@ test_floods_in_the_handshake(void **state)
 		{ "ChangeCipherSpecs", { 0x14, 3, 3, 0, 1, 1 }, 6, alien, alien },
 		{ "payload of no bytes", { 0x17, 3, 3, 0, 0 }, 5, flood, alien },
 	};
-	struct tls_setup *setup;
 	struct bench b;
 	struct pair p;
 	size_t i;
 	int n;
 
-	bench_start(&b, state);
-	identity_load(&id, "p256", "server middle");
-	setup = bench_setup(&b, "root", plain);
+	bench_serve(&b, state, "p256", "server middle");
 	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		pair_start(&b, &p, setup, &id);
+		pair_start(&b, &p, b.setup, &b.id);
 		assert_int_equal(stream_open(p.s), STREAM_AGAIN);
 		for (n = 0; n < 20000; n++)
 			memory_feed(&p.m, cases[i].record, cases[i].len);
@@ -381,8 +310,6 @@ test_floods_in_the_handshake(void **state)
 		assert_true(p.m.in_at < p.m.in_len / 2);
 		pair_end(&b, &p);
 	}
-	tls_setup_drop(setup);
-	identity_free(&id);
 	bench_end(&b);
 }
 
@@ -391,58 +318,48 @@ test_floods_in_the_handshake(void **state)
 static void
 test_renegotiation(void **state)
 {
-	struct tls_setup *setup;
 	struct window w;
 	struct bench b;
 	struct pair p;
 	size_t n = 0;
 
-	bench_start(&b, state);
-	identity_load(&id, "p256", "server middle");
-	setup = bench_setup(&b, "root", plain);
-	open_with(&b, &p, setup);
+	bench_serve(&b, state, "p256", "server middle");
+	pair_connect(&b, &p);
 	assert_true(br_ssl_engine_renegotiate(&p.peer.server.eng));
 	peer_pump(&p.peer);
-	assert_int_equal(receive(&p, &n), STREAM_AGAIN);
+	assert_int_equal(pair_receive(&p, &n), STREAM_AGAIN);
 	peer_pump(&p.peer);
 	assert_int_equal(br_ssl_engine_last_error(&p.peer.server.eng),
 		BR_ERR_RECV_FATAL_ALERT + BR_ALERT_NO_RENEGOTIATION);
-	assert_int_equal(receive(&p, &n), STREAM_AGAIN);
+	assert_int_equal(pair_receive(&p, &n), STREAM_AGAIN);
 	assert_int_equal(stream_send_buf(p.s, &w), STREAM_OK);
 	pair_end(&b, &p);
-	tls_setup_drop(setup);
-	identity_free(&id);
 	bench_end(&b);
 }
 
 static void
 test_spoilt_records(void **state)
 {
-	struct tls_setup *setup;
 	struct bench b;
 	struct pair p;
 	size_t n = 0;
 
-	bench_start(&b, state);
-	identity_load(&id, "p256", "server middle");
-	setup = bench_setup(&b, "root", plain);
-	open_with(&b, &p, setup);
+	bench_serve(&b, state, "p256", "server middle");
+	pair_connect(&b, &p);
 	peer_say(&p.peer, (const uint8_t *)"hello", 5);
 	p.m.in_len--;
 	p.m.in_ends = true;
-	assert_int_equal(receive(&p, &n), -EPROTO);
+	assert_int_equal(pair_receive(&p, &n), -EPROTO);
 	assert_reason("cut", p.s, "cut in the middle of a record");
 	pair_end(&b, &p);
 
-	open_with(&b, &p, setup);
+	pair_connect(&b, &p);
 	peer_say(&p.peer, (const uint8_t *)"hello", 5);
 	p.m.in[p.m.in_len - 1] ^= 1;
-	assert_int_equal(receive(&p, &n), -EBADMSG);
+	assert_int_equal(pair_receive(&p, &n), -EBADMSG);
 	assert_reason("turned", p.s, "was changed on the way");
 	assert_int_equal(n, 0);
 	pair_end(&b, &p);
-	tls_setup_drop(setup);
-	identity_free(&id);
 	bench_end(&b);
 }
 

@@ -11,8 +11,6 @@
 struct layer {
 	struct anylayer a;
 	struct bench bench;
-	struct identity id;
-	struct tls_setup *setup;
 	struct peer peer;
 };
 
@@ -27,10 +25,10 @@ layer_make(struct anylayer *a, struct memory *m)
 {
 	struct layer *l = container_of(a, struct layer, a);
 
-	peer_init(&l->peer, &l->id, m);
+	peer_init(&l->peer, &l->bench.id, m);
 	l->peer.got = layer_got;
 	l->peer.arg = a;
-	return tls_new(l->setup, &m->s, l->bench.loop, &l->bench.owner, bench_time);
+	return tls_new(l->bench.setup, &m->s, l->bench.loop, &l->bench.owner, bench_time);
 }
 
 /* The handshake needs an answer at every turn of it. */
@@ -89,12 +87,8 @@ test_any_layer(void **state)
 				   .tick = layer_tick,
 				   .authentic = true } };
 
-	bench_start(&l.bench, state);
-	identity_load(&l.id, "p256", "server middle");
-	l.setup = bench_setup(&l.bench, "root", (struct tls_spec){ .name = "a.example" });
+	bench_serve(&l.bench, state, "p256", "server middle");
 	anylayer_all(&l.a);
-	identity_free(&l.id);
-	tls_setup_drop(l.setup);
 	bench_end(&l.bench);
 }
 

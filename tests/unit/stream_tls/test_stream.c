@@ -11,21 +11,6 @@
 
 enum { MEGABYTE = 1 << 20, NARROW = 5000 };
 
-static struct identity id;
-
-static const struct tls_spec plain = { .name = "a.example" };
-
-static void
-open_with(struct bench *b, struct pair *p, struct tls_setup *setup)
-{
-	int r;
-
-	pair_start(b, p, setup, &id);
-	r = pair_open(p);
-	if (r != STREAM_OK)
-		fail_msg("%d: %s", r, stream_reason(p->s));
-}
-
 /* A lower stream that holds only so much each way, as sockets do. */
 struct narrow {
 	struct stream s;
@@ -155,7 +140,6 @@ test_both_ways(void **state)
 {
 	size_t sent = 0, got = 0, i;
 	struct narrow o = { 0 };
-	struct tls_setup *setup;
 	struct peer peer;
 	struct memory m = { 0 };
 	struct window w;
@@ -163,17 +147,15 @@ test_both_ways(void **state)
 	struct bench b;
 	int idle, r;
 
-	bench_start(&b, state);
-	identity_load(&id, "p256", "server middle");
-	setup = bench_setup(&b, "root", plain);
+	bench_serve(&b, state, "p256", "server middle");
 	memory_init(&m);
-	peer_init(&peer, &id, &m);
+	peer_init(&peer, &b.id, &m);
 	peer.got = narrow_got;
 	peer.arg = &o;
 	o.s.ops = &narrow_ops;
 	o.m = &m;
 	o.peer = &peer;
-	s = tls_new(setup, &o.s, b.loop, &b.owner, bench_time);
+	s = tls_new(b.setup, &o.s, b.loop, &b.owner, bench_time);
 	while ((r = stream_open(s)) == STREAM_AGAIN)
 		peer_pump(&peer);
 	assert_int_equal(r, STREAM_OK);
@@ -203,22 +185,7 @@ test_both_ways(void **state)
 	stream_free(s);
 	loop_turn(b.loop, 0);
 	memory_fini(&m);
-	tls_setup_drop(setup);
-	identity_free(&id);
 	bench_end(&b);
-}
-
-static int
-receive(struct pair *p, size_t *n)
-{
-	struct window w;
-	int r;
-
-	while ((r = stream_recv_buf(p->s, &w)) == STREAM_OK) {
-		*n += w.len;
-		stream_recv_ack(p->s, w.len);
-	}
-	return r;
 }
 
 /* After our close_notify the server's bytes still come, also while it has not read it. */
@@ -226,34 +193,29 @@ static void
 test_half_closed(void **state)
 {
 	static uint8_t bytes[50000];
-	struct tls_setup *setup;
 	struct window w;
 	struct bench b;
 	struct pair p;
 	size_t n = 0;
 
-	bench_start(&b, state);
-	identity_load(&id, "p256", "server middle");
-	setup = bench_setup(&b, "root", plain);
-	open_with(&b, &p, setup);
+	bench_serve(&b, state, "p256", "server middle");
+	pair_connect(&b, &p);
 	p.peer.deaf = true;
 	assert_int_equal(stream_shut(p.s), STREAM_OK);
 	assert_int_equal(stream_send_buf(p.s, &w), -EPIPE);
 	peer_say(&p.peer, bytes, sizeof(bytes));
-	assert_int_equal(receive(&p, &n), STREAM_AGAIN);
+	assert_int_equal(pair_receive(&p, &n), STREAM_AGAIN);
 	assert_int_equal(n, sizeof(bytes));
 	assert_int_equal(stream_shut(p.s), STREAM_OK);
 	peer_say(&p.peer, bytes, 10);
-	assert_int_equal(receive(&p, &n), STREAM_AGAIN);
+	assert_int_equal(pair_receive(&p, &n), STREAM_AGAIN);
 	assert_int_equal(n, sizeof(bytes) + 10);
 	p.peer.deaf = false;
 	peer_pump(&p.peer);
 	assert_true(peer_ended(&p.peer));
-	assert_int_equal(receive(&p, &n), STREAM_END);
-	assert_int_equal(receive(&p, &n), STREAM_END);
+	assert_int_equal(pair_receive(&p, &n), STREAM_END);
+	assert_int_equal(pair_receive(&p, &n), STREAM_END);
 	pair_end(&b, &p);
-	tls_setup_drop(setup);
-	identity_free(&id);
 	bench_end(&b);
 }
 
@@ -261,33 +223,28 @@ test_half_closed(void **state)
 static void
 test_server_ends(void **state)
 {
-	struct tls_setup *setup;
 	struct bench b;
 	struct pair p;
 	size_t n = 0;
 
-	bench_start(&b, state);
-	identity_load(&id, "p256", "server middle");
-	setup = bench_setup(&b, "root", plain);
-	open_with(&b, &p, setup);
+	bench_serve(&b, state, "p256", "server middle");
+	pair_connect(&b, &p);
 	peer_say(&p.peer, (const uint8_t *)"bye", 3);
 	peer_end(&p.peer);
-	assert_int_equal(receive(&p, &n), STREAM_END);
+	assert_int_equal(pair_receive(&p, &n), STREAM_END);
 	assert_int_equal(n, 3);
 	assert_int_equal(stream_shut(p.s), STREAM_OK);
 	assert_true(p.m.shut);
 	pair_end(&b, &p);
 
-	open_with(&b, &p, setup);
+	pair_connect(&b, &p);
 	peer_say(&p.peer, (const uint8_t *)"bye", 3);
 	p.m.in_ends = true;
-	assert_int_equal(receive(&p, &n), STREAM_END);
+	assert_int_equal(pair_receive(&p, &n), STREAM_END);
 	assert_int_equal(n, 6);
-	assert_int_equal(receive(&p, &n), STREAM_END);
+	assert_int_equal(pair_receive(&p, &n), STREAM_END);
 	assert_int_equal(stream_shut(p.s), STREAM_OK);
 	pair_end(&b, &p);
-	tls_setup_drop(setup);
-	identity_free(&id);
 	bench_end(&b);
 }
 
@@ -295,31 +252,25 @@ static void
 test_resumed(void **state)
 {
 	struct tls_spec never = { .name = "a.example", .no_resumption = true };
-	struct tls_setup *setup;
 	struct tls_facts f;
 	struct bench b;
 	struct pair p;
 	int i;
 
-	bench_start(&b, state);
-	identity_load(&id, "p256", "server middle");
-	setup = bench_setup(&b, "root", plain);
+	bench_serve(&b, state, "p256", "server middle");
 	for (i = 0; i < 3; i++) {
-		open_with(&b, &p, setup);
+		pair_connect(&b, &p);
 		tls_facts_get(p.s, &f);
 		assert_int_equal(f.resumed, i > 0);
 		pair_end(&b, &p);
 	}
-	tls_setup_drop(setup);
-	setup = bench_setup(&b, "root", never);
+	bench_again(&b, never);
 	for (i = 0; i < 2; i++) {
-		open_with(&b, &p, setup);
+		pair_connect(&b, &p);
 		tls_facts_get(p.s, &f);
 		assert_false(f.resumed);
 		pair_end(&b, &p);
 	}
-	tls_setup_drop(setup);
-	identity_free(&id);
 	bench_end(&b);
 }
 
@@ -328,16 +279,13 @@ test_facts(void **state)
 {
 	static const char *const ours[] = { "h2", "http/1.1" };
 	static const char *theirs[] = { "http/1.1" };
-	struct tls_setup *setup;
 	struct tls_facts f;
 	struct bench b;
 	struct pair p;
 
-	bench_start(&b, state);
-	identity_load(&id, "p256", "server middle");
-	setup = bench_setup(&b, "root",
-		(struct tls_spec){ .name = "a.example", .alpn = { ours, 2 } });
-	pair_start(&b, &p, setup, &id);
+	bench_serve(&b, state, "p256", "server middle");
+	bench_again(&b, (struct tls_spec){ .name = "a.example", .alpn = { ours, 2 } });
+	pair_start(&b, &p, b.setup, &b.id);
 	br_ssl_engine_set_protocol_names(&p.peer.server.eng, theirs, 1);
 	assert_int_equal(pair_open(&p), STREAM_OK);
 	assert_string_equal(
@@ -348,11 +296,9 @@ test_facts(void **state)
 	assert_string_equal(f.names, "a.example, *.w.example, 192.0.2.1 and 2001:db8::1");
 	assert_non_null(strstr(f.cipher, "ECDHE_ECDSA_WITH_"));
 	assert_true(f.not_before < bench_clock && bench_clock < f.not_after);
-	assert_string_equal(tls_setup_library(setup),
+	assert_string_equal(tls_setup_library(b.setup),
 		b.library == TLS_BEARSSL ? "BearSSL" : "OpenSSL");
 	pair_end(&b, &p);
-	tls_setup_drop(setup);
-	identity_free(&id);
 	bench_end(&b);
 }
 
@@ -360,25 +306,20 @@ test_facts(void **state)
 static void
 test_too_many(void **state)
 {
-	struct tls_setup *setup;
 	struct pair p[5];
 	struct bench b;
 	int i;
 
-	bench_start(&b, state);
-	identity_load(&id, "p256", "server middle");
-	setup = bench_setup(&b, "root", plain);
+	bench_serve(&b, state, "p256", "server middle");
 	for (i = 0; i < 4; i++)
-		open_with(&b, &p[i], setup);
-	pair_start(&b, &p[4], setup, &id);
+		pair_connect(&b, &p[i]);
+	pair_start(&b, &p[4], b.setup, &b.id);
 	assert_int_equal(pair_open(&p[4]), STREAM_AGAIN);
 	assert_int_equal(p[4].m.out_len, 0);
 	pair_end(&b, &p[0]);
 	assert_int_equal(pair_open(&p[4]), STREAM_OK);
 	for (i = 1; i < 5; i++)
 		pair_end(&b, &p[i]);
-	tls_setup_drop(setup);
-	identity_free(&id);
 	bench_end(&b);
 }
 
