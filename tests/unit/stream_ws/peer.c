@@ -12,6 +12,7 @@
 #include "stream/ws.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -348,6 +349,17 @@ peer_open(struct peer *p, struct stream *s)
 		peer_greet(p);
 	}
 	return r;
+}
+
+void
+peer_end(struct peer *p, struct stream *s)
+{
+	stream_free(s);
+	assert_true(p->m->freed);
+	memory_fini(p->m);
+	rng_fini(&p->rng);
+	free(p->a.heard);
+	p->a.heard = NULL;
 }
 
 static struct {

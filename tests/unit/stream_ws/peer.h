@@ -47,6 +47,8 @@ void peer_greet(struct peer *p);
 void peer_frame(struct peer *p, unsigned first, const void *mem, size_t len, int form);
 /* Runs the layer's open until it is open, or fails. */
 int peer_open(struct peer *p, struct stream *s);
+/* Frees the layer, and what the peer and its memory hold. */
+void peer_end(struct peer *p, struct stream *s);
 
 /* From now on m reads as a socket does: windows are of memory of its own, into which it
  * reads ahead, and `read` passes that by. One such stream at a time. */

@@ -5,7 +5,6 @@
 #include "unit/stream_ws/peer.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 static struct peer p;
@@ -16,7 +15,6 @@ static void
 start(bool windows)
 {
 	peer_init(&p, PEER_HTTPHEAD);
-	memset(&m, 0, sizeof(m));
 	m.windows = windows;
 	memory_init(&m);
 	s = peer_layer(&p, &m);
@@ -26,12 +24,7 @@ start(bool windows)
 static void
 finish(void)
 {
-	stream_free(s);
-	assert_true(m.freed);
-	memory_fini(&m);
-	rng_fini(&p.rng);
-	free(p.a.heard);
-	p.a.heard = NULL;
+	peer_end(&p, s);
 }
 
 static void

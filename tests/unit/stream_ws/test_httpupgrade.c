@@ -5,7 +5,6 @@
 #include "unit/stream_ws/peer.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 static struct peer p;
@@ -18,7 +17,6 @@ start(size_t early_max, bool windows)
 	peer_init(&p, PEER_HTTPUPGRADE);
 	p.q.early_max = early_max;
 	p.q.early_name = early_max ? "X-Early" : "";
-	memset(&m, 0, sizeof(m));
 	m.windows = windows;
 	memory_init(&m);
 	s = peer_layer(&p, &m);
@@ -27,12 +25,7 @@ start(size_t early_max, bool windows)
 static void
 finish(void)
 {
-	stream_free(s);
-	assert_true(m.freed);
-	memory_fini(&m);
-	rng_fini(&p.rng);
-	free(p.a.heard);
-	p.a.heard = NULL;
+	peer_end(&p, s);
 }
 
 static void

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 static struct peer p;
@@ -20,7 +19,6 @@ static void
 start(void)
 {
 	peer_init(&p, PEER_WS);
-	memset(&m, 0, sizeof(m));
 	memory_init(&m);
 	s = peer_layer(&p, &m);
 	assert_int_equal(peer_open(&p, s), STREAM_OK);
@@ -30,12 +28,7 @@ start(void)
 static void
 finish(void)
 {
-	stream_free(s);
-	assert_true(m.freed);
-	memory_fini(&m);
-	rng_fini(&p.rng);
-	free(p.a.heard);
-	p.a.heard = NULL;
+	peer_end(&p, s);
 }
 
 static void

@@ -6,7 +6,6 @@
 #include "unit/stream_ws/peer.h"
 
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
 
 static struct peer p;
@@ -20,20 +19,8 @@ start(size_t early_max, const char *early_name, enum http_early_rule rule)
 	p.q.early_max = early_max;
 	p.q.early_name = early_name;
 	p.q.early_rule = rule;
-	memset(&m, 0, sizeof(m));
 	memory_init(&m);
 	return peer_layer(&p, &m);
-}
-
-static void
-finish(struct stream *s)
-{
-	stream_free(s);
-	assert_true(m.freed);
-	memory_fini(&m);
-	rng_fini(&p.rng);
-	free(p.a.heard);
-	p.a.heard = NULL;
 }
 
 /* Gives n bytes of 'e' as the caller's first write. Answers how many were taken. */
@@ -85,7 +72,7 @@ test_request(void **state)
 	assert_int_equal(ws_date(s), 1700000007);
 	assert_int_equal(ws_facts(s)->date_at, PEER_CLOCK);
 	assert_string_equal(stream_reason(s), "");
-	finish(s);
+	peer_end(&p, s);
 }
 
 /* Keys are drawn anew. */
@@ -98,11 +85,11 @@ test_keys(void **state)
 	(void)state;
 	assert_int_equal(peer_open(&p, s), STREAM_OK);
 	memcpy(first, p.request, sizeof(first));
-	finish(s);
+	peer_end(&p, s);
 	s = start(0, "", HTTP_EARLY_PART);
 	assert_int_equal(peer_open(&p, s), STREAM_OK);
 	assert_string_not_equal(first, p.request);
-	finish(s);
+	peer_end(&p, s);
 }
 
 #define OK_HEAD                                                           \
@@ -159,7 +146,7 @@ test_bad_answers(void **state)
 			assert_int_equal(stream_flush(s), -EPROTO);
 			assert_int_equal(stream_shut(s), -EPROTO);
 			stream_park(s);
-			finish(s);
+			peer_end(&p, s);
 		}
 }
 
@@ -187,7 +174,7 @@ open_with(const char *more, const char *early_name)
 	r = stream_recv_buf(s, &w);
 	if (r < 0)
 		assert_non_null(strstr(stream_reason(s), "nobody asked for"));
-	finish(s);
+	peer_end(&p, s);
 	return r;
 }
 
@@ -225,7 +212,7 @@ test_cut(void **state)
 		m.in_ends = true;
 		assert_int_equal(stream_open(s), -EPROTO);
 		assert_non_null(strstr(stream_reason(s), "the server closed"));
-		finish(s);
+		peer_end(&p, s);
 	}
 	assert_true(all > 100);
 }
@@ -247,7 +234,7 @@ test_endless(void **state)
 	}
 	assert_int_equal(r, -EPROTO);
 	assert_true(n > 16000 && n < 17000);
-	finish(s);
+	peer_end(&p, s);
 }
 
 /* Data behind the head, in the same segment. */
@@ -266,7 +253,7 @@ test_behind(void **state)
 	assert_int_equal(w.len, 5);
 	assert_memory_equal(w.p, "hello", 5);
 	stream_recv_ack(s, 5);
-	finish(s);
+	peer_end(&p, s);
 }
 
 /* What becomes of a first write of `len` bytes where 10 may go early. */
@@ -313,7 +300,7 @@ test_early(void **state)
 		assert_int_equal(stream_flush(s), STREAM_OK);
 		hear_all(firsts[i / 3].len);
 		assert_int_equal(ws_facts(s)->status, 101);
-		finish(s);
+		peer_end(&p, s);
 	}
 }
 
@@ -337,7 +324,7 @@ test_early_silent(void **state)
 	assert_int_equal(give(s, 20), 20);
 	assert_int_equal(stream_flush(s), STREAM_OK);
 	hear_all(20);
-	finish(s);
+	peer_end(&p, s);
 }
 
 int
