@@ -142,6 +142,20 @@ host_teardown(void **state)
 	return lost ? -1 : 0;
 }
 
+int
+host_setup_offload(void **state)
+{
+	host_offload = true;
+	return host_setup(state);
+}
+
+int
+host_teardown_offload(void **state)
+{
+	host_offload = false;
+	return host_teardown(state);
+}
+
 void
 host_settle(void)
 {
@@ -462,6 +476,17 @@ host_take(struct seen *k)
 	k->p = r.p;
 	k->len = r.len;
 	return true;
+}
+
+unsigned
+host_flags(void)
+{
+	unsigned flags = 0;
+	struct seen k;
+
+	while (host_take(&k))
+		flags |= k.flags;
+	return flags;
 }
 
 void

@@ -25,6 +25,7 @@
 /* The stack keeps an acknowledgement back for so long, in case that it can go with bytes. */
 enum { HOST_ACK_MS = 4 };
 
+enum { MEGABYTE = 1 << 20 };
 enum { HOST_QUEUE = 8192, HOST_CONNS = 4096, PACKET_MAX = 65535 };
 
 /* A packet that came out of the stack. */
@@ -76,6 +77,12 @@ extern bool host_offload; /* what host_setup gives the device */
 
 int host_setup(void **state);
 int host_teardown(void **state);
+#define HOST_TEST(test) cmocka_unit_test_setup_teardown(test, host_setup, host_teardown)
+/* With a device that cuts and sums. */
+int host_setup_offload(void **state);
+int host_teardown_offload(void **state);
+#define HOST_TEST_OFFLOAD(test) \
+	cmocka_unit_test_setup_teardown(test, host_setup_offload, host_teardown_offload)
 /* Another stack, as host.config says. */
 void host_restart(void);
 
@@ -84,6 +91,8 @@ void host_settle(void);
 void host_pass(uint64_t ms);
 /* The next packet; false: there is none. Fails the test when it is not sound. */
 bool host_take(struct seen *k);
+/* Takes all that is queued. The TCP flags of all of it together. */
+unsigned host_flags(void);
 /* Fails unless nothing is queued. */
 void host_quiet(void);
 
@@ -161,9 +170,13 @@ void peer_shrink(struct peer *p);
 void peer_reset(struct peer *p);
 /* Takes all that the stack has sent, until it sends nothing more. */
 void peer_pump(struct peer *p);
+/* A megabyte each way at once, of bytes that show any swap. 0 for `large`: see above. */
+void peer_transfer(const char *me, const char *to, uint32_t window, size_t large);
 
 /* The user's side: all that can be read now, appended; what the last call answered. */
 int conn_read(struct stream *c, uint8_t *mem, size_t cap, size_t *n);
+/* The user of the one connection shuts it and goes. */
+void conn_leave(struct stream *c);
 /* As much as fits. */
 size_t conn_write(struct stream *c, const uint8_t *p, size_t len);
 

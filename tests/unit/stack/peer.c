@@ -206,3 +206,42 @@ peer_shrink(struct peer *p)
 	peer_send(p, "x", 1);
 	peer_send(p, "y", 1);
 }
+
+void
+peer_transfer(const char *me, const char *to, uint32_t window, size_t large)
+{
+	uint8_t *sent = pattern(MEGABYTE), *got = malloc(MEGABYTE);
+	size_t up = 0, written = 0, n = 0, k;
+	struct stream *c;
+	struct peer p;
+
+	peer_init(&p, me, to);
+	p.window = window;
+	p.large = large;
+	c = peer_open(&p);
+	while (up < MEGABYTE || n < MEGABYTE || p.ngot < MEGABYTE) {
+		k = p.their_window - (p.snd - p.acked);
+		if (k > MEGABYTE - up)
+			k = MEGABYTE - up;
+		peer_send(&p, sent + up, k);
+		up += k;
+		written += conn_write(c, sent + written, MEGABYTE - written);
+		conn_read(c, got, MEGABYTE, &n);
+		peer_pump(&p);
+	}
+	assert_memory_equal(got, sent, MEGABYTE);
+	assert_memory_equal(p.got, sent, MEGABYTE);
+	assert_int_equal(stack_counters(host.stack)->retransmitted, 0);
+	assert_int_equal(stack_counters(host.stack)->malformed, 0);
+	peer_fini(&p);
+	free(sent);
+	free(got);
+}
+
+void
+conn_leave(struct stream *c)
+{
+	stream_shut(c);
+	stream_free(c);
+	host.nconn = 0;
+}

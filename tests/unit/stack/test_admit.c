@@ -399,30 +399,20 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_reset, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(
-			test_unreachable, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(test_ignore, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(
-			test_hold_admit, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(
-			test_hold_reset, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(
-			test_forgotten, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(
-			test_held_given_up, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(
-			test_held_limit, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(test_flood, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(
-			test_conns_limit, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(
-			test_lingering_limit, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(
-			test_syn_again, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(
-			test_opening_reset, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(test_unknown, host_setup, host_teardown),
+		HOST_TEST(test_reset),
+		HOST_TEST(test_unreachable),
+		HOST_TEST(test_ignore),
+		HOST_TEST(test_hold_admit),
+		HOST_TEST(test_hold_reset),
+		HOST_TEST(test_forgotten),
+		HOST_TEST(test_held_given_up),
+		HOST_TEST(test_held_limit),
+		HOST_TEST(test_flood),
+		HOST_TEST(test_conns_limit),
+		HOST_TEST(test_lingering_limit),
+		HOST_TEST(test_syn_again),
+		HOST_TEST(test_opening_reset),
+		HOST_TEST(test_unknown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

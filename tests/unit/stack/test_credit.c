@@ -223,7 +223,7 @@ test_hard(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, host_setup, host_teardown)
+#define TEST(name) HOST_TEST(name)
 	const struct CMUnitTest tests[] = {
 		TEST(test_grows),
 		TEST(test_bounded),

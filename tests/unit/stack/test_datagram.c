@@ -16,20 +16,6 @@ static const char *const pairs[2][2] = {
 	{ "[2001:db8::2]:40000", "[2001:db8::7]:443" },
 };
 
-static int
-with_offload(void **state)
-{
-	host_offload = true;
-	return host_setup(state);
-}
-
-static int
-teardown(void **state)
-{
-	host_offload = false;
-	return host_teardown(state);
-}
-
 /* The next datagram that comes out, put together where it is in fragments; its length. */
 static size_t
 datagram_take(uint8_t *mem)
@@ -246,17 +232,15 @@ test_uncut(void **state)
 int
 main(void)
 {
-#define TEST(name)      cmocka_unit_test_setup_teardown(name, host_setup, teardown)
-#define OFFLOADED(name) cmocka_unit_test_setup_teardown(name, with_offload, teardown)
 	const struct CMUnitTest tests[] = {
-		TEST(test_out),
-		OFFLOADED(test_out),
-		OFFLOADED(test_one_packet),
-		TEST(test_refusals),
-		OFFLOADED(test_refusals),
-		OFFLOADED(test_in),
-		TEST(test_too_big),
-		TEST(test_uncut),
+		HOST_TEST(test_out),
+		HOST_TEST_OFFLOAD(test_out),
+		HOST_TEST_OFFLOAD(test_one_packet),
+		HOST_TEST(test_refusals),
+		HOST_TEST_OFFLOAD(test_refusals),
+		HOST_TEST_OFFLOAD(test_in),
+		HOST_TEST(test_too_big),
+		HOST_TEST(test_uncut),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

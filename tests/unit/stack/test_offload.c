@@ -8,62 +8,15 @@
 
 /* What the device does for the stack, and what it says of packets. */
 
-enum { MEGABYTE = 1 << 20 };
-
-static int
-setup(void **state)
-{
-	host_offload = true;
-	return host_setup(state);
-}
-
-static int
-teardown(void **state)
-{
-	host_offload = false;
-	return host_teardown(state);
-}
-
-static void
-transfer(const char *me, const char *to, uint32_t window, size_t large)
-{
-	uint8_t *sent = pattern(MEGABYTE), *got = malloc(MEGABYTE);
-	size_t up = 0, written = 0, n = 0, k;
-	struct stream *c;
-	struct peer p;
-
-	peer_init(&p, me, to);
-	p.window = window;
-	p.large = large;
-	c = peer_open(&p);
-	while (up < MEGABYTE || n < MEGABYTE || p.ngot < MEGABYTE) {
-		k = p.their_window - (p.snd - p.acked);
-		if (k > MEGABYTE - up)
-			k = MEGABYTE - up;
-		peer_send(&p, sent + up, k);
-		up += k;
-		written += conn_write(c, sent + written, MEGABYTE - written);
-		conn_read(c, got, MEGABYTE, &n);
-		peer_pump(&p);
-	}
-	assert_memory_equal(got, sent, MEGABYTE);
-	assert_memory_equal(p.got, sent, MEGABYTE);
-	assert_int_equal(stack_counters(host.stack)->retransmitted, 0);
-	assert_int_equal(stack_counters(host.stack)->malformed, 0);
-	peer_fini(&p);
-	free(sent);
-	free(got);
-}
-
 /* Large segments in both directions, of every size that a packet can have. */
 static void
 test_megabyte(void **state)
 {
 	(void)state;
-	transfer("198.18.0.2:40001", "203.0.113.7:443", 1 << 20, 65495);
-	transfer("[2001:db8::2]:40001", "[2001:db8::7]:443", 1 << 20, 65475);
-	transfer("198.18.0.2:40002", "203.0.113.7:443", 64 << 10, 32768);
-	transfer("198.18.0.2:40003", "203.0.113.7:443", 3000, 5000);
+	peer_transfer("198.18.0.2:40001", "203.0.113.7:443", 1 << 20, 65495);
+	peer_transfer("[2001:db8::2]:40001", "[2001:db8::7]:443", 1 << 20, 65475);
+	peer_transfer("198.18.0.2:40002", "203.0.113.7:443", 64 << 10, 32768);
+	peer_transfer("198.18.0.2:40003", "203.0.113.7:443", 3000, 5000);
 	assert_true(stack_counters(host.stack)->in_large > 50);
 	assert_true(stack_counters(host.stack)->out_large > 50);
 }
@@ -206,7 +159,7 @@ test_part(void **state)
 int
 main(void)
 {
-#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST(name) HOST_TEST_OFFLOAD(name)
 	const struct CMUnitTest tests[] = {
 		TEST(test_megabyte),
 		TEST(test_kept),

@@ -542,25 +542,20 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(test_udp_in, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(test_udp_out, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(test_parts_in, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(
-			test_parts_out, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(test_too_long, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(test_refuse, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(test_echo, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(test_spoilt, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(test_offload, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(test_options, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(
-			test_extensions, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(
-			test_parts_spoilt, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(
-			test_parts_bounded, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(
-			test_parts_syn, host_setup, host_teardown),
+		HOST_TEST(test_udp_in),
+		HOST_TEST(test_udp_out),
+		HOST_TEST(test_parts_in),
+		HOST_TEST(test_parts_out),
+		HOST_TEST(test_too_long),
+		HOST_TEST(test_refuse),
+		HOST_TEST(test_echo),
+		HOST_TEST(test_spoilt),
+		HOST_TEST(test_offload),
+		HOST_TEST(test_options),
+		HOST_TEST(test_extensions),
+		HOST_TEST(test_parts_spoilt),
+		HOST_TEST(test_parts_bounded),
+		HOST_TEST(test_parts_syn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -8,8 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { MEGABYTE = 1 << 20 };
-
 static const struct {
 	const char *label, *me, *to;
 } pairs[] = {
@@ -111,44 +109,13 @@ test_ack_waits(void **state)
 	host_quiet();
 }
 
-/* Both directions at once, a byte pattern that shows any swap. */
-static void
-transfer(const char *me, const char *to, uint32_t window)
-{
-	uint8_t *sent = pattern(MEGABYTE), *got = malloc(MEGABYTE);
-	size_t up = 0, written = 0, n = 0, k;
-	struct stream *c;
-	struct peer p;
-
-	peer_init(&p, me, to);
-	p.window = window;
-	c = peer_open(&p);
-	while (up < MEGABYTE || n < MEGABYTE || p.ngot < MEGABYTE) {
-		k = p.their_window - (p.snd - p.acked);
-		if (k > MEGABYTE - up)
-			k = MEGABYTE - up;
-		peer_send(&p, sent + up, k);
-		up += k;
-		written += conn_write(c, sent + written, MEGABYTE - written);
-		conn_read(c, got, MEGABYTE, &n);
-		peer_pump(&p);
-	}
-	assert_memory_equal(got, sent, MEGABYTE);
-	assert_memory_equal(p.got, sent, MEGABYTE);
-	assert_int_equal(stack_counters(host.stack)->retransmitted, 0);
-	assert_int_equal(stack_counters(host.stack)->malformed, 0);
-	peer_fini(&p);
-	free(sent);
-	free(got);
-}
-
 static void
 test_megabyte(void **state)
 {
 	(void)state;
-	transfer(pairs[0].me, pairs[0].to, 64 << 10);
-	transfer(pairs[1].me, pairs[1].to, 1 << 20);
-	transfer("198.18.0.2:40001", pairs[0].to, 3000);
+	peer_transfer(pairs[0].me, pairs[0].to, 64 << 10, 0);
+	peer_transfer(pairs[1].me, pairs[1].to, 1 << 20, 0);
+	peer_transfer("198.18.0.2:40001", pairs[0].to, 3000, 0);
 }
 
 /* The application may send no more than was offered, and more is offered only as the
@@ -528,26 +495,21 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(
-			test_handshake, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(test_data_in, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(
-			test_ack_waits, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(test_megabyte, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(
-			test_window_in, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(
-			test_window_out, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(test_wakes, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(test_full, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(test_full_ack, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(test_sleeps, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(test_probe, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(test_crumbs, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(test_mss, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(
-			test_contradictions, host_setup, host_teardown),
-		cmocka_unit_test_setup_teardown(test_repeats, host_setup, host_teardown),
+		HOST_TEST(test_handshake),
+		HOST_TEST(test_data_in),
+		HOST_TEST(test_ack_waits),
+		HOST_TEST(test_megabyte),
+		HOST_TEST(test_window_in),
+		HOST_TEST(test_window_out),
+		HOST_TEST(test_wakes),
+		HOST_TEST(test_full),
+		HOST_TEST(test_full_ack),
+		HOST_TEST(test_sleeps),
+		HOST_TEST(test_probe),
+		HOST_TEST(test_crumbs),
+		HOST_TEST(test_mss),
+		HOST_TEST(test_contradictions),
+		HOST_TEST(test_repeats),
 	};
 
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
