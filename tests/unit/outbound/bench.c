@@ -2,7 +2,11 @@
 #include "unit/outbound/bench.h"
 
 #include "base/list.h"
+#include "base/log.h"
+#include "platform/sock.h"
+#include "platform/sys.h"
 
+#include <stdio.h>
 #include <string.h>
 
 struct bench bench;
@@ -20,6 +24,35 @@ woken(struct task *t)
 	container_of(t, struct bench, owner)->woken++;
 }
 
+/* What env lacks is filled in. */
+static void
+start(const struct outbound_spec *spec, struct outbound_env *env)
+{
+	struct err e;
+
+	bench.loop = env->loop;
+	bench.names = env->names;
+	bench.memory = env->memory = tcp_memory_new();
+	assert_true(env->loop && env->memory);
+	bench.o = outbound_new(spec, env, &e);
+	if (!bench.o)
+		fail_msg("%s", e.text);
+	task_init(&bench.owner, woken);
+}
+
+void
+bench_start_with(
+	const struct outbound_spec *spec, const struct names_host *host, size_t n)
+{
+	const struct names_config config = { .host = host, .nhost = n };
+	struct outbound_env env = { .loop = loop_new(), .unix_time = sys_unix_time };
+
+	memset(&bench, 0, sizeof(bench));
+	env.names = names_new(env.loop, &config);
+	assert_non_null(env.names);
+	start(spec, &env);
+}
+
 void
 bench_start_as(const struct vmess_user_spec *as)
 {
@@ -31,20 +64,14 @@ bench_start_as(const struct vmess_user_spec *as)
 		.path = "outbounds[0]",
 		.kind = OUTBOUND_VMESS,
 		.u.vmess = { &server, 1 } };
-	struct outbound_env env = { .unix_time = fixed_time };
+	struct outbound_env env = { .loop = loop_new(), .unix_time = fixed_time };
 	struct err e;
 
 	memset(&bench, 0, sizeof(bench));
-	bench.loop = env.loop = loop_new();
-	bench.memory = env.memory = tcp_memory_new();
-	assert_non_null(env.loop);
-	assert_non_null(env.memory);
 	assert_int_equal(
 		vmess_id_parse(bench.id, "b831381d-6324-4d53-ad4f-8cda48b30811", &e), 0);
 	memcpy(user.id, bench.id, 16);
-	bench.o = outbound_new(&spec, &env, &e);
-	assert_non_null(bench.o);
-	task_init(&bench.owner, woken);
+	start(&spec, &env);
 }
 
 void
@@ -60,6 +87,7 @@ bench_end(void)
 {
 	assert_int_equal(bench.o->count, 1);
 	outbound_drop(bench.o);
+	names_free(bench.names);
 	task_fini(&bench.owner);
 	loop_free(bench.loop);
 	assert_int_equal(tcp_memory_blocks(bench.memory)->pool.out, 0);
@@ -142,4 +170,45 @@ wait_woken(void)
 
 	while (bench.woken == before)
 		loop_turn(bench.loop, -1);
+}
+
+int
+open_fully(struct stream *s)
+{
+	int r;
+
+	while ((r = stream_open(s)) == STREAM_AGAIN)
+		wait_woken();
+	return r;
+}
+
+int
+listen_at(const char *address, uint16_t *port)
+{
+	struct endpoint at = { .port = *port };
+	int fd;
+
+	assert_true(ip_parse(&at.ip, address));
+	fd = sock_tcp_listen(&at, 64);
+	assert_true(fd >= 0);
+	assert_int_equal(sock_local(fd, &at), 0);
+	*port = at.port;
+	return fd;
+}
+
+size_t
+logged(char *text, size_t cap, void (*what)(void))
+{
+	FILE *f = tmpfile();
+	size_t n;
+
+	assert_non_null(f);
+	log_open(fileno(f), LOG_WARNING, NULL);
+	what();
+	log_open(2, LOG_NONE, NULL);
+	rewind(f);
+	n = fread(text, 1, cap - 1, f);
+	text[n] = '\0';
+	fclose(f);
+	return n;
 }

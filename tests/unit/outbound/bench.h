@@ -19,6 +19,7 @@ enum { NOW = 1700000000 };
 struct bench {
 	struct loop *loop;
 	struct tcp_memory *memory;
+	struct names *names; /* NULL: names are not looked up */
 	struct outbound *o;
 	struct task owner;
 	uint8_t id[16];
@@ -28,6 +29,9 @@ struct bench {
 extern struct bench bench;
 extern const struct target somewhere; /* a target by name */
 
+/* Any outbound, with the clock of this machine, which finds these names and no others. */
+void bench_start_with(
+	const struct outbound_spec *spec, const struct names_host *host, size_t n);
 void bench_start(enum vmess_security security);
 /* The id is always the same. */
 void bench_start_as(const struct vmess_user_spec *user);
@@ -36,6 +40,12 @@ void bench_end(void);
 struct vmess *bench_vmess(void);
 /* Waits until the owner is made ready. */
 void wait_woken(void);
+/* Calls open until it says something else than AGAIN. */
+int open_fully(struct stream *s);
+/* A listener; *port is the one that it has, and any where it was 0. */
+int listen_at(const char *address, uint16_t *port);
+/* What is logged while `what` runs, into text. Its length. */
+size_t logged(char *text, size_t cap, void (*what)(void));
 
 /* One client and its server. */
 struct call {

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Freedom, blackhole and the transport beneath them, on loopback. */
-#include "unit/outbound/check.h"
+#include "unit/outbound/bench.h"
 
 #include "base/list.h"
 #include "base/log.h"
-#include "outbound/outbound.h"
 #include "platform/sock.h"
 #include "platform/sys.h"
 
@@ -13,23 +12,6 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-struct bench {
-	struct loop *loop;
-	struct tcp_memory *memory;
-	struct names *names;
-	struct outbound *o;
-	struct task owner;
-	unsigned woken;
-};
-
-static struct bench bench;
-
-static void
-woken(struct task *t)
-{
-	container_of(t, struct bench, owner)->woken++;
-}
 
 static struct ip
 ip_of(const char *text)
@@ -46,75 +28,12 @@ static const struct ip late[] = { { 4, { 127, 0, 0, 3 } }, { 4, { 127, 0, 0, 1 }
 static const struct names_host hosts[] = { { .name = "good.test", .ip = here, .n = 1 },
 	{ .name = "late.test", .ip = late, .n = 2 } };
 
-static void
-bench_start(const struct outbound_spec *spec)
-{
-	const struct names_config config = { .host = hosts, .nhost = 2 };
-	struct outbound_env env = { .unix_time = sys_unix_time };
-	struct err e;
-
-	memset(&bench, 0, sizeof(bench));
-	bench.loop = env.loop = loop_new();
-	bench.memory = env.memory = tcp_memory_new();
-	assert_non_null(env.loop);
-	assert_non_null(env.memory);
-	bench.names = env.names = names_new(env.loop, &config);
-	assert_non_null(env.names);
-	bench.o = outbound_new(spec, &env, &e);
-	assert_non_null(bench.o);
-	task_init(&bench.owner, woken);
-}
-
-static void
-bench_end(void)
-{
-	assert_int_equal(bench.o->count, 1);
-	outbound_drop(bench.o);
-	names_free(bench.names);
-	task_fini(&bench.owner);
-	loop_free(bench.loop);
-	assert_int_equal(tcp_memory_blocks(bench.memory)->pool.out, 0);
-	tcp_memory_free(bench.memory);
-}
-
-static void
-wait_woken(void)
-{
-	unsigned before = bench.woken;
-
-	while (bench.woken == before)
-		loop_turn(bench.loop, -1);
-}
-
-static int
-open_fully(struct stream *s)
-{
-	int r;
-
-	while ((r = stream_open(s)) == STREAM_AGAIN)
-		wait_woken();
-	return r;
-}
-
-/* A listener on 127.0.0.1 alone, and its port. */
-static int
-listen_here(uint16_t *port)
-{
-	struct endpoint at = { .ip = ip_of("127.0.0.1") };
-	int fd = sock_tcp_listen(&at, 8);
-
-	assert_true(fd >= 0);
-	assert_int_equal(sock_local(fd, &at), 0);
-	*port = at.port;
-	return fd;
-}
-
 static uint16_t
 closed_port(void)
 {
-	uint16_t port;
+	uint16_t port = 0;
 
-	close(listen_here(&port));
+	close(listen_at("127.0.0.1", &port));
 	return port;
 }
 
@@ -150,12 +69,12 @@ static const struct {
 static void
 test_freedom_dials(void **state)
 {
-	uint16_t port, shut;
+	uint16_t port = 0, shut;
 	size_t i;
 	int fd, r;
 
 	(void)state;
-	fd = listen_here(&port);
+	fd = listen_at("127.0.0.1", &port);
 	shut = closed_port();
 	for (i = 0; i < sizeof(dials) / sizeof(*dials); i++) {
 		struct outbound_spec spec = { .kind = OUTBOUND_FREEDOM,
@@ -167,7 +86,7 @@ test_freedom_dials(void **state)
 
 		if (dials[i].address)
 			to.ip = ip_of(dials[i].address);
-		bench_start(&spec);
+		bench_start_with(&spec, hosts, 2);
 		s = outbound_dial(bench.o, &to, &bench.owner);
 		assert_non_null(s);
 		r = open_fully(s);
@@ -196,8 +115,8 @@ test_freedom_carries(void **state)
 	int fd, far, r;
 
 	(void)state;
-	fd = listen_here(&to.port);
-	bench_start(&spec);
+	fd = listen_at("127.0.0.1", &to.port);
+	bench_start_with(&spec, hosts, 2);
 	assert_true(bench.o->ops->truthful && bench.o->ops->direct);
 	assert_false(bench.o->ops->per_target);
 	s = outbound_dial(bench.o, &to, &bench.owner);
@@ -261,7 +180,7 @@ test_freedom_binds(void **state)
 
 		if (binds[i].address)
 			to.ip = ip_of(binds[i].address);
-		bench_start(&spec);
+		bench_start_with(&spec, hosts, 2);
 		assert_int_equal(bench.o->ops->per_target, binds[i].per_target);
 		k = outbound_bind(bench.o, &to, &bench.owner);
 		assert_non_null(k);
@@ -297,7 +216,7 @@ test_blackhole(void **state)
 	size_t n;
 
 	(void)state;
-	bench_start(&spec);
+	bench_start_with(&spec, hosts, 2);
 	s = outbound_dial(bench.o, &to, &bench.owner);
 	assert_int_equal(stream_open(s), -ECONNREFUSED);
 	assert_true(*stream_reason(s));
@@ -310,7 +229,7 @@ test_blackhole(void **state)
 	bench_end();
 
 	spec.u.blackhole.http = true;
-	bench_start(&spec);
+	bench_start_with(&spec, hosts, 2);
 	s = outbound_dial(bench.o, &to, &bench.owner);
 	assert_int_equal(stream_open(s), STREAM_OK);
 	assert_int_equal(stream_send_buf(s, &w), STREAM_OK);
@@ -378,8 +297,8 @@ test_vmess_dials(void **state)
 	int fd;
 
 	(void)state;
-	fd = listen_here(&server.port);
-	bench_start(&spec);
+	fd = listen_at("127.0.0.1", &server.port);
+	bench_start_with(&spec, hosts, 2);
 	assert_false(bench.o->ops->truthful || bench.o->ops->direct);
 	assert_true(bench.o->ops->per_target);
 	s = outbound_dial(bench.o, &to, &bench.owner);

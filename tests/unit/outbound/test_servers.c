@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /* Which server a connection takes, and which address of it: on loopback. */
-#include "unit/outbound/check.h"
+#include "unit/outbound/bench.h"
 
 #include "base/list.h"
 #include "base/log.h"
-#include "outbound/outbound.h"
-#include "outbound/vmess.h"
 #include "platform/sock.h"
 #include "platform/sys.h"
 
@@ -13,23 +11,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-
-struct bench {
-	struct loop *loop;
-	struct tcp_memory *memory;
-	struct names *names;
-	struct outbound *o;
-	struct task owner;
-	unsigned woken;
-};
-
-static struct bench bench;
-
-static void
-woken(struct task *t)
-{
-	container_of(t, struct bench, owner)->woken++;
-}
 
 /* Only 127.0.0.1 has a listener. 198.51.100.0/24 leads nowhere from here. */
 static const struct ip both[] = { { 6, { [15] = 1 } }, { 4, { 127, 0, 0, 1 } } };
@@ -40,72 +21,15 @@ static const struct names_host hosts[] = { { .name = "both.test", .ip = both, .n
 	{ .name = "many.test", .ip = many, .n = 8 } };
 
 static void
-bench_start(const struct vmess_server_spec *server, size_t nserver)
+start(const struct vmess_server_spec *server, size_t nserver)
 {
 	const struct outbound_spec spec = { .tag = "proxy",
 		.path = "outbounds[0]",
 		.kind = OUTBOUND_VMESS,
 		.policy.handshake = 3,
 		.u.vmess = { server, nserver } };
-	const struct names_config config = { .host = hosts, .nhost = 2 };
-	struct outbound_env env = { .unix_time = sys_unix_time };
-	struct err e;
 
-	memset(&bench, 0, sizeof(bench));
-	bench.loop = env.loop = loop_new();
-	bench.memory = env.memory = tcp_memory_new();
-	bench.names = env.names = names_new(env.loop, &config);
-	assert_true(env.loop && env.memory && env.names);
-	bench.o = outbound_new(&spec, &env, &e);
-	if (!bench.o)
-		fail_msg("%s", e.text);
-	task_init(&bench.owner, woken);
-}
-
-static void
-bench_end(void)
-{
-	assert_int_equal(bench.o->count, 1);
-	outbound_drop(bench.o);
-	names_free(bench.names);
-	task_fini(&bench.owner);
-	loop_free(bench.loop);
-	assert_int_equal(tcp_memory_blocks(bench.memory)->pool.out, 0);
-	tcp_memory_free(bench.memory);
-}
-
-static struct vmess *
-bench_vmess(void)
-{
-	return container_of(bench.o, struct vmess, o);
-}
-
-static int
-open_fully(struct stream *s)
-{
-	unsigned before;
-	int r;
-
-	while ((r = stream_open(s)) == STREAM_AGAIN) {
-		before = bench.woken;
-		while (bench.woken == before)
-			loop_turn(bench.loop, -1);
-	}
-	return r;
-}
-
-static int
-listen_at(const char *address, uint16_t *port)
-{
-	struct endpoint at = { .port = *port };
-	int fd;
-
-	assert_true(ip_parse(&at.ip, address));
-	fd = sock_tcp_listen(&at, 64);
-	assert_true(fd >= 0);
-	assert_int_equal(sock_local(fd, &at), 0);
-	*port = at.port;
-	return fd;
+	bench_start_with(&spec, hosts, 2);
 }
 
 static const struct vmess_user_spec users[] = { { .id = { 1 },
@@ -139,7 +63,7 @@ test_round_robin(void **state)
 		{ "127.0.0.1", port, users, 1 }, { "127.0.0.1", port, users, 1 } };
 
 	(void)state;
-	bench_start(servers, 3);
+	start(servers, 3);
 	for (i = 0; i < 7; i++)
 		assert_int_equal(server_taken(), i % 3);
 	close(fd);
@@ -155,7 +79,7 @@ test_users_by_chance(void **state)
 	struct vmess *v;
 
 	(void)state;
-	bench_start(&server, 1);
+	start(&server, 1);
 	v = bench_vmess();
 	while (seen != 3) {
 		assert_true(vmess_servers_pick(v, 0, &p));
@@ -178,7 +102,7 @@ test_failover(void **state)
 
 	(void)state;
 	close(gone);
-	bench_start(servers, 3);
+	start(servers, 3);
 	v = bench_vmess();
 	now = loop_now(bench.loop);
 	assert_int_equal(server_taken(), 0);
@@ -216,7 +140,7 @@ test_dead_servers(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(names) / sizeof(*names); i++) {
 		server.address = names[i];
-		bench_start(&server, 1);
+		start(&server, 1);
 		s = vmess_reach_new(bench_vmess(), &bench.owner);
 		assert_int_equal(open_fully(s), -EDESTADDRREQ);
 		snprintf(want, sizeof(want),
@@ -237,7 +161,7 @@ test_dead_among_others(void **state)
 		{ "127.0.0.1", port, users, 1 } };
 
 	(void)state;
-	bench_start(servers, 2);
+	start(servers, 2);
 	assert_int_equal(server_taken(), 1);
 	assert_int_equal(bench_vmess()->server[0].failures, 1);
 	assert_int_equal(server_taken(), 1);
@@ -257,7 +181,7 @@ test_dead_by_certificate(void **state)
 	struct err e;
 
 	(void)state;
-	bench_start(&server, 1);
+	start(&server, 1);
 	assert_null(vmess_dead(bench.o));
 	outbound_drop(bench.o);
 	bench.o = outbound_new(&spec,
@@ -283,7 +207,7 @@ test_all_away(void **state)
 
 	(void)state;
 	close(fd);
-	bench_start(servers, 2);
+	start(servers, 2);
 	assert_int_equal(server_taken(), -1);
 	assert_int_equal(server_taken(), -1);
 	assert_int_equal(bench_vmess()->server[0].failures, 1);
@@ -303,7 +227,7 @@ test_backoff_is_bounded(void **state)
 	size_t i;
 
 	(void)state;
-	bench_start(&server, 1);
+	start(&server, 1);
 	s = bench_vmess()->server;
 	for (i = 0; i < sizeof(seconds) / sizeof(*seconds); i++) {
 		vmess_server_failed(bench_vmess(), s, "why");
@@ -348,7 +272,7 @@ test_handshake_ends(void **state)
 	(void)state;
 	fd = listen_deaf("127.0.0.1", &port, filler, 4);
 	server.port = port;
-	bench_start(&server, 1);
+	start(&server, 1);
 	bench.o->policy.handshake = 1;
 	s = vmess_reach_new(bench_vmess(), &bench.owner);
 	began = loop_now(bench.loop);
@@ -379,7 +303,7 @@ test_silence_is_passed(void **state)
 	deaf = listen_deaf("127.0.0.2", &port, filler, 4);
 	fd = listen_at("127.0.0.1", &port);
 	server.port = port;
-	bench_start(&server, 1);
+	start(&server, 1);
 	names_free(bench.names);
 	bench.names = bench.o->env.names = names_new(bench.loop, &config);
 	assert_int_equal(server_taken(), 0);
@@ -403,7 +327,7 @@ test_silent_ipv6_is_passed(void **state)
 	(void)state;
 	deaf = listen_deaf("::1", &server.port, filler, 4);
 	fd = listen_at("127.0.0.1", &server.port);
-	bench_start(&server, 1);
+	start(&server, 1);
 	began = loop_now(bench.loop);
 	assert_int_equal(server_taken(), 0);
 	took = loop_now(bench.loop) - began;
@@ -424,7 +348,7 @@ test_many_addresses(void **state)
 	const struct vmess_server_spec server = { "many.test", port, users, 1 };
 
 	(void)state;
-	bench_start(&server, 1);
+	start(&server, 1);
 	assert_int_equal(server_taken(), 0);
 	/* All were of one family: nothing was learnt. */
 	assert_int_equal(bench_vmess()->server[0].family.family, 0);
@@ -444,7 +368,7 @@ test_family_is_remembered(void **state)
 	uint64_t until;
 
 	(void)state;
-	bench_start(&server, 1);
+	start(&server, 1);
 	s = bench_vmess()->server;
 	assert_int_equal(server_taken(), 0);
 	assert_int_equal(s->family.family, 4);

@@ -250,24 +250,6 @@ test_endings(void **state)
 	bench_end();
 }
 
-/* A log descriptor of the test's own. */
-static size_t
-logged(char *text, size_t cap, void (*what)(void))
-{
-	FILE *f = tmpfile();
-	size_t n;
-
-	assert_non_null(f);
-	log_open(fileno(f), LOG_WARNING, NULL);
-	what();
-	log_open(2, LOG_NONE, NULL);
-	rewind(f);
-	n = fread(text, 1, cap - 1, f);
-	text[n] = '\0';
-	fclose(f);
-	return n;
-}
-
 static void
 many_silent_ends(void)
 {
