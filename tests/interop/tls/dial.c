@@ -21,23 +21,24 @@
  */
 #include "base/list.h"
 #include "base/log.h"
+#include "interop/echo.h"
 #include "platform/sys.h"
 #include "stream/tcp.h"
 #include "stream/tls.h"
 
+#include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { CONNECTIONS_MAX = 2000, TURN_BUDGET = 1 << 20, FILE_MAX = 1 << 20 };
+enum { CONNECTIONS_MAX = 2000, FILE_MAX = 1 << 20 };
 
 enum mode { OPEN, ECHO, HALF, IDLE };
 
 struct conn {
 	struct task task;
-	struct stream *s;
-	uint64_t sent, got;
+	struct echo echo;
 	bool up, flushed, shut, over, good;
 };
 
@@ -60,20 +61,12 @@ shifted_time(void)
 	return sys_unix_time() + all.clock;
 }
 
-static uint8_t
-byte_at(uint64_t i)
-{
-	uint32_t x = (uint32_t)i * 2654435761u;
-
-	return (uint8_t)(x >> 13 ^ x >> 24);
-}
-
 static void
 conn_over(struct conn *c, bool good, const char *why)
 {
 	struct tls_facts f;
 
-	tls_facts_get(c->s, &f);
+	tls_facts_get(c->echo.s, &f);
 	c->over = true;
 	c->good = good;
 	all.failed |= !good;
@@ -81,7 +74,8 @@ conn_over(struct conn *c, bool good, const char *why)
 		printf("ok %s %s %s %s\n", f.version, f.cipher, *f.alpn ? f.alpn : "-",
 			f.resumed ? "resumed" : "full");
 	if (!good)
-		printf("failed %s\n", *stream_reason(c->s) ? stream_reason(c->s) : why);
+		printf("failed %s\n",
+			*stream_reason(c->echo.s) ? stream_reason(c->echo.s) : why);
 	if (--all.open == 0)
 		loop_stop(all.loop);
 }
@@ -89,56 +83,20 @@ conn_over(struct conn *c, bool good, const char *why)
 static int
 send_some(struct conn *c)
 {
-	size_t i, budget = TURN_BUDGET;
-	struct window w;
-	int r;
+	int r = echo_send(&c->echo);
 
-	while (c->sent < all.bytes && budget) {
-		r = stream_send_buf(c->s, &w);
-		if (r != STREAM_OK)
-			return r;
-		if (w.len > all.bytes - c->sent)
-			w.len = (size_t)(all.bytes - c->sent);
-		for (i = 0; i < w.len; i++)
-			w.p[i] = byte_at(c->sent + i);
-		c->sent += w.len;
-		budget -= w.len < budget ? w.len : budget;
-		r = stream_send_ack(c->s, w.len);
-		if (r < 0)
-			return r;
-	}
-	r = stream_flush(c->s);
-	if (r != STREAM_OK)
-		return r;
-	if (c->sent < all.bytes)
-		loop_ready(all.loop, &c->task);
-	else
-		c->flushed = true;
-	return STREAM_OK;
+	c->flushed = r == STREAM_OK && c->echo.sent == all.bytes;
+	return r;
 }
 
 static int
 take_some(struct conn *c)
 {
-	size_t i, budget = TURN_BUDGET;
-	struct window w;
-	int r;
+	int r = echo_take(&c->echo);
 
-	while (budget) {
-		r = stream_recv_buf(c->s, &w);
-		if (r != STREAM_OK)
-			return r;
-		for (i = 0; i < w.len; i++)
-			if (w.p[i] != byte_at(c->got + i)) {
-				conn_over(c, false, "a byte is wrong");
-				return STREAM_OK;
-			}
-		c->got += w.len;
-		budget -= w.len < budget ? w.len : budget;
-		stream_recv_ack(c->s, w.len);
-	}
-	loop_ready(all.loop, &c->task);
-	return STREAM_OK;
+	if (r == -EILSEQ)
+		conn_over(c, false, "a byte is wrong");
+	return r;
 }
 
 /* Ends our side: at once where the server waits for that, else when all is back. */
@@ -148,9 +106,9 @@ shut_some(struct conn *c)
 	int r;
 
 	if (!c->flushed || c->shut || all.mode == IDLE ||
-		(all.mode == ECHO && c->got < all.bytes))
+		(all.mode == ECHO && c->echo.got < all.bytes))
 		return STREAM_OK;
-	r = stream_shut(c->s);
+	r = stream_shut(c->echo.s);
 	c->shut = r == STREAM_OK;
 	return r;
 }
@@ -163,12 +121,12 @@ conn_run(struct task *t)
 
 	if (c->over)
 		return;
-	r = stream_open(c->s);
+	r = stream_open(c->echo.s);
 	if (r == STREAM_OK && !c->up) {
 		c->up = true;
 		all.up++;
 		if (all.mode == OPEN) {
-			stream_park(c->s);
+			stream_park(c->echo.s);
 			conn_over(c, true, "");
 			return;
 		}
@@ -177,19 +135,19 @@ conn_run(struct task *t)
 		r = send_some(c);
 	if (r >= 0 && c->up)
 		r = take_some(c);
-	if (all.mode == IDLE && c->got == 1 && !c->over) {
-		stream_park(c->s);
+	if (all.mode == IDLE && c->echo.got == 1 && !c->over) {
+		stream_park(c->echo.s);
 		conn_over(c, true, "");
 		return;
 	}
 	if (r == STREAM_END && !c->over)
-		conn_over(c, c->got == all.bytes, "the server ended too early");
+		conn_over(c, c->echo.got == all.bytes, "the server ended too early");
 	if (r >= 0 && c->up && !c->over)
 		r = shut_some(c);
 	if (r < 0 && !c->over)
 		conn_over(c, false, "");
 	if (!c->over)
-		stream_park(c->s);
+		stream_park(c->echo.s);
 }
 
 static void
@@ -202,7 +160,10 @@ conn_start(struct conn *c)
 	memset(c, 0, sizeof(*c));
 	task_init(&c->task, conn_run);
 	tcp = tcp_dial(all.loop, all.memory, &to, &options, &c->task);
-	c->s = tls_new(all.setup, tcp, all.loop, &c->task, shifted_time);
+	c->echo.bytes = all.bytes;
+	c->echo.loop = all.loop;
+	c->echo.task = &c->task;
+	c->echo.s = tls_new(all.setup, tcp, all.loop, &c->task, shifted_time);
 	all.open++;
 	loop_ready(all.loop, &c->task);
 }
@@ -211,8 +172,8 @@ static void
 conn_end(struct conn *c)
 {
 	if (c->good)
-		stream_shut(c->s);
-	stream_free(c->s);
+		stream_shut(c->echo.s);
+	stream_free(c->echo.s);
 	task_fini(&c->task);
 }
 
@@ -243,15 +204,15 @@ make_busy(struct conn *c)
 {
 	struct window w;
 
-	if (stream_send_buf(c->s, &w) != STREAM_OK)
+	if (stream_send_buf(c->echo.s, &w) != STREAM_OK)
 		exit(1);
 	w.p[0] = 0;
-	stream_send_ack(c->s, 1);
-	stream_flush(c->s);
-	while (stream_recv_buf(c->s, &w) != STREAM_OK)
+	stream_send_ack(c->echo.s, 1);
+	stream_flush(c->echo.s);
+	while (stream_recv_buf(c->echo.s, &w) != STREAM_OK)
 		loop_turn(all.loop, -1);
-	if (stream_send_buf(c->s, &w) == STREAM_OK)
-		stream_send_ack(c->s, w.len / 2);
+	if (stream_send_buf(c->echo.s, &w) == STREAM_OK)
+		stream_send_ack(c->echo.s, w.len / 2);
 }
 
 static void

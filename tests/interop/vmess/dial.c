@@ -13,6 +13,7 @@
 #include "base/addr.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "interop/echo.h"
 #include "outbound/outbound.h"
 #include "platform/sys.h"
 
@@ -21,23 +22,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TURN_BUDGET = 1 << 20, PATIENCE_MS = 60000, DATAGRAMS = 200, CONNS_MAX = 1000 };
+enum { PATIENCE_MS = 60000, DATAGRAMS = 200, CONNS_MAX = 1000 };
 enum { DATAGRAM_MAX = 1966 };
 
 enum mode { ECHO, LISTEN, DATAGRAM, WRONG };
 
-/* Bytes that anyone can make again from the same seed (xorshift64). */
-struct pattern {
-	uint64_t state;
-	unsigned left;
-};
-
 struct conn {
 	struct task task;
-	struct stream *s;
+	struct echo echo; /* of datagrams it counts those */
 	struct packets *k;
-	struct pattern out, in;
-	uint64_t sent, got;
 	int result; /* of the call that ended it */
 	bool over, shut;
 	char reason[256];
@@ -52,25 +45,10 @@ static struct {
 	struct conn *conn;
 } all;
 
-static uint8_t
-pattern_next(struct pattern *p)
-{
-	uint8_t b;
-
-	if (p->left == 0) {
-		p->state ^= p->state << 13;
-		p->state ^= p->state >> 7;
-		p->state ^= p->state << 17;
-		p->left = 8;
-	}
-	b = (uint8_t)(p->state >> 8 * --p->left);
-	return b;
-}
-
 static void
 conn_over(struct conn *c, bool good, int result, const char *why)
 {
-	const char *reason = c->s ? stream_reason(c->s) : packets_reason(c->k);
+	const char *reason = c->echo.s ? stream_reason(c->echo.s) : packets_reason(c->k);
 
 	c->over = true;
 	c->result = result;
@@ -80,78 +58,36 @@ conn_over(struct conn *c, bool good, int result, const char *why)
 	if (!good || all.mode == WRONG)
 		printf("%s: %d, %s (sent %llu, got %llu)\n",
 			good ? "as wanted" : "failed", result, c->reason,
-			(unsigned long long)c->sent, (unsigned long long)c->got);
+			(unsigned long long)c->echo.sent,
+			(unsigned long long)c->echo.got);
 	if (--all.open == 0)
 		loop_stop(all.loop);
-}
-
-/* 0: go on. */
-static int
-send_some(struct conn *c)
-{
-	struct window w;
-	size_t i, budget = TURN_BUDGET;
-	int r = STREAM_OK;
-
-	while (c->sent < all.bytes && budget > 0) {
-		r = stream_send_buf(c->s, &w);
-		if (r != STREAM_OK)
-			break;
-		if (w.len > all.bytes - c->sent)
-			w.len = (size_t)(all.bytes - c->sent);
-		for (i = 0; i < w.len; i++)
-			w.p[i] = pattern_next(&c->out);
-		c->sent += w.len;
-		budget -= w.len < budget ? w.len : budget;
-		r = stream_send_ack(c->s, w.len);
-		if (r != STREAM_OK)
-			break;
-	}
-	if (r >= 0)
-		r = stream_flush(c->s);
-	if (c->sent < all.bytes && budget == 0)
-		loop_ready(all.loop, &c->task);
-	return r;
 }
 
 static int
 take_some(struct conn *c)
 {
-	struct window w;
-	size_t i, budget = TURN_BUDGET;
-	int r = STREAM_OK;
+	int r = echo_take(&c->echo);
 
-	while (budget > 0) {
-		r = stream_recv_buf(c->s, &w);
-		if (r != STREAM_OK)
-			return r;
-		for (i = 0; i < w.len; i++)
-			if (all.mode == ECHO && w.p[i] != pattern_next(&c->in)) {
-				conn_over(c, false, 0, "other bytes came back");
-				return STREAM_AGAIN;
-			}
-		c->got += w.len;
-		budget -= w.len < budget ? w.len : budget;
-		stream_recv_ack(c->s, w.len);
-	}
-	loop_ready(all.loop, &c->task);
-	return STREAM_AGAIN;
+	if (r == -EILSEQ)
+		conn_over(c, false, 0, "other bytes came back");
+	return r;
 }
 
 static void
 judge(struct conn *c, int r)
 {
-	bool whole = all.mode == LISTEN ? c->got > 0 : c->got == all.bytes;
+	bool whole = all.mode == LISTEN ? c->echo.got > 0 : c->echo.got == all.bytes;
 
 	if (c->over)
 		return;
 	if (r < 0 || r == STREAM_END) {
 		if (all.mode == WRONG)
-			conn_over(c, r < 0 || c->got == 0, r, "ended");
+			conn_over(c, r < 0 || c->echo.got == 0, r, "ended");
 		else
 			conn_over(c, whole && r == STREAM_END, r, "ended too early");
 	} else if (whole && all.mode == ECHO && !c->shut) {
-		r = stream_shut(c->s);
+		r = stream_shut(c->echo.s);
 		c->shut = r == STREAM_OK;
 		if (r < 0)
 			conn_over(c, false, r, "cannot shut");
@@ -168,20 +104,26 @@ run_stream(struct task *t)
 
 	if (c->over)
 		return;
-	r = stream_open(c->s);
+	r = stream_open(c->echo.s);
 	if (r == STREAM_OK) {
-		r = send_some(c);
+		r = echo_send(&c->echo);
 		if (r >= 0)
 			r = take_some(c);
 	}
 	judge(c, r);
-	stream_park(c->s);
+	stream_park(c->echo.s);
 }
 
 static size_t
 datagram_len(uint64_t i)
 {
 	return i == 0 ? DATAGRAM_MAX : 1 + (size_t)(i * 7919 % DATAGRAM_MAX);
+}
+
+static uint8_t
+datagram_byte(const struct conn *c, uint64_t number, size_t i)
+{
+	return echo_byte(&c->echo, number << 16 | i);
 }
 
 /* One at a time: the next one goes when the answer to the last has come. */
@@ -194,26 +136,27 @@ exchange(struct conn *c)
 	int r;
 
 	for (;;) {
-		if (c->sent == c->got) {
-			if (c->sent == DATAGRAMS) {
+		if (c->echo.sent == c->echo.got) {
+			if (c->echo.sent == DATAGRAMS) {
 				conn_over(c, true, 0, "");
 				return STREAM_AGAIN;
 			}
-			len = datagram_len(c->sent);
+			len = datagram_len(c->echo.sent);
 			for (i = 0; i < len; i++)
-				p[i] = pattern_next(&c->out);
+				p[i] = datagram_byte(c, c->echo.sent, i);
 			r = packets_send(c->k, &all.to, p, len);
 			if (r != STREAM_OK)
 				return r;
-			c->sent++;
+			c->echo.sent++;
 		}
 		r = packets_recv(c->k, &from, p, sizeof(p), &n);
 		if (r != STREAM_OK)
 			return r;
-		len = datagram_len(c->got++);
+		len = datagram_len(c->echo.got);
 		for (i = 0; i < n; i++)
-			if (p[i] != pattern_next(&c->in))
+			if (p[i] != datagram_byte(c, c->echo.got, i))
 				n = 0;
+		c->echo.got++;
 		if (n != len || from.port != all.to.port)
 			return -EBADMSG;
 	}
@@ -237,15 +180,19 @@ run_packets(struct task *t)
 static void
 conn_start(struct conn *c, struct outbound *o, size_t i)
 {
-	c->out.state = c->in.state = 88172645463325252ull + i;
+	c->echo.seed = i;
+	c->echo.bytes = all.bytes;
+	c->echo.loop = all.loop;
+	c->echo.task = &c->task;
+	c->echo.counts = all.mode != ECHO;
 	if (all.mode == DATAGRAM) {
 		task_init(&c->task, run_packets);
 		c->k = outbound_bind(o, &all.to, &c->task);
 	} else {
 		task_init(&c->task, run_stream);
-		c->s = outbound_dial(o, &all.to, &c->task);
+		c->echo.s = outbound_dial(o, &all.to, &c->task);
 	}
-	if (!c->s && !c->k)
+	if (!c->echo.s && !c->k)
 		exit(2);
 	loop_ready(all.loop, &c->task);
 }
@@ -346,7 +293,7 @@ run(struct outbound *o, size_t conns)
 	timer_stop(&patience);
 	took = sys_monotonic() - began;
 	for (i = 0; i < conns; i++) {
-		stream_free(all.conn[i].s);
+		stream_free(all.conn[i].echo.s);
 		packets_free(all.conn[i].k);
 		task_fini(&all.conn[i].task);
 	}

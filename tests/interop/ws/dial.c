@@ -11,6 +11,7 @@
 #include "base/addr.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "interop/echo.h"
 #include "platform/sys.h"
 #include "stream/httphead.h"
 #include "stream/httpupgrade.h"
@@ -21,12 +22,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { TURN_BUDGET = 1 << 20, PATIENCE_MS = 60000, CONNS_MAX = 1000 };
+enum { PATIENCE_MS = 60000, CONNS_MAX = 1000 };
 
 struct conn {
 	struct task task;
-	struct stream *s;
-	uint64_t sent, got;
+	struct echo echo;
 	bool over;
 };
 
@@ -38,15 +38,6 @@ static struct {
 	const char *layer;
 	struct rng rng;
 } all;
-
-/* Byte i of what every connection sends. */
-static uint8_t
-byte_at(uint64_t i)
-{
-	uint64_t x = i * 0x9e3779b97f4a7c15u;
-
-	return (uint8_t)(x >> 40 ^ x >> 17);
-}
 
 static const struct http_facts *
 facts(const struct stream *s)
@@ -64,62 +55,13 @@ conn_over(struct conn *c, bool good, int result)
 	if (!good) {
 		all.failed++;
 		printf("failed: %d, %s, status %d, date %lld (sent %llu, got %llu)\n",
-			result, stream_reason(c->s), facts(c->s)->status,
-			(long long)facts(c->s)->date, (unsigned long long)c->sent,
-			(unsigned long long)c->got);
+			result, stream_reason(c->echo.s), facts(c->echo.s)->status,
+			(long long)facts(c->echo.s)->date,
+			(unsigned long long)c->echo.sent,
+			(unsigned long long)c->echo.got);
 	}
 	if (--all.open == 0)
 		loop_stop(all.loop);
-}
-
-static int
-send_some(struct conn *c)
-{
-	size_t i, budget = TURN_BUDGET;
-	struct window w;
-	int r;
-
-	while (c->sent < all.bytes && budget > 0) {
-		r = stream_send_buf(c->s, &w);
-		if (r < 0)
-			return r;
-		if (r != STREAM_OK)
-			break;
-		if (w.len > all.bytes - c->sent)
-			w.len = (size_t)(all.bytes - c->sent);
-		for (i = 0; i < w.len; i++)
-			w.p[i] = byte_at(c->sent + i);
-		c->sent += w.len;
-		budget -= w.len < budget ? w.len : budget;
-		r = stream_send_ack(c->s, w.len);
-		if (r < 0)
-			return r;
-	}
-	if (c->sent < all.bytes && budget == 0)
-		loop_ready(all.loop, &c->task);
-	return stream_flush(c->s);
-}
-
-static int
-take_some(struct conn *c)
-{
-	size_t i, budget = TURN_BUDGET;
-	struct window w;
-	int r;
-
-	while (budget > 0) {
-		r = stream_recv_buf(c->s, &w);
-		if (r != STREAM_OK)
-			return r;
-		for (i = 0; i < w.len; i++)
-			if (w.p[i] != byte_at(c->got + i))
-				return -1;
-		c->got += w.len;
-		budget -= w.len < budget ? w.len : budget;
-		stream_recv_ack(c->s, w.len);
-	}
-	loop_ready(all.loop, &c->task);
-	return STREAM_AGAIN;
 }
 
 static void
@@ -130,19 +72,19 @@ run(struct task *t)
 
 	if (c->over)
 		return;
-	r = stream_open(c->s);
+	r = stream_open(c->echo.s);
 	if (r == STREAM_OK)
-		r = send_some(c);
-	if (r >= 0 && c->sent)
-		r = take_some(c);
-	if (r == STREAM_AGAIN && c->got == all.bytes) {
-		r = stream_shut(c->s);
+		r = echo_send(&c->echo);
+	if (r >= 0 && c->echo.sent)
+		r = echo_take(&c->echo);
+	if (r == STREAM_AGAIN && c->echo.got == all.bytes) {
+		r = stream_shut(c->echo.s);
 		if (r != STREAM_AGAIN)
 			conn_over(c, r == STREAM_OK, r);
 	} else if (r != STREAM_AGAIN && r != STREAM_OK) {
 		conn_over(c, false, r);
 	}
-	stream_park(c->s);
+	stream_park(c->echo.s);
 }
 
 static struct stream *
@@ -179,7 +121,10 @@ run_all(const struct endpoint *to, const struct http_request *q, size_t conns)
 		struct conn *c = &all.conn[i];
 
 		task_init(&c->task, run);
-		c->s = layer(tcp_dial(all.loop, memory, to, &plain, &c->task), q);
+		c->echo.bytes = all.bytes;
+		c->echo.loop = all.loop;
+		c->echo.task = &c->task;
+		c->echo.s = layer(tcp_dial(all.loop, memory, to, &plain, &c->task), q);
 		loop_ready(all.loop, &c->task);
 	}
 	timer_init(&patience, all.loop, give_up);
@@ -190,10 +135,10 @@ run_all(const struct endpoint *to, const struct http_request *q, size_t conns)
 		printf("ok: %zu connections, %llu bytes each, %llu ms, status %d, date %lld\n",
 			conns, (unsigned long long)all.bytes,
 			(unsigned long long)(sys_monotonic() - began),
-			facts(all.conn[0].s)->status,
-			(long long)facts(all.conn[0].s)->date);
+			facts(all.conn[0].echo.s)->status,
+			(long long)facts(all.conn[0].echo.s)->date);
 	for (i = 0; i < conns; i++) {
-		stream_free(all.conn[i].s);
+		stream_free(all.conn[i].echo.s);
 		task_fini(&all.conn[i].task);
 	}
 	loop_free(all.loop);
