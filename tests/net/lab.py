@@ -24,6 +24,7 @@ for each, and exits with 0, 1, or 77 when lab.absent("FEATURE") was called.
 import atexit
 import contextlib
 import ctypes
+import hashlib
 import inspect
 import ipaddress
 import json
@@ -446,6 +447,19 @@ def echo(connection, _peer):
 
 def echo_datagram(data, _peer):
     return data
+
+
+def store(content):
+    """For Lab.server: `G` is answered with the content; after `P` the digest of what came is sent."""
+    def serve(connection, _peer):
+        if connection.recv(1) == b"G":
+            connection.sendall(content)
+            return
+        digest = hashlib.sha256()
+        while data := connection.recv(1 << 18):
+            digest.update(data)
+        connection.sendall(digest.hexdigest().encode())
+    return serve
 
 
 class Packet:

@@ -4,24 +4,11 @@ import hashlib
 import json
 import threading
 
-from direct import (NEAR, NEAR6, SITES, World, at_once, fetch, lab, noise, read_all, read_exactly, running, sites, tcp,
+from direct import (NEAR, NEAR6, SITES, World, at_once, fetch, lab, noise, read_all, running, sites, tcp,
                     works)
 
 BOTH = (NEAR, NEAR6)
 SIZE = 50 << 20
-
-
-def store(content):
-    """For Lab.server: `G` is answered with the content; after `P` the digest of what came is sent."""
-    def serve(connection, _peer):
-        if read_exactly(connection, 1) == b"G":
-            connection.sendall(content)
-            return
-        digest = hashlib.sha256()
-        while data := connection.recv(1 << 18):
-            digest.update(data)
-        connection.sendall(digest.hexdigest().encode())
-    return serve
 
 
 def test_curl(l):
@@ -41,7 +28,7 @@ def test_checksums(l):
     content = noise(SIZE)
     want = hashlib.sha256(content).hexdigest()
     for address in BOTH:
-        l.server(w.near, address, 4000, store(content))
+        l.server(w.near, address, 4000, lab.store(content))
     with running(w):
         for address in BOTH:
             with tcp(w.app, address, 4000) as s:

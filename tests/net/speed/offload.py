@@ -7,25 +7,12 @@ import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "direct"))
 
-from direct import NEAR, NEAR6, World, at_once, lab, noise, read_all, read_exactly, running, tcp, udp, with_config  # noqa: E402
+from direct import NEAR, NEAR6, World, at_once, lab, noise, read_all, running, tcp, udp, with_config  # noqa: E402
 
 SIZE = 20 << 20
 MTUS = (1280, 1500, 9000, 65535)
 FULL = r"offload of the TUN device: checksums, TCP segments"
 NONE = r"offload of the TUN device: none, by the configuration"
-
-
-def store(content):
-    """For Lab.server: `G` is answered with the content; after `P` the digest of what came is sent."""
-    def serve(connection, _peer):
-        if read_exactly(connection, 1) == b"G":
-            connection.sendall(content)
-            return
-        digest = hashlib.sha256()
-        while data := connection.recv(1 << 18):
-            digest.update(data)
-        connection.sendall(digest.hexdigest().encode())
-    return serve
 
 
 def both_ways(w, address, content):
@@ -50,7 +37,7 @@ def test_same_bytes(l):
     w = World(l)
     plain = w.config
     for address in (NEAR, NEAR6):
-        l.server(w.near, address, 4000, store(content))
+        l.server(w.near, address, 4000, lab.store(content))
     for mtu in MTUS:
         for offload, line in ((True, FULL), (False, NONE)):
             w.config = plain
