@@ -4,9 +4,7 @@
 import base64
 import contextlib
 import hashlib
-import json
 import os
-import re
 import socket
 import ssl
 import struct
@@ -14,32 +12,14 @@ import subprocess
 import sys
 import threading
 
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+
+from loopback import free_port, listener, on_thread, v2ray_start  # noqa: E402
+
 ID = "b831381d-6324-4d53-ad4f-8cda48b30811"
 OLD_ID = "b831381d-6324-4d53-ad4f-8cda48b30812"
 NAME = "server.test"
 MAGIC = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-
-
-def on_thread(function, *args):
-    threading.Thread(target=function, args=args, daemon=True).start()
-
-
-def free_port():
-    """A port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
-
-
-def listener(serve, host="127.0.0.1"):
-    """A TCP server; returns its port."""
-    s = socket.create_server((host, 0), backlog=128)
-
-    def accept():
-        while True:
-            on_thread(serve, s.accept()[0])
-
-    on_thread(accept)
-    return s.getsockname()[1]
 
 
 def openssl(*args):
@@ -226,17 +206,7 @@ class V2ray:
             ],
             "outbounds": [{"protocol": "freedom"}],
         }
-        path = os.path.join(directory, "v2ray.json")
-        with open(path, "w") as f:
-            json.dump(config, f)
-        self.process = subprocess.Popen(["v2ray", "-config", path], stdout=subprocess.PIPE,
-                                        stderr=subprocess.STDOUT, text=True)
-        for line in self.process.stdout:
-            if re.search(r"V2Ray \S+ started", line):
-                break
-        else:
-            sys.exit("v2ray did not start")
-        on_thread(self.process.stdout.read)
+        self.process = v2ray_start(directory, config)
 
     def stop(self):
         self.process.terminate()

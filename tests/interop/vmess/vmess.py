@@ -9,7 +9,6 @@ Needs no root.  Exit status 77: there is no `v2ray` here.
 """
 
 import contextlib
-import json
 import os
 import re
 import shutil
@@ -17,16 +16,15 @@ import socket
 import subprocess
 import sys
 import tempfile
-import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+
+from loopback import free_port, listener, on_thread, v2ray_start  # noqa: E402
 
 ID = "b831381d-6324-4d53-ad4f-8cda48b30811"
 WRONG_ID = "b831381d-6324-4d53-ad4f-8cda48b30812"
 SECURITIES = ("gcm", "chacha", "none")
 GREETING = b"220 a server that speaks first\r\n"
-
-
-def on_thread(function, *args):
-    threading.Thread(target=function, args=args, daemon=True).start()
 
 
 def loopback(family):
@@ -38,16 +36,9 @@ def text(address):
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-def listener(family, serve):
+def listening(family, serve):
     """A TCP server on loopback; returns its address."""
-    s = socket.create_server((loopback(family), 0), family=family, backlog=512)
-
-    def accept():
-        while True:
-            on_thread(serve, s.accept()[0])
-
-    on_thread(accept)
-    return text(s.getsockname())
+    return text((loopback(family), listener(serve, loopback(family))))
 
 
 def echo(c):
@@ -87,12 +78,6 @@ def udp_echo(family):
     return text(s.getsockname())
 
 
-def free_port():
-    """A port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
-
-
 class Server:
     """The v2ray program with one VMess inbound."""
 
@@ -110,21 +95,7 @@ class Server:
             ],
             "outbounds": [{"protocol": "freedom"}],
         }
-        path = os.path.join(directory, "server.json")
-        with open(path, "w") as f:
-            json.dump(config, f)
-        self.process = subprocess.Popen(
-            ["v2ray", "-config", path],
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-        )
-        for line in self.process.stdout:
-            if re.search(r"V2Ray \S+ started", line):
-                break
-        else:
-            sys.exit("v2ray did not start")
-        on_thread(self.process.stdout.read)
+        self.process = v2ray_start(directory, config)
 
     def stop(self):
         self.process.terminate()
@@ -182,8 +153,8 @@ def main():
 def everything(run, server, families, size, full):
     silence = "answers nothing"
     for family in families:
-        tcp = listener(family, echo)
-        first = listener(family, greet)
+        tcp = listening(family, echo)
+        first = listening(family, greet)
         udp = udp_echo(family)
         for security in SECURITIES:
             label = f"{security}, {tcp}"
@@ -191,7 +162,7 @@ def everything(run, server, families, size, full):
             run(f"one byte {label}", "echo", security, ID, server, tcp, 1)
             run(f"speaks first {label}", "listen", security, ID, server, first)
             run(f"udp {label}", "datagram", security, ID, server, udp)
-    tcp = listener(socket.AF_INET, echo)
+    tcp = listening(socket.AF_INET, echo)
     by_name = "localhost:" + tcp.rsplit(":", 1)[1]
     run("by name", "echo", "gcm", ID, server, by_name, 100000)
     run("mapped id is another", "wrong", "gcm", "example", server, tcp, 8000)
@@ -200,9 +171,9 @@ def everything(run, server, families, size, full):
     run("directly", "echo", "freedom", "-", "-", tcp, size)
     run("wrong id", "wrong", "gcm", WRONG_ID, server, tcp, 8000, 5,
         says="answers nothing.*wrong id.*clock.*120 s", once=True)
-    run("closes", "wrong", "gcm", ID, listener(socket.AF_INET, slam), tcp, 100, 3,
+    run("closes", "wrong", "gcm", ID, listening(socket.AF_INET, slam), tcp, 100, 3,
         says="answers nothing")
-    run("garbage", "wrong", "gcm", ID, listener(socket.AF_INET, garbage), tcp, 100, 3,
+    run("garbage", "wrong", "gcm", ID, listening(socket.AF_INET, garbage), tcp, 100, 3,
         says="not VMess with this id", once=False)
     run("nobody listens", "wrong", "gcm", ID, f"127.0.0.1:{free_port()}", tcp, 100,
         says="connect to 127.0.0.1:[0-9]+: connection refused")

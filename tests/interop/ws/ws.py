@@ -13,34 +13,19 @@ bytes in one segment with its answer.  Exit status 77: there is no `v2ray` here.
 import base64
 import contextlib
 import hashlib
-import json
 import os
 import re
 import shutil
-import socket
 import struct
 import subprocess
 import sys
 import tempfile
-import threading
+
+sys.path.insert(0, os.path.join(os.path.dirname(__file__), ".."))
+
+from loopback import free_port, listener, v2ray_start  # noqa: E402
 
 GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
-
-
-def on_thread(function, *args):
-    threading.Thread(target=function, args=args, daemon=True).start()
-
-
-def listener(serve):
-    """A TCP server on loopback; returns its port."""
-    s = socket.create_server(("127.0.0.1", 0), backlog=512)
-
-    def accept():
-        while True:
-            on_thread(serve, s.accept()[0])
-
-    on_thread(accept)
-    return s.getsockname()[1]
 
 
 def echo(c, first=b""):
@@ -131,28 +116,11 @@ def inbound(port, to, settings):
     }
 
 
-def free_port():
-    """A port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
-
-
 @contextlib.contextmanager
 def v2ray(inbounds):
     with tempfile.TemporaryDirectory() as directory:
-        path = os.path.join(directory, "server.json")
-        with open(path, "w") as f:
-            json.dump({"inbounds": inbounds, "outbounds": [{"protocol": "freedom"}]}, f)
-        process = subprocess.Popen(
-            ["v2ray", "-config", path], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
+        process = v2ray_start(directory, {"inbounds": inbounds, "outbounds": [{"protocol": "freedom"}]})
         try:
-            for line in process.stdout:
-                if re.search(r"V2Ray \S+ started", line):
-                    break
-            else:
-                sys.exit("v2ray did not start")
-            on_thread(process.stdout.read)
             yield
         finally:
             process.terminate()
