@@ -4,13 +4,14 @@
  * short, and with bytes changed in a fixed pseudo-random way.  This is the
  * smoke of each harness in every test run; the fuzz preset does the work.
  */
+#include "fuzz/fuzz.h"
+
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
 __attribute__((weak)) int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 enum { INPUT_MAX = 1 << 20, MUTATIONS = 300 };

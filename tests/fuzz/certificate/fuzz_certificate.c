@@ -4,14 +4,13 @@
  * says whether the rest is a certificate (DER), the inside of its names, or a PEM text.
  */
 #include "base/err.h"
+#include "fuzz/fuzz.h"
 #include "stream/tls_certificate.h"
 #include "stream/tls_pem.h"
 #include "stream/tls_roots.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
 
 /* Whether the span lies in the input, or is empty. */
 static void

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/config.h"
+#include "fuzz/fuzz.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -10,20 +11,11 @@
  * as one that prints the same.
  */
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
-
-static void
-one_line(const char *line)
-{
-	if (!line[0] || strchr(line, '\n'))
-		abort();
-}
-
 static void
 note(struct config_say *say, const char *line)
 {
 	(void)say;
-	one_line(line);
+	must_be_line(line);
 }
 
 static struct config *
@@ -34,7 +26,7 @@ read_text(const char *text, size_t len)
 	struct config *c = config_read("config.json", text, len, &say, &e);
 
 	if (!c)
-		one_line(e.text);
+		must_be_line(e.text);
 	return c;
 }
 

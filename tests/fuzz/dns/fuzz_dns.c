@@ -4,22 +4,15 @@
  * answer.  What can be read can be written, and reads the same again.
  */
 #include "dns/dns.h"
+#include "fuzz/fuzz.h"
 #include "names/message.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
 int LLVMFuzzerInitialize(int *argc, char ***argv);
 
 static struct dns *dns;
-
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 int
 LLVMFuzzerInitialize(int *argc, char ***argv)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /* Both list files: find lists, read all of them as domains and as networks, and put what
  * they hold into sets, as loading does. */
+#include "fuzz/fuzz.h"
 #include "rules/cidr.h"
 #include "rules/domain.h"
 #include "rules/geodat.h"
@@ -8,16 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
-
 /* Unlike assert, it is there in every build. */
-static void
-must(int holds)
-{
-	if (!holds)
-		abort();
-}
-
 enum { DOMAINS_MAX = 64, REGEXP_BYTES = 64 }; /* or one input takes too long */
 
 static void

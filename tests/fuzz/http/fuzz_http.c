@@ -4,6 +4,7 @@
  * byte says which of them asks, and how the bytes come; the rest are the answer.
  */
 #include "base/random.h"
+#include "fuzz/fuzz.h"
 #include "stream/httphead.h"
 #include "stream/httpupgrade.h"
 #include "stream/ws.h"
@@ -11,15 +12,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
-
-static void
-demand(int claim)
-{
-	if (!claim)
-		abort();
-}
 
 static int64_t
 fixed_time(void)
@@ -59,9 +51,9 @@ carry(struct stream *s, int (*call)(struct stream *))
 static void
 judge_reason(const char *why)
 {
-	demand(*why != '\0' && strlen(why) < 512);
+	must(*why != '\0' && strlen(why) < 512);
 	for (; *why; why++)
-		demand((unsigned char)*why >= ' ' && *why != 0x7f);
+		must((unsigned char)*why >= ' ' && *why != 0x7f);
 }
 
 /* Without regard to windows: what comes out is the end of what went in. */
@@ -74,7 +66,7 @@ drain(struct stream *s, unsigned how, const uint8_t *p, size_t len)
 	uint8_t *all = malloc(len + 1);
 	int r = STREAM_AGAIN;
 
-	demand(all != NULL);
+	must(all != NULL);
 	for (i = 0; i < 1000000 && (r == STREAM_OK || r == STREAM_AGAIN); i++) {
 		if (how & 64 && i % 2) {
 			r = stream_read(s, one, sizeof(one), &n);
@@ -85,20 +77,20 @@ drain(struct stream *s, unsigned how, const uint8_t *p, size_t len)
 		}
 		if (r != STREAM_OK)
 			continue;
-		demand(n > 0 && got + n <= len);
+		must(n > 0 && got + n <= len);
 		memcpy(all + got, w.p, n);
 		got += n;
 		if (w.p != one)
 			stream_recv_ack(s, n);
 	}
-	demand(r == STREAM_END || r < 0);
+	must(r == STREAM_END || r < 0);
 	if (how % 3 && r == STREAM_END)
-		demand(memcmp(all, p + len - got, got) == 0);
+		must(memcmp(all, p + len - got, got) == 0);
 	if (r < 0)
 		judge_reason(stream_reason(s));
 	/* What ends beneath is said again beneath, at every other call where that stutters. */
 	if (r < 0 || !(how & 128))
-		demand(stream_recv_buf(s, &w) == r);
+		must(stream_recv_buf(s, &w) == r);
 	free(all);
 }
 
@@ -122,19 +114,19 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	m.grain = how & 32 ? 5 : 0;
 	m.stutters = how & 128;
 	s = layer(how, &q, &m, &rng);
-	demand(s != NULL);
+	must(s != NULL);
 	memory_feed(&m, p + 1, len - 1);
 	m.in_ends = true;
 	r = carry(s, stream_open);
-	demand(r == STREAM_OK || r < 0);
+	must(r == STREAM_OK || r < 0);
 	if (r < 0)
 		judge_reason(stream_reason(s));
 	else
 		drain(s, how, p + 1, len - 1);
 	f = facts(how, s);
-	demand(f->status >= 0 && f->status <= 999 && f->date >= 0);
+	must(f->status >= 0 && f->status <= 999 && f->date >= 0);
 	stream_free(s);
-	demand(m.freed);
+	must(m.freed);
 	memory_fini(&m);
 	return 0;
 }

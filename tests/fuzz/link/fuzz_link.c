@@ -2,6 +2,7 @@
 #include "base/base64.h"
 #include "daemon/export.h"
 #include "daemon/import.h"
+#include "fuzz/fuzz.h"
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -16,20 +17,11 @@
  * odd one makes it the Base64 of a link, which no mutation would find.
  */
 
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
-
-static void
-one_line(const char *line)
-{
-	if (!line[0] || strchr(line, '\n'))
-		abort();
-}
-
 static void
 note(struct config_say *say, const char *line)
 {
 	(void)say;
-	one_line(line);
+	must_be_line(line);
 }
 
 static char *
@@ -42,7 +34,7 @@ read_text(const char *text, size_t len)
 	char *out = NULL;
 
 	if (import_read("in", text, len, &choices, &say, &out, &e) < 0) {
-		one_line(e.text);
+		must_be_line(e.text);
 		return NULL;
 	}
 	return out;
@@ -59,10 +51,10 @@ link_check(const char *config, bool uri)
 	char *link = NULL, *again;
 
 	if (export_read(&r, &say, &link, &e) < 0) {
-		one_line(e.text);
+		must_be_line(e.text);
 		return;
 	}
-	one_line(link);
+	must_be_line(link);
 	if (strncmp(link, "vmess://", 8) != 0)
 		abort();
 	/* A host that Xray's schema takes may be none for a link. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/bytes.h"
+#include "fuzz/fuzz.h"
 #include "sim/script/script.h"
 #include "stack/packet.h"
 #include "stack/stack.h"
@@ -48,13 +49,6 @@ static struct {
 	int room;
 	struct peer peer[PEERS];
 } f;
-
-static void
-must(int holds)
-{
-	if (!holds)
-		abort();
-}
 
 static enum stack_answer
 on_syn(struct stack_user *u, const struct endpoint *source, const struct endpoint *target,
@@ -482,8 +476,6 @@ finish(void)
 	must(stack_free(f.stack) == 0);
 	loop_free(f.loop);
 }
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
 
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)

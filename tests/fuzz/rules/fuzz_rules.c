@@ -5,22 +5,14 @@
  * explained for a few flows; both must say the same, and asking must end.
  */
 #include "base/log.h"
+#include "fuzz/fuzz.h"
 #include "rules/rules.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 int LLVMFuzzerInitialize(int *argc, char ***argv);
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
-
 /* Unlike assert, it is there in every build. */
-static void
-must(int holds)
-{
-	if (!holds)
-		abort();
-}
-
 enum { TEXT_MAX = 2048, VALUES = 32 };
 
 struct lists {

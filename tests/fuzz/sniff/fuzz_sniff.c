@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 #include "flow/sniff.h"
+#include "fuzz/fuzz.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
 
 /* What is settled stays so with more bytes, and a name is one that fits. */
 int

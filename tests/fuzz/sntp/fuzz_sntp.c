@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: MIT */
+#include "fuzz/fuzz.h"
 #include "outbound/sntp.h"
 
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
 
 enum { AT_ORIGINATE = 24 };
 

@@ -8,6 +8,7 @@
 #include "base/bytes.h"
 #include "base/list.h"
 #include "base/log.h"
+#include "fuzz/fuzz.h"
 #include "outbound/vmess.h"
 #include "outbound/vmess_kdf.h"
 #include "unit/outbound/server.h"
@@ -15,8 +16,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
 
 enum { PIECES_MAX = 64 };
 /* What a piece of the input is. */

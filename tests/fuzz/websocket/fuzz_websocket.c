@@ -8,21 +8,13 @@
 #include "base/bytes.h"
 #include "base/digest.h"
 #include "base/random.h"
+#include "fuzz/fuzz.h"
 #include "stream/ws.h"
 #include "unit/stream/memory.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
-
-static void
-demand(int claim)
-{
-	if (!claim)
-		abort();
-}
 
 static int64_t
 fixed_time(void)
@@ -40,11 +32,11 @@ answer(struct memory *m)
 	const char *key;
 	int n;
 
-	demand(m->out_len < sizeof(text));
+	must(m->out_len < sizeof(text));
 	memcpy(text, m->out, m->out_len);
 	text[m->out_len] = '\0';
 	key = strstr(text, field);
-	demand(key != NULL);
+	must(key != NULL);
 	memcpy(both, key + strlen(field), 24);
 	memcpy(both + 24, "258EAFA5-E914-47DA-95CA-C5AB0DC85B11", 37);
 	sha1(both, 24 + 36, hash);
@@ -97,13 +89,13 @@ judge_sent(const struct memory *m, size_t from)
 	while (r.len) {
 		a = reader_u8(&r);
 		len = reader_u8(&r);
-		demand(a == 0x82 || a == 0x88 || a == 0x8a);
-		demand(len & 0x80);
+		must(a == 0x82 || a == 0x88 || a == 0x8a);
+		must(len & 0x80);
 		len &= 0x7f;
 		if (len == 126)
 			len = reader_be16(&r);
 		reader_skip(&r, 4 + len);
-		demand(!r.bad);
+		must(!r.bad);
 	}
 }
 
@@ -115,9 +107,9 @@ say(struct stream *s)
 
 	if (stream_send_buf(s, &w) != STREAM_OK)
 		return;
-	demand(w.len > 0);
+	must(w.len > 0);
 	w.p[0] = 'x';
-	demand(stream_send_ack(s, 1) == STREAM_OK);
+	must(stream_send_ack(s, 1) == STREAM_OK);
 }
 
 static void
@@ -138,16 +130,16 @@ drain(struct stream *s, struct memory *m, unsigned how, const uint8_t *want,
 		r = stream_recv_buf(s, &w);
 		if (r != STREAM_OK)
 			continue;
-		demand(w.len > 0 && got + w.len <= wanted);
+		must(w.len > 0 && got + w.len <= wanted);
 		n = how & 8 ? (w.len + 1) / 2 : w.len;
-		demand(memcmp(w.p, want + got, n) == 0);
+		must(memcmp(w.p, want + got, n) == 0);
 		stream_recv_ack(s, n);
 		got += n;
 	}
-	demand(r == STREAM_END || r < 0);
-	demand(stream_recv_buf(s, &w) == r);
-	demand(r == STREAM_END || *stream_reason(s));
-	demand(r == STREAM_END || stream_flush(s) == r);
+	must(r == STREAM_END || r < 0);
+	must(stream_recv_buf(s, &w) == r);
+	must(r == STREAM_END || *stream_reason(s));
+	must(r == STREAM_END || stream_flush(s) == r);
 }
 
 int
@@ -168,10 +160,10 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	memory_init(&m);
 	s = ws_new(&q, &m.s, &rng, fixed_time);
 	want = malloc(len);
-	demand(s && want && stream_open(s) == STREAM_AGAIN);
+	must(s && want && stream_open(s) == STREAM_AGAIN);
 	from = m.out_len;
 	answer(&m);
-	demand(stream_open(s) == STREAM_OK);
+	must(stream_open(s) == STREAM_OK);
 	m.grain = how >> 5;
 	m.stutters = how & 32;
 	memory_feed(&m, p + 1, len - 1);
@@ -183,7 +175,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	if (stream_shut(s) == STREAM_OK)
 		judge_sent(&m, from);
 	stream_free(s);
-	demand(m.freed);
+	must(m.freed);
 	memory_fini(&m);
 	free(want);
 	return 0;
