@@ -18,7 +18,8 @@ unsigned long sys_raise_descriptors(void);
 void sys_memory_trim(void);
 
 /* A connected pair for messages with borders that can carry descriptors. fd[0] never
- * waits (-EAGAIN), fd[1] does. 0, or -errno. */
+ * waits (-EAGAIN), fd[1] does. Of what fd[0] sends a few dozen messages may lie unread. 0,
+ * or -errno. */
 int sys_message_pair(int fd[2]);
 /* One message with up to 8 descriptors, which stay the caller's. The length, or -errno
  * (-EPIPE: the other side is gone). */
@@ -27,6 +28,16 @@ ssize_t sys_message_send(int sock, const void *p, size_t len, const int *fd, int
  * the caller's (both may be NULL); what does not fit is closed. The length, 0 when the
  * other side is gone, -EMSGSIZE when it was longer than `cap`, -errno. */
 ssize_t sys_message_recv(int sock, void *p, size_t cap, int *fd, int *nfd);
+
+/* Sockets for such messages by a name in the file system; none of the three ever waits.
+ * *uid is who the other side was when it connected or listened.  A descriptor, or -errno:
+ * -ENAMETOOLONG where the path has more than about 100 bytes. */
+/* `path` must not exist yet; only this process's user, and root, may connect. */
+int sys_message_listen(const char *path, int backlog);
+/* -EAGAIN: nobody has connected. */
+int sys_message_accept(int fd, uid_t *uid);
+/* -ENOENT, -ECONNREFUSED: nobody listens there, or no longer; -EAGAIN: `backlog` wait. */
+int sys_message_connect(const char *path, uid_t *uid);
 
 /* Runs the program argv[0] (a path) without a shell, without our descriptors and without
  * our environment, with `input` (may be NULL) on its standard input, and waits at most

@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -27,6 +28,18 @@ sys_os_close_from(int first)
 	last = sysconf(_SC_OPEN_MAX);
 	for (fd = first; fd < last; fd++)
 		close((int)fd);
+}
+
+int
+sys_os_peer(int fd, uid_t *uid)
+{
+	struct ucred who;
+	socklen_t len = sizeof who;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) == -1)
+		return -errno;
+	*uid = who.uid;
+	return 0;
 }
 
 void

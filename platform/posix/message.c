@@ -7,8 +7,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-/* At most this many descriptors travel in one message. */
-enum { MESSAGE_FDS = 8 };
+enum {
+	MESSAGE_FDS = 8, /* at most so many descriptors travel in one message */
+	/* Bytes that lie unread, which a system may double, and where each message counts
+	 * for some hundreds more than it has. */
+	MESSAGE_UNREAD = 8192,
+};
 
 union control {
 	struct cmsghdr align;
@@ -18,13 +22,14 @@ union control {
 int
 sys_message_pair(int fd[2])
 {
-	int r;
+	int unread = MESSAGE_UNREAD, r;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET, 0, fd) == -1)
 		return -errno;
 	if (fcntl(fd[0], F_SETFD, FD_CLOEXEC) == 0 &&
 		fcntl(fd[1], F_SETFD, FD_CLOEXEC) == 0 &&
-		fcntl(fd[0], F_SETFL, O_NONBLOCK) == 0)
+		fcntl(fd[0], F_SETFL, O_NONBLOCK) == 0 &&
+		setsockopt(fd[0], SOL_SOCKET, SO_SNDBUF, &unread, sizeof unread) == 0)
 		return 0;
 	r = -errno;
 	close(fd[0]);
