@@ -264,7 +264,7 @@ assoc_route_sent(struct assoc_route *r, size_t len, uint32_t count)
 	not_answered(r->assoc);
 	r->sent += count;
 	r->up += len;
-	r->assoc->flows->count.up += len;
+	flows_note_bytes(r->assoc->flows, r->outbound, len, 0);
 }
 
 void
@@ -416,6 +416,7 @@ query_turn(struct flows *fs, struct assoc_route_key *k, const uint8_t *p, size_t
 		stack_udp_refuse(fs->stack, &k->source, &k->target, STACK_RESET);
 		return false;
 	}
+	fs->count.questions++;
 	n = dns_query(fs->dns, &k->source, p, len, reply, TUN_PACKET, &server);
 	if (n > 0)
 		stack_udp_send(fs->stack, &k->target, &k->source, reply, (size_t)n);

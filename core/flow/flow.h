@@ -115,11 +115,18 @@ struct flow_counters {
 	size_t handed;     /* flows in the kernel, now */
 	uint64_t handed_total;
 	uint64_t refused, dropped;
-	uint64_t broken; /* ways by a server that did not keep to its protocol */
+	uint64_t broken;    /* ways by a server that did not keep to its protocol */
+	uint64_t questions; /* of applications to our resolver, by datagram */
+	uint64_t in, out;   /* packets of the device */
+	size_t held;        /* connections that wait for their way out, now */
 };
 void flows_count(const struct flows *f, struct flow_counters *c);
 /* One line for people: packets and what became of them, the stack's and the flows'. */
 void flows_log_counters(const struct flows *f);
+/* Bytes that the stack has in use for them. */
+size_t flows_memory(const struct flows *f);
+/* TUN_ bits: what the device does for us. */
+unsigned flows_offload(const struct flows *f);
 /* One line for people: what the device can do. */
 void flows_log_device(const struct flows *f);
 

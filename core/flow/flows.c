@@ -4,6 +4,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 enum { UDP_IDLE = 60 };
@@ -80,10 +81,29 @@ flows_are_short(int error)
 }
 
 void
-flows_note_failure(struct flows *fs, const struct outbound *o, int error)
+flows_note_failure(struct flows *fs, struct outbound *o, int error, const char *reason)
 {
-	if (!o->ops->truthful && (error == -EPROTO || error == -EBADMSG))
+	struct outbound_tally *t = &o->tally;
+
+	/* What a target says for itself is nothing against the way to it. */
+	if (o->ops->truthful)
+		return;
+	if (error == -EPROTO || error == -EBADMSG)
 		fs->count.broken++;
+	t->failed = loop_now(fs->loop);
+	snprintf(t->why, sizeof(t->why), "%s",
+		reason != NULL && reason[0] != '\0' ? reason : stream_error_text(error));
+}
+
+void
+flows_note_bytes(struct flows *fs, struct outbound *o, uint64_t up, uint64_t down)
+{
+	fs->count.up += up;
+	fs->count.down += down;
+	o->tally.up += up;
+	o->tally.down += down;
+	if (down > 0)
+		o->tally.answered = loop_now(fs->loop);
 }
 
 bool
@@ -251,6 +271,23 @@ flows_log_counters(const struct flows *fs)
 void
 flows_count(const struct flows *fs, struct flow_counters *c)
 {
+	const struct stack_counters *s = stack_counters(fs->stack);
+
 	*c = fs->count;
 	c->dropped += fs->tun.dropped;
+	c->in = s->in;
+	c->out = s->out;
+	c->held = s->waiting;
+}
+
+size_t
+flows_memory(const struct flows *fs)
+{
+	return stack_memory(fs->stack);
+}
+
+unsigned
+flows_offload(const struct flows *fs)
+{
+	return fs->tun.offload;
 }

@@ -47,8 +47,12 @@ struct flows {
 /* Whether a way out failed for want of descriptors or memory of this machine, which
  * says nothing about the target. */
 bool flows_are_short(int error);
-/* A way out has failed: counted where its server did not keep to the protocol. */
-void flows_note_failure(struct flows *fs, const struct outbound *o, int error);
+/* A way out has failed: of the other side's doing where it did not keep to the protocol.
+ * `reason` is for people, or NULL. */
+void
+flows_note_failure(struct flows *fs, struct outbound *o, int error, const char *reason);
+/* Bytes of applications have passed, either way. */
+void flows_note_bytes(struct flows *fs, struct outbound *o, uint64_t up, uint64_t down);
 /* No flow goes to such an address: nobody, everybody, or the engine itself. */
 bool flows_refuse(const struct ip *target);
 /* Our resolver's address, whatever the port: it is nobody else's. */

@@ -155,6 +155,8 @@ handed_note(struct flows *fs, enum network network, const struct endpoint *sourc
 	setup_drop(old);
 	h->rule = (int16_t)v->rule;
 	h->outbound = (int16_t)outbound;
+	if (outbound >= 0)
+		h->setup->outbound[outbound]->tally.flows++;
 	h->began = now_of(fs);
 	list_remove(&h->age);
 	list_append(&fs->handback.by_age, &h->age);
@@ -199,6 +201,18 @@ end_log(struct flows *fs, const struct handed *h, const struct net_direct_end *e
 }
 
 static void
+tally_bytes(const struct handed *h, const struct net_direct_end *end)
+{
+	struct outbound_tally *t;
+
+	if (h->outbound < 0)
+		return;
+	t = &h->setup->outbound[h->outbound]->tally;
+	t->up += end->up;
+	t->down += end->down;
+}
+
+static void
 flow_ended(struct flows *fs, const struct net_direct_end *end)
 {
 	struct handed *h = NULL;
@@ -211,6 +225,7 @@ flow_ended(struct flows *fs, const struct net_direct_end *end)
 		h = handed_find(fs, &k);
 	if (h == NULL)
 		return;
+	tally_bytes(h, end);
 	end_log(fs, h, end);
 	if (h->again && now_of(fs) - h->began < HANDED_NEW_MS / TENTH)
 		h->again = false;

@@ -37,6 +37,7 @@ leg_new(struct assoc_route *r)
 		return NULL;
 	}
 	g->outbound = outbound_hold(r->outbound);
+	g->outbound->tally.flows++;
 	g->only = wants_own_leg(r) ? r : NULL;
 	list_append(&r->assoc->legs, &g->node);
 	/* A way out that is open at once is asked for answers too: only who was told to
@@ -100,7 +101,7 @@ leg_fail(struct leg *g, int error)
 	struct flows *fs = g->flows;
 	struct assoc *a = g->assoc;
 
-	flows_note_failure(fs, g->outbound, error);
+	flows_note_failure(fs, g->outbound, error, packets_reason(g->packets));
 	log_limited(&fs->assocs.troubles, loop_now(fs->loop), LOG_INFO, "udp by %s: %s",
 		g->outbound->tag, packets_reason(g->packets));
 	for (struct list *n = a->routes.next; n != &a->routes; n = n->next) {
@@ -338,7 +339,7 @@ deliver(struct leg *g, const struct dgram_in *d, int n)
 		len += d[i].len;
 		count += count_of(d[i].len, d[i].segment);
 	}
-	fs->count.down += len;
+	flows_note_bytes(fs, g->outbound, 0, len);
 	sent = stack_udp_send_many(fs->stack,
 		g->only != NULL ? assoc_route_seen_as(g->only) : from, &g->assoc->source,
 		v, n, size_of(d));

@@ -67,7 +67,7 @@ line_fail(struct line *l, int error)
 {
 	struct flows *fs = l->flows;
 
-	flows_note_failure(fs, l->outbound, error);
+	flows_note_failure(fs, l->outbound, error, packets_reason(l->packets));
 	log_limited(&fs->assocs.troubles, loop_now(fs->loop), LOG_INFO,
 		"questions by %s: %s", l->outbound->tag, packets_reason(l->packets));
 	line_hang_up(l);
@@ -94,6 +94,7 @@ line_new(struct flows *fs, struct outbound *o, const struct endpoint *server)
 		return NULL;
 	}
 	l->outbound = outbound_hold(o);
+	o->tally.flows++;
 	l->flows = fs;
 	l->server = *server;
 	l->began = loop_now(fs->loop);
@@ -264,7 +265,7 @@ deliver(struct line *l, uint8_t *p, size_t len)
 	be16_put(p, w->original);
 	if (fs->dns != NULL)
 		dns_note(fs->dns, &w->key.source, &w->key.target, p, len);
-	fs->count.down += len;
+	flows_note_bytes(fs, l->outbound, 0, len);
 	if (stack_udp_send(fs->stack, assoc_route_seen_as(r), &w->key.source, p, len) < 0)
 		fs->count.dropped++;
 	assoc_route_answered(r, len, 1);

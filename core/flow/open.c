@@ -124,8 +124,10 @@ flow_near_failed(struct flow *f)
 static void
 far_failed(struct flow *f)
 {
-	flows_note_failure(f->flows, f->outbound, f->relay.error);
-	flow_end(f, STACK_RESET, "far side: %s", reason_of(f, f->relay.far));
+	const char *reason = reason_of(f, f->relay.far);
+
+	flows_note_failure(f->flows, f->outbound, f->relay.error, reason);
+	flow_end(f, STACK_RESET, "far side: %s", reason);
 }
 
 static void
@@ -177,12 +179,9 @@ halves_look(struct flow *f)
 static void
 bytes_count(struct flow *f, uint64_t up, uint64_t down)
 {
-	struct flow_counters *c = &f->flows->count;
-
 	up = f->relay.up - up;
 	down = f->relay.down - down;
-	c->up += up;
-	c->down += down;
+	flows_note_bytes(f->flows, f->outbound, up, down);
 	if (up + down > 0)
 		flow_used(f);
 	if (f->early != NULL && f->relay.early_len == 0)

@@ -20,7 +20,7 @@ dial_failed(struct flow *f, int error, const char *reason)
 {
 	enum stack_answer a = STACK_RESET;
 
-	flows_note_failure(f->flows, f->outbound, error);
+	flows_note_failure(f->flows, f->outbound, error, reason);
 	if (flows_are_short(error)) {
 		a = STACK_IGNORE;
 	} else if (f->outbound->ops->truthful) {
@@ -100,6 +100,7 @@ flow_dial(struct flow *f)
 	f->relay.far = outbound_dial(f->outbound, &f->opening->to, &f->task);
 	if (f->relay.far == NULL)
 		return false;
+	f->outbound->tally.flows++;
 	flow_opening_drop(f);
 	f->relay.keep_fin = !truthful;
 	flow_become(f, FLOW_DIALING);

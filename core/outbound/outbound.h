@@ -18,9 +18,9 @@
 #include <stdbool.h>
 
 /*
- * Ways out.  An outbound is made once from its spec, never changes, and is
- * counted: each flow that dialled through it holds it until the flow ends, so
- * a reload cannot take it away.
+ * Ways out.  An outbound is made once from its spec, never changes but in what
+ * it counts, and is counted: each flow that dialled through it holds it until
+ * the flow ends, so a reload cannot take it away.
  */
 
 /* What the configuration says. Strings are copied by outbound_new. */
@@ -146,6 +146,16 @@ struct outbound_ops {
 	void (*free)(struct outbound *);
 };
 
+/* What went through an outbound, for people. The flow room counts. */
+struct outbound_tally {
+	uint64_t flows; /* connections, and ways for datagrams */
+	uint64_t up,
+		down; /* bytes of applications; of flows in the kernel, with headers */
+	/* Loop time, 0 for never: when bytes last came back, when a way last failed. */
+	uint64_t answered, failed;
+	char why[128]; /* the latter */
+};
+
 struct outbound {
 	const struct outbound_ops *ops;
 	struct outbound_env env;
@@ -154,6 +164,7 @@ struct outbound {
 	struct outbound_policy policy;
 	bool plain; /* it adds nothing to what the kernel does with a packet by itself */
 	unsigned count;
+	struct outbound_tally tally;
 };
 
 /* True for a freedom outbound without settings of its own: see struct outbound, `plain`. */

@@ -42,7 +42,7 @@ held_free(struct held *h)
 	timer_stop(&h->timer);
 	if (h->kept) {
 		table_remove(&s->helds, &h->node);
-		s->nheld--;
+		s->n.waiting--;
 	}
 	pool_put(&s->held_pool, h);
 }
@@ -171,13 +171,13 @@ refuse(struct stack *s, const struct segment *g, const struct held *h,
 static void
 hold(struct stack *s, struct held *h)
 {
-	if (s->nheld >= s->config.held_max) {
+	if (s->n.waiting >= s->config.held_max) {
 		s->n.over_limit++;
 		held_end(h);
 		return;
 	}
 	s->n.held++;
-	s->nheld++;
+	s->n.waiting++;
 	h->kept = true;
 	table_insert(&s->helds, &h->node, tuple_hash(&s->helds, &h->app, &h->target));
 	timer_arm(&h->timer, 2 * BACKOFF_FIRST_MS);

@@ -2,6 +2,7 @@
 #include "stack/room.h"
 
 #include "base/bytes.h"
+#include "stack/memory.h"
 
 #include <string.h>
 
@@ -41,6 +42,12 @@ lent_end(struct stack *s)
 	pool_put(&s->lent_pool, s->reading);
 	s->reading = NULL;
 	return pool_fini(&s->lent_pool);
+}
+
+size_t
+stack_memory(const struct stack *s)
+{
+	return s->rings + memory_used() + s->lent_pool.out * sizeof(struct lent);
 }
 
 void *

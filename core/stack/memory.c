@@ -30,6 +30,12 @@ memory_end(void)
 	return blocks;
 }
 
+size_t
+memory_used(void)
+{
+	return bytes;
+}
+
 bool
 memory_is_short(void)
 {

@@ -10,6 +10,7 @@
 
 /* From now on at most `most` bytes; *refused counts how often that was too few. */
 void memory_begin(size_t most, uint64_t *refused);
+size_t memory_used(void);
 /* Seven eighths of it are used. */
 bool memory_is_short(void);
 /* Nothing is counted in *refused any more. Returns how many blocks lwIP still has. */

@@ -118,7 +118,7 @@ struct stack {
 	struct pool conn_pool, held_pool, kept_pool, lent_pool;
 	struct table conns, helds;
 	struct list news, work, acks, stuck, opening, lingering, hungry, kept;
-	size_t nopening, nlingering, nheld;
+	size_t nopening, nlingering;
 	struct timer tick, ack;
 	struct turn_end end;
 	struct rng rng;

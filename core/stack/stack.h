@@ -99,6 +99,7 @@ struct stack_counters {
 	uint64_t in_large, out_large; /* packets that stood for several */
 	uint64_t output_full;         /* times the device would not take a packet */
 	size_t conns;                 /* now */
+	size_t waiting;               /* held SYNs, now */
 };
 
 /* NULL without memory. `user` is borrowed for the stack's life. */
@@ -128,6 +129,8 @@ const struct stack_packet *stack_packet(const struct stack *s);
 /* The device takes packets again. */
 void stack_resume(struct stack *s);
 const struct stack_counters *stack_counters(const struct stack *s);
+/* Bytes of stack_config's `memory` that are in use now. */
+size_t stack_memory(const struct stack *s);
 
 /* Answers a held SYN, which is then gone (for ADMIT, `conn` or `gone` follows). */
 void stack_answer_held(struct stack *s, struct held *h, enum stack_answer a);
