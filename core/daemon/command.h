@@ -15,6 +15,7 @@
  */
 int command_run(int argc, char **argv);
 int command_recover(int argc, char **argv);
+int command_status(int argc, char **argv);
 int command_connect(int argc, char **argv);
 int command_check(int argc, char **argv);
 int command_explain(int argc, char **argv);
@@ -27,6 +28,9 @@ int command_version(int argc, char **argv);
 int command_help(int argc, char **argv);
 
 enum { STATUS_OK = 0, STATUS_WRONG = 1, STATUS_USAGE = 2 };
+
+/* Where --state names no other folder. */
+extern const char command_state_dir[];
 
 /* After getopt's own sentence about an option: where all of them are named. Returns
  * STATUS_USAGE. */

@@ -5,6 +5,7 @@
 #include "base/log.h"
 #include "daemon/build.h"
 #include "daemon/config.h"
+#include "daemon/engine_status.h"
 #include "daemon/keeper_files.h"
 #include "daemon/rules_gate.h"
 #include "keeper/request.h"
@@ -12,7 +13,9 @@
 #include "platform/sock.h"
 #include "platform/sys.h"
 
+#include <errno.h>
 #include <signal.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -36,7 +39,8 @@ struct engine {
 	unsigned long descriptors;     /* the limit */
 	char device[TUN_NAME];
 	struct net_resolvers machine;
-	struct watch keeper_watch; /* readable only when the keeper has gone */
+	struct engine_status status;
+	struct watch keeper_watch; /* readable once the keeper asks, or has gone */
 	struct task keeper_task;
 };
 
@@ -201,19 +205,26 @@ has_address(const struct config *c, int family)
 static int
 direct_begin(struct engine *g, int family, int *fd, struct err *e)
 {
+	struct direct_report *told = &g->status.direct[family == 6];
+	bool all = g->config->direct == DIRECT_KERNEL;
+
 	if (!has_address(g->config, family))
 		return 0;
+	told->way = REPORT_WAY_STACK;
+	if (g->config->direct == DIRECT_STACK)
+		return 0;
 	*fd = request_direct(g->keeper, family, e);
-	if (*fd < 0 && g->config->direct == DIRECT_KERNEL)
+	if (*fd < 0 && all)
 		return err_prefix(e, "%s: sluice.direct: \"kernel\"", g->config->file);
 	if (*fd < 0) {
+		snprintf(told->why, sizeof(told->why), "%s", e->text);
 		log_news("direct IPv%d flows are carried by sluice itself: %s", family,
 			e->text);
 		return 0;
 	}
-	flows_hand_back(g->flows, family, *fd,
-		g->config->direct == DIRECT_KERNEL ? FLOWS_HANDED_ALL
-						   : FLOWS_HANDED_SAFE);
+	told->way = all ? REPORT_WAY_KERNEL : REPORT_WAY_SAFE;
+	flows_hand_back(
+		g->flows, family, *fd, all ? FLOWS_HANDED_ALL : FLOWS_HANDED_SAFE);
 	log_news("direct IPv%d flows are carried by the kernel", family);
 	return 0;
 }
@@ -248,11 +259,10 @@ direct_take(struct engine *g, struct err *e)
 {
 	struct err why;
 
-	if (g->config->direct == DIRECT_STACK)
-		return 0;
-	log_warn(
-		"sluice.direct: direct flows in the kernel are experimental; what is known "
-		"against them is in core/DESIGN.md, section 5");
+	if (g->config->direct != DIRECT_STACK)
+		log_warn(
+			"sluice.direct: direct flows in the kernel are experimental; what is known "
+			"against them is in core/DESIGN.md, section 5");
 	if (direct_begin(g, 4, &g->direct4, e) < 0 ||
 		direct_begin(g, 6, &g->direct6, e) < 0)
 		return -1;
@@ -296,11 +306,31 @@ outside_build(struct engine *g, struct err *e)
 }
 
 static void
-keeper_gone(struct task *t)
+keeper_heard(struct task *t)
 {
 	struct engine *g = container_of(t, struct engine, keeper_task);
+	int client = request_next_question(g->keeper);
 
-	loop_stop(g->loop);
+	if (client == -EPIPE) {
+		loop_stop(g->loop);
+		return;
+	}
+	if (client >= 0)
+		engine_status_tell(&g->status, client);
+	g->keeper_watch.happened = 0;
+	watch_want(&g->keeper_watch, WATCH_READ);
+}
+
+static void
+status_init(struct engine *g)
+{
+	struct engine_status *s = &g->status;
+
+	s->loop = g->loop;
+	s->config = g->config;
+	s->setup = g->setup;
+	s->flows = g->flows;
+	s->memory = g->memory;
 }
 
 static int
@@ -310,7 +340,8 @@ engine_build(struct engine *g, const struct engine_options *o, struct err *e)
 		outside_build(g, e) < 0 || request_ready(g->keeper, e) < 0)
 		return -1;
 	/* A watch makes the socket non-blocking, so it comes after the last request. */
-	task_init(&g->keeper_task, keeper_gone);
+	status_init(g);
+	task_init(&g->keeper_task, keeper_heard);
 	watch_init(&g->keeper_watch, g->loop, g->keeper, &g->keeper_task);
 	watch_want(&g->keeper_watch, WATCH_READ);
 	return 0;

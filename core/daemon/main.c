@@ -13,6 +13,7 @@ static const struct command {
 } commands[] = {
 	{ "run", "take the traffic of this machine and send it where the rules say",
 		command_run },
+	{ "status", "say how the sluice that runs is, and what passed", command_status },
 	{ "check", "read a configuration and say what is wrong with it", command_check },
 	{ "explain", "say where a connection would go, and why", command_explain },
 	{ "connect", "join standard input and output to a connection, like netcat",

@@ -2,6 +2,7 @@
 #include "base/log.h"
 #include "daemon/command.h"
 #include "daemon/engine.h"
+#include "daemon/version.h"
 #include "keeper/keeper.h"
 #include "platform/priv.h"
 
@@ -13,7 +14,7 @@
 
 enum { DEFAULT_LEVEL = -1 };
 
-static const char state_default[] = "/run/sluice";
+const char command_state_dir[] = "/run/sluice";
 
 static const char run_help[] =
 	"usage: sluice run -c FILE [--log LEVEL] [--data DIR] [--state DIR]\n"
@@ -28,7 +29,8 @@ static const char run_help[] =
 	"      --data DIR     where geosite.dat and country.mmdb are looked for after FILE's\n"
 	"                     own directory, and before /var/lib/sluice, /usr/share/sluice\n"
 	"                     and the folders of Xray and v2ray\n"
-	"      --state DIR    journal and lock (default /run/sluice)\n";
+	"      --state DIR    journal, lock, and where `sluice status` asks (default\n"
+	"                     /run/sluice)\n";
 
 static const char recover_help[] =
 	"usage: sluice recover [--state DIR]\n"
@@ -111,7 +113,10 @@ command_run(int argc, char **argv)
 {
 	struct engine_options o = { .level = DEFAULT_LEVEL };
 	struct keeper_config k = {
-		.state_dir = state_default, .engine = engine_run, .arg = &o
+		.version = SLUICE_VERSION,
+		.state_dir = command_state_dir,
+		.engine = engine_run,
+		.arg = &o,
 	};
 	int r = run_parse(argc, argv, &k, &o);
 
@@ -135,7 +140,7 @@ command_run(int argc, char **argv)
 int
 command_recover(int argc, char **argv)
 {
-	const char *state = state_default;
+	const char *state = command_state_dir;
 	struct err e;
 	int option, n;
 

@@ -7,6 +7,7 @@
 #include "keeper/serve_direct.h"
 #include "keeper/serve_ends.h"
 #include "keeper/state.h"
+#include "keeper/status.h"
 #include "platform/priv.h"
 #include "platform/sys.h"
 
@@ -14,6 +15,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,15 +40,20 @@ struct keeper {
 	const struct keeper_config *config;
 	struct journal journal;
 	struct serve serve;
+	struct status questions; /* of `sluice status` */
 	enum phase phase;
-	int lock;        /* the engine inherits it: see state_lock */
-	int wake[2];     /* the signal handler's pipe */
-	int sock;        /* to the engine; -1: closed */
-	pid_t engine;    /* 0: none */
-	uint64_t born;   /* ms, when the engine was forked */
-	uint64_t due;    /* ms, see enum phase */
-	uint64_t delay;  /* ms, before the next fork */
-	bool was_ready;  /* any engine so far */
+	int lock;                /* the engine inherits it: see state_lock */
+	int wake[2];             /* the signal handler's pipe */
+	int sock;                /* to the engine; -1: closed */
+	pid_t engine;            /* 0: none */
+	uint64_t began;          /* ms of boot time, when the keeper was started, */
+	uint64_t born;           /* when the engine was forked, */
+	uint64_t died;           /* when the last one ended; 0: none has */
+	uint64_t due;            /* ms, see enum phase */
+	uint64_t delay;          /* ms, before the next fork */
+	bool was_ready;          /* any engine so far */
+	uint32_t forks;          /* engines so far */
+	char death[REPORT_LINE]; /* how the last one ended */
 	bool is_hurried; /* asked to end more than once: the engine has been killed */
 	int status;      /* of the program */
 };
@@ -141,6 +148,7 @@ static void
 child_shed(struct keeper *k, int ours)
 {
 	serve_fini(&k->serve);
+	status_shed(&k->questions);
 	close(ours);
 	wake_close(k);
 }
@@ -178,7 +186,8 @@ engine_start(struct keeper *k, struct err *e)
 		return err_set(e, "fork: %s", strerror(r));
 	}
 	k->sock = pair[0];
-	k->born = sys_monotonic();
+	k->forks++;
+	k->born = sys_boottime();
 	k->phase = PHASE_RUNNING;
 	return 0;
 }
@@ -201,17 +210,18 @@ ended_ill(const struct keeper *k, int status)
 
 /* How an engine ended, for people and as an exit status. */
 static int
-ending_say(const struct keeper *k, int status)
+ending_say(struct keeper *k, int status)
 {
-	if (WIFSIGNALED(status)) {
-		log_error("the engine (process %d) was ended by signal %d",
-			(int)k->engine, WTERMSIG(status));
-		return 1;
-	}
-	if (k->was_ready && (k->phase != PHASE_ENDING || ended_ill(k, status)))
-		log_error("the engine (process %d) ended with status %d", (int)k->engine,
+	if (WIFSIGNALED(status))
+		snprintf(k->death, sizeof k->death, "was ended by signal %d",
+			WTERMSIG(status));
+	else
+		snprintf(k->death, sizeof k->death, "ended with status %d",
 			WEXITSTATUS(status));
-	return WEXITSTATUS(status);
+	if (WIFSIGNALED(status) ||
+		(k->was_ready && (k->phase != PHASE_ENDING || ended_ill(k, status))))
+		log_error("the engine (process %d) %s", (int)k->engine, k->death);
+	return WIFSIGNALED(status) ? 1 : WEXITSTATUS(status);
 }
 
 /* Before any engine was ready nothing is protected yet, and why it ended is for the user:
@@ -225,6 +235,7 @@ engine_ended(struct keeper *k, int status)
 	int code = ending_say(k, status);
 
 	k->engine = 0;
+	k->died = sys_boottime();
 	sock_end(k);
 	k->phase = PHASE_OVER;
 	if (ending) {
@@ -237,7 +248,7 @@ engine_ended(struct keeper *k, int status)
 		k->status = code;
 		return;
 	}
-	if (k->delay == 0 || now - k->born >= AGAIN_CALM)
+	if (k->delay == 0 || k->died - k->born >= AGAIN_CALM)
 		k->delay = AGAIN_FIRST;
 	else
 		k->delay = k->delay * 2 > AGAIN_MOST ? AGAIN_MOST : k->delay * 2;
@@ -320,13 +331,58 @@ engine_listen(struct keeper *k)
 	}
 }
 
+static enum report_phase
+phase_of(const struct keeper *k)
+{
+	if (k->phase == PHASE_ENDING)
+		return REPORT_ENDING;
+	if (k->phase == PHASE_RUNNING && k->serve.ready && k->sock >= 0)
+		return REPORT_RUNNING;
+	return k->was_ready ? REPORT_AGAIN : REPORT_STARTING;
+}
+
+static void
+report_make(const struct keeper *k, struct keeper_report *r)
+{
+	uint64_t now = sys_boottime();
+
+	memset(r, 0, sizeof *r);
+	if (k->config->version)
+		snprintf(r->version, sizeof r->version, "%s", k->config->version);
+	r->phase = phase_of(k);
+	r->keeper = (uint32_t)getpid();
+	r->engine = (uint32_t)k->engine;
+	r->age = now - k->began;
+	r->engine_age = k->engine > 0 ? now - k->born : 0;
+	r->restarts = k->forks > 0 ? k->forks - 1 : 0;
+	r->died = k->died > 0 ? now - k->died : REPORT_NEVER;
+	memcpy(r->death, k->death, sizeof r->death);
+	memcpy(r->device, k->serve.tun_name, sizeof r->device);
+	r->mtu = (uint32_t)k->serve.tun_config.mtu;
+	r->routed4 = k->serve.routed && k->serve.routes.v4;
+	r->routed6 = k->serve.routed && k->serve.routes.v6;
+	r->resolver = k->serve.taken;
+	r->exposed = k->serve.lost != 0;
+}
+
+/* An engine that is not ready yet has other things to do, and one that was asked to end
+ * hears nothing any more. */
+static void
+question_answer(struct keeper *k)
+{
+	struct keeper_report r;
+
+	report_make(k, &r);
+	status_answer(&k->questions, &r, r.phase == REPORT_RUNNING ? k->sock : -1);
+}
+
 static int
 wait_ms(const struct keeper *k)
 {
 	uint64_t now = sys_monotonic();
 	bool timed = k->phase == PHASE_WAITING || k->phase == PHASE_ENDING ||
 		(k->phase == PHASE_RUNNING && k->sock < 0);
-	int most = k->serve.lost != 0 ? MEND_WAIT : -1;
+	int most = k->serve.lost != 0 || status_rests(&k->questions) ? MEND_WAIT : -1;
 
 	if (!timed || k->due == UINT64_MAX)
 		return most;
@@ -347,14 +403,16 @@ wake_empty(const struct keeper *k)
 static void
 turn(struct keeper *k)
 {
-	struct pollfd p[4] = {
+	struct pollfd p[5] = {
 		{ .fd = k->wake[0], .events = POLLIN },
 		{ .fd = k->sock, .events = POLLIN },
 		{ .fd = k->serve.rules, .events = POLLIN },
 		{ .fd = k->serve.losses, .events = POLLIN },
+		{ .fd = status_rests(&k->questions) ? -1 : k->questions.fd,
+			.events = POLLIN },
 	};
 
-	if (poll(p, 4, wait_ms(k)) == -1 && errno != EINTR)
+	if (poll(p, 5, wait_ms(k)) == -1 && errno != EINTR)
 		log_error("poll: %s", strerror(errno));
 	wake_empty(k);
 	/* Requests first: what a dying engine has asked for is not answered, but what it
@@ -366,6 +424,8 @@ turn(struct keeper *k)
 		serve_rules_mend(&k->serve);
 	if (k->serve.losses >= 0 && p[3].revents)
 		serve_ends_lost(&k->serve);
+	if (p[4].revents)
+		question_answer(k);
 	if (stop_wanted > 0)
 		stop(k, (int)stop_wanted);
 	if (k->phase == PHASE_RUNNING && k->sock < 0 && sys_monotonic() >= k->due)
@@ -414,6 +474,7 @@ start(struct keeper *k, struct err *e)
 		log_warn("an earlier instance was killed: %d of its changes undone", n);
 	if (priv_engine_ids(&k->serve.uid, &k->serve.gid, e) < 0 || wake_open(k, e) < 0)
 		return -1;
+	status_open(&k->questions, k->config->state_dir);
 	signals_set(on_signal, SIG_IGN);
 	return engine_start(k, e);
 }
@@ -435,6 +496,7 @@ finish(struct keeper *k)
 		else if (undone > 0 && k->was_ready)
 			log_news("ended; %d changes of the system are put back", undone);
 		serve_fini(&k->serve);
+		status_close(&k->questions);
 	}
 	signals_set(SIG_DFL, SIG_DFL);
 	sock_end(k);
@@ -452,7 +514,8 @@ keeper_run(const struct keeper_config *c)
 
 	memset(&k, 0, sizeof k);
 	k.config = c;
-	k.lock = k.sock = k.wake[0] = k.wake[1] = -1;
+	k.lock = k.sock = k.wake[0] = k.wake[1] = k.questions.fd = -1;
+	k.began = sys_boottime();
 	serve_init(&k.serve, c, &k.journal);
 	if (start(&k, &e) < 0) {
 		log_error("%s", e.text);
@@ -479,6 +542,7 @@ keeper_recover(const char *state_dir, struct err *e)
 	if (lock < 0)
 		return -1;
 	n = leftovers_undo(&j, state_dir, e);
+	status_remove(state_dir);
 	close(lock);
 	if (n >= 0 && j.unread)
 		return err_set(e,

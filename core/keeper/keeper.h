@@ -13,6 +13,7 @@
  * configuration.
  */
 struct keeper_config {
+	const char *version;     /* of the program, for who asks how things are */
 	const char *config_path; /* of `-c`, opened by the keeper for the engine */
 	const char *data_dir;    /* where geosite.dat and databases are by default */
 	const char *state_dir;   /* "/run/sluice": journal, lock */

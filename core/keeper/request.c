@@ -4,6 +4,7 @@
 #include "keeper/message.h"
 #include "platform/sys.h"
 
+#include <errno.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -132,4 +133,17 @@ request_ready(int keeper, struct err *e)
 	struct answer a;
 
 	return ask(keeper, &q, 0, false, &a, e);
+}
+
+int
+request_next_question(int keeper)
+{
+	int fd = -1, nfd = 1;
+	uint8_t word;
+	ssize_t n = sys_message_recv(keeper, &word, sizeof word, &fd, &nfd);
+
+	if (nfd == 1)
+		return fd;
+	/* Without a descriptor to spare it cannot be taken over: who asked sees the end. */
+	return n > 0 || n == -EAGAIN || n == -EMSGSIZE ? -EAGAIN : -EPIPE;
 }

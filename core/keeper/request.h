@@ -42,4 +42,10 @@ int request_file(int keeper, const char *name, struct err *e);
 /* Flows pass. The keeper tells the service manager. */
 int request_ready(int keeper, struct err *e);
 
+/* From then on the engine asks nothing more, and the keeper alone speaks: somebody wants
+ * to know how things are, and is sent an engine_report by the descriptor that comes with
+ * it. That, which never waits and is the caller's; -EAGAIN: nobody; -EPIPE: the keeper has
+ * ended, and so shall the engine. */
+int request_next_question(int keeper);
+
 #endif

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: MIT */
+#include "daemon/engine_status.h"
+
+#include "platform/sys.h"
+#include "stream/blocks.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+static size_t
+memory_used(const struct engine_status *s)
+{
+	const struct blocks *small = tcp_memory_blocks(s->memory);
+	const struct blocks *large = tcp_memory_large(s->memory);
+
+	return flows_memory(s->flows) + small->pool.out * small->pool.size +
+		large->pool.out * large->pool.size;
+}
+
+static void
+counters_fill(const struct engine_status *s, uint64_t n[static REPORT_COUNTERS])
+{
+	struct flow_counters c;
+
+	flows_count(s->flows, &c);
+	n[REPORT_TCP] = c.tcp;
+	n[REPORT_UDP] = c.udp;
+	n[REPORT_KERNEL] = c.handed;
+	n[REPORT_HELD] = c.held;
+	n[REPORT_TCP_ALL] = c.tcp_total;
+	n[REPORT_UDP_ALL] = c.udp_total;
+	n[REPORT_KERNEL_ALL] = c.handed_total;
+	n[REPORT_UP] = c.up;
+	n[REPORT_DOWN] = c.down;
+	n[REPORT_REFUSED] = c.refused;
+	n[REPORT_DROPPED] = c.dropped;
+	n[REPORT_BROKEN] = c.broken;
+	n[REPORT_PACKETS_IN] = c.in;
+	n[REPORT_PACKETS_OUT] = c.out;
+	n[REPORT_QUESTIONS] = c.questions;
+	n[REPORT_MEMORY] = memory_used(s);
+	n[REPORT_MEMORY_MOST] = s->config->budget;
+}
+
+static const char *
+carrier_name(const struct carrier_spec *c)
+{
+	switch (c->kind) {
+	case CARRIER_RAW:
+		return c->secured ? "TLS" : "TCP";
+	case CARRIER_HTTP_HEAD:
+		return c->secured ? "HTTP header in TLS" : "HTTP header";
+	case CARRIER_WEBSOCKET:
+		return c->secured ? "WebSocket in TLS" : "WebSocket";
+	case CARRIER_HTTPUPGRADE:
+		return c->secured ? "HTTPUpgrade in TLS" : "HTTPUpgrade";
+	}
+	return "";
+}
+
+/* "[2001:db8::1]:443 (WebSocket in TLS), and 2 more" */
+static void
+server_text(const struct outbound_spec *spec, char *buf, size_t cap)
+{
+	const struct vmess_spec *v = &spec->u.vmess;
+	const char *address = v->server[0].address;
+	bool bare = strchr(address, ':') != NULL;
+	char more[32] = "";
+
+	if (v->nserver > 1)
+		snprintf(more, sizeof(more), ", and %zu more", v->nserver - 1);
+	snprintf(buf, cap, "%s%.100s%s:%u (%s)%s", bare ? "[" : "", address,
+		bare ? "]" : "", (unsigned)v->server[0].port, carrier_name(&v->carrier),
+		more);
+}
+
+static uint64_t
+ago(const struct engine_status *s, uint64_t when)
+{
+	return when == 0 ? REPORT_NEVER : loop_now(s->loop) - when;
+}
+
+static void
+outbound_fill(const struct engine_status *s, size_t i, struct outbound_report *r)
+{
+	const struct outbound_spec *spec = &s->config->outbound[i];
+	const struct outbound *o = s->setup->outbound[i];
+	const struct outbound_tally *t = &o->tally;
+
+	snprintf(r->tag, sizeof(r->tag), "%s", o->tag);
+	snprintf(r->kind, sizeof(r->kind), "%s", o->ops->kind);
+	if (spec->kind == OUTBOUND_VMESS)
+		server_text(spec, r->server, sizeof(r->server));
+	r->flows = t->flows;
+	r->up = t->up;
+	r->down = t->down;
+	r->answered = ago(s, t->answered);
+	r->failed = ago(s, t->failed);
+	snprintf(r->why, sizeof(r->why), "%s", t->why);
+}
+
+void
+engine_status_fill(const struct engine_status *s, struct engine_report *r)
+{
+	memset(r, 0, sizeof(*r));
+	counters_fill(s, r->n);
+	r->offload = flows_offload(s->flows);
+	memcpy(r->direct, s->direct, sizeof(r->direct));
+	r->outbounds = (uint32_t)s->setup->noutbound;
+	for (; r->noutbound < r->outbounds && r->noutbound < REPORT_OUTBOUNDS;
+		r->noutbound++)
+		outbound_fill(s, r->noutbound, &r->outbound[r->noutbound]);
+}
+
+void
+engine_status_tell(const struct engine_status *s, int client)
+{
+	uint8_t bytes[REPORT_MAX];
+	struct engine_report r;
+
+	engine_status_fill(s, &r);
+	(void)sys_message_send(client, bytes, engine_report_write(&r, bytes), NULL, 0);
+	close(client);
+}

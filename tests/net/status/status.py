@@ -1,0 +1,228 @@
+# SPDX-License-Identifier: MIT
+"""`sluice status`: what it says of a running sluice is so, and whoever asks, however, it goes on."""
+import contextlib
+import json
+import os
+import signal
+import socket
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
+import lab  # noqa: E402
+from world import DEAD, FAR, FAR6, NEAR, SLUICE, World  # noqa: E402
+
+PORT = 4000
+RUNNING, NOT_SO, NOT_THERE = 0, 1, 3    # exit statuses
+
+
+class Machine(World):
+    """All direct but what goes to `near`, which a server takes that is not there."""
+
+    def __init__(self, l, **more):
+        super().__init__(l)
+        for address in (FAR, FAR6):
+            l.server(self.far, address, PORT, lab.echo)
+        l.server(self.far, FAR, PORT, lab.echo_datagram, socket.SOCK_DGRAM)
+        rules = [{"ip": [f"{NEAR}/32"], "outboundTag": "proxy"}]
+        self.path = self.config(rules, first="direct", **more)
+
+    def status(self, *words, want=RUNNING):
+        """What it prints, and for --json the object."""
+        code, out = self.app.call([SLUICE, "status", "--state", self.app.state, *words])
+        if code != want:
+            raise lab.Failed(f"sluice status ended with {code}, not {want}:\n{out}")
+        return out
+
+    def told(self, want=RUNNING):
+        return json.loads(self.status("--json", want=want))
+
+    def connect(self, address, port=PORT):
+        s = self.app.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+        s.settimeout(10)
+        s.connect((address, port))
+        return s
+
+
+def there_and_back(s, n):
+    s.sendall(b"x" * n)
+    while n > 0:
+        n -= len(s.recv(65536))
+
+
+def outbound(told, tag):
+    return next(o for o in told["outbounds"] if o["tag"] == tag)
+
+
+def test_counts(l):
+    """Flows and bytes are those that there were, for each outbound; failures have their reason."""
+    m = Machine(l)
+    assert "does not run" in m.status(want=NOT_THERE)
+    p = m.start(m.path)
+    t = m.told()
+    assert t["state"] == "running" and t["engine"]["restarts"] == 0 and t["engine"]["last_end"] is None, t
+    assert t["keeper"]["pid"] == p.pid and os.path.exists(f"/proc/{t['engine']['pid']}"), t
+    assert t["device"] == {"name": "tun7", "mtu": 1500, "ipv4": True, "ipv6": True, "dns": True,
+                           "firewall_lost": False}, t
+    assert t["direct"] == {"ipv4": "stack", "ipv4_why": None, "ipv6": "stack", "ipv6_why": None}, t
+    assert t["flows"] == {"tcp": 0, "udp": 0, "kernel": 0, "held": 0}, t
+    assert t["memory"]["limit_bytes"] == 256 << 20 and t["memory"]["used_bytes"] < 1 << 20, t
+
+    flows = [m.connect(FAR), m.connect(FAR), m.connect(FAR6)]
+    for i, s in enumerate(flows):
+        there_and_back(s, 100000 + i)
+    u = m.app.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    u.settimeout(10)
+    u.sendto(b"y" * 1000, (FAR, PORT))
+    assert len(u.recv(2000)) == 1000
+    waiting = m.app.socket(socket.AF_INET)
+    waiting.setblocking(False)
+    waiting.connect_ex((DEAD, PORT))
+    t = lab.until(lambda: (t := m.told())["flows"]["held"] == 1 and t, "the SYN to be held")
+    assert t["flows"] == {"tcp": 4, "udp": 1, "kernel": 0, "held": 1}, t
+    assert t["totals"]["up_bytes"] == t["totals"]["down_bytes"] == 301003, t
+    direct, proxy = outbound(t, "direct"), outbound(t, "proxy")
+    assert direct["up_bytes"] == direct["down_bytes"] == 301003 and direct["flows"] == 5, direct
+    assert direct["answered_ago_ms"] < 20000 and direct["failure"] is None and direct["server"] is None, direct
+    assert proxy["flows"] == 0 and proxy["protocol"] == "vmess", proxy
+    assert proxy["server"] == "203.0.113.10:10086 (TCP)" and proxy["answered_ago_ms"] is None, proxy
+
+    try:
+        m.connect(NEAR)
+    except ConnectionError:
+        pass
+    for s in (*flows, waiting):
+        s.close()
+    t = lab.until(lambda: (t := m.told())["flows"]["tcp"] == 0 and t, "the flows to end")
+    proxy = outbound(t, "proxy")
+    assert proxy["failed_ago_ms"] is not None and "refused" in proxy["failure"], proxy
+    assert t["totals"]["tcp"] == 5 and t["totals"]["udp"] == 1 and t["totals"]["refused"] >= 1, t
+    text = m.status()
+    for words in ("running", "tun7, MTU 1500", "IPv4 by sluice", "5 TCP, 1 UDP", "301.0 kB up, 301.0 kB down",
+                  "direct: freedom", "proxy: vmess to 203.0.113.10:10086 (TCP)", "refused"):
+        assert words in text, f"{words!r} is not in\n{text}"
+
+    asked = m.app.run([SLUICE, "status", "--help"])
+    for name, value in t.items():
+        for key in (name, *(value if isinstance(value, dict) else value[0] if isinstance(value, list) else ())):
+            assert key in asked, f"--help does not speak of {key}"
+    u.close()
+    m.stop(p)
+    assert "does not run" in m.status(want=NOT_THERE)
+    # Before the line for people, which a program does not read.
+    asked = m.status("--json", want=NOT_THERE)
+    assert json.loads(asked[asked.index("{"):asked.index("}") + 1])["state"] == "not running", asked
+
+
+def test_deaths(l):
+    """The engine killed, hanging, and not coming back; the keeper killed."""
+    m = Machine(l)
+    p = m.start(m.path)
+    first = m.told()["engine"]["pid"]
+
+    os.kill(first, signal.SIGSTOP)
+    began = time.monotonic()
+    t = m.told(want=NOT_SO)
+    assert time.monotonic() - began < 10
+    assert t["state"] == "not answering" and t["engine"]["pid"] == first and "flows" not in t, t
+    assert "does not answer" in m.status(want=NOT_SO)
+    os.kill(first, signal.SIGCONT)
+    assert m.told()["state"] == "running"
+
+    os.kill(first, signal.SIGKILL)
+    p.wait_line(r"signal 9")
+    p.wait_line(r"\bready\b")
+    t = m.told()
+    assert t["engine"]["restarts"] == 1 and t["engine"]["pid"] != first, t
+    assert t["engine"]["last_end"] == "was ended by signal 9" and t["engine"]["last_end_ago_ms"] < 60000, t
+    assert t["totals"]["tcp"] == 0, t
+
+    # It cannot come back for a while.
+    os.rename(m.path, m.path + ".away")
+    os.kill(t["engine"]["pid"], signal.SIGKILL)
+    p.wait_line(r"ended with status 1")
+    t = m.told(want=NOT_SO)
+    assert t["state"] == "restarting" and t["device"]["name"] == "tun7", t
+    assert "started again" in m.status(want=NOT_SO)
+    os.rename(m.path + ".away", m.path)
+    p.wait_line(r"\bready\b")
+    t = m.told()
+    assert t["state"] == "running" and t["engine"]["restarts"] >= 3, t
+    assert t["engine"]["last_end"] == "ended with status 1", t
+
+    p.send(signal.SIGKILL)
+    p.wait()
+    lab.until(lambda: not os.path.exists(f"/proc/{t['engine']['pid']}"), "the engine to end, too")
+    assert os.path.exists(f"{m.app.state}/status")
+    assert "does not run" in m.status(want=NOT_THERE)
+    # The next start is not kept off by what lies there, nor does anything of it stay.
+    p = m.start(m.path)
+    assert m.told()["engine"]["restarts"] == 0
+    p.send(signal.SIGKILL)
+    p.wait()
+    m.app.run([SLUICE, "recover", "--state", m.app.state])
+    assert os.listdir(m.app.state) == ["lock"]
+
+
+def test_askers(l):
+    """Many at once, some that never read, and one who may not."""
+    m = Machine(l)
+    p = m.start(m.path)
+    place = f"{m.app.state}/status"
+    assert os.stat(place).st_mode & 0o7777 == 0o600
+
+    def ask():
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        s.connect(place)
+        with contextlib.suppress(BrokenPipeError):      # all is said already
+            s.send(b"nobody reads this")
+        return s
+    deaf = [ask() for _ in range(200)]
+    flow = m.connect(FAR)
+    there_and_back(flow, 1000)
+    asking = [m.app.start([SLUICE, "status", "--json", "--state", m.app.state]) for _ in range(8)]
+    for a in asking:
+        assert a.wait() == RUNNING, a.text
+        assert json.loads(a.text)["flows"]["tcp"] == 1, a.text
+    # Nothing is kept of them.
+    t = m.told()
+    for pid in (t["keeper"]["pid"], t["engine"]["pid"]):
+        assert len(os.listdir(f"/proc/{pid}/fd")) < 64
+    # The engine hangs, and many ask: that has an end, and it is none the worse for it.
+    os.kill(t["engine"]["pid"], signal.SIGSTOP)
+    deaf += [ask() for _ in range(300)]
+    os.kill(t["engine"]["pid"], signal.SIGCONT)
+    assert m.told()["state"] == "running"
+    there_and_back(flow, 1000)
+
+    stranger = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
+    code, out = m.app.call([*stranger, SLUICE, "status", "--state", m.app.state])
+    assert code == NOT_SO and "as root" in out, (code, out)
+    # Should somebody open the folder: the keeper looks who it is.
+    os.chmod(m.app.state, 0o711)
+    os.chmod(place, 0o666)
+    code, out = m.app.call([*stranger, SLUICE, "status", "--state", m.app.state])
+    assert code in (NOT_SO, NOT_THERE) and "tun7" not in out, (code, out)
+    for s in deaf:
+        s.close()
+    flow.close()
+    m.stop(p)
+
+
+def test_kernel(l):
+    """Who carries direct flows is told, and why not the kernel where it was to."""
+    m = Machine(l, direct="auto")
+    p = m.start(m.path)
+    t = m.told()
+    for family, address in (("ipv4", FAR), ("ipv6", FAR6)):
+        if t["direct"][family] != "auto":
+            assert t["direct"][family] == "stack" and t["direct"][f"{family}_why"], t
+            continue
+        s = m.connect(address)
+        there_and_back(s, 1000)
+        assert m.told()["flows"]["kernel"] >= 1
+        s.close()
+    m.stop(p)
+
+
+lab.main(test_counts, test_deaths, test_askers, test_kernel)
