@@ -112,6 +112,7 @@ handback_syn(struct flows *fs, const struct endpoint *source,
 	struct choice c;
 	int err;
 
+	handed_revoke(fs, NETWORK_TCP, source, target);
 	if (!is_direct(fs, NETWORK_TCP, source, target, &c))
 		return false;
 	err = hand_on(fs, NETWORK_TCP, &target->ip);
@@ -137,14 +138,15 @@ handback_stray(
 	struct flows *fs, const struct endpoint *source, const struct endpoint *target)
 {
 	struct choice c;
-	bool known;
+	enum handed_state h;
 
 	if (socket_for(fs, &target->ip) < 0 || !is_own(fs, &source->ip))
 		return false;
-	known = handed_is(fs, NETWORK_TCP, source, target);
-	if (!known && !is_direct(fs, NETWORK_TCP, source, target, &c))
+	h = handed_look(fs, NETWORK_TCP, source, target);
+	if (h == HANDED_OVER ||
+		(h == HANDED_NOT && !is_direct(fs, NETWORK_TCP, source, target, &c)))
 		return false;
-	if (!known)
+	if (h == HANDED_NOT)
 		note(fs, NETWORK_TCP, source, target, &c);
 	/* What did not leave is sent again by the application. */
 	(void)hand_on(fs, NETWORK_TCP, &target->ip);
@@ -179,7 +181,7 @@ handback_datagram(
 
 	if (socket_for(fs, &target->ip) < 0 || !is_own(fs, &source->ip))
 		return false;
-	known = handed_is(fs, NETWORK_UDP, source, target);
+	known = handed_look(fs, NETWORK_UDP, source, target) == HANDED_OPEN;
 	if (!known &&
 		((fs->handback.quic_alone && !is_quic(fs, source, target)) ||
 			assoc_has(fs, source, target) ||
@@ -188,7 +190,10 @@ handback_datagram(
 	err = hand_on(fs, NETWORK_UDP, &target->ip);
 	if (err == 0 && !known)
 		note(fs, NETWORK_UDP, source, target, &c);
-	return err == 0 || err == -EAGAIN || err == -ENOBUFS;
+	if (err == 0 || err == -EAGAIN || err == -ENOBUFS)
+		return true;
+	handed_revoke(fs, NETWORK_UDP, source, target);
+	return false;
 }
 
 bool

@@ -21,6 +21,7 @@ enum {
 	HANDED_NEW_MS =
 		1000,      /* an end before that is of the one before on the same ports */
 	HANDED_TURN = 256, /* ends that are read in a turn */
+	HANDED_UDP_MS = 60000, /* what comes later has another socket, as in the table */
 };
 
 struct flows;
@@ -47,8 +48,18 @@ size_t handed_fini(struct flows *fs);
 /* Begins to remember a flow; one that begins anew takes the place of the one before. */
 void handed_note(struct flows *fs, enum network network, const struct endpoint *source,
 	const struct endpoint *target, const struct verdict *v, int outbound);
-bool handed_is(const struct flows *fs, enum network network,
+
+enum handed_state {
+	HANDED_NOT,  /* nothing is known that helps: decide */
+	HANDED_OPEN, /* it was handed back, and goes on */
+	HANDED_OVER, /* it has ended, or these ends were decided otherwise since */
+};
+
+enum handed_state handed_look(struct flows *fs, enum network network,
 	const struct endpoint *source, const struct endpoint *target);
+/* These ends begin anew: what is remembered counts for the news of its end alone. */
+void handed_revoke(struct flows *fs, enum network network, const struct endpoint *source,
+	const struct endpoint *target);
 
 /*
  * handback.c: the stack's questions, before anybody else is asked.  True: the

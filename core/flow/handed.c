@@ -14,15 +14,17 @@ struct handed {
 	struct table_node node;
 	struct list age;     /* in by_age */
 	struct setup *setup; /* counted */
-	uint32_t began;      /* loop time / TENTH */
+	uint32_t began,
+		seen; /* loop time / TENTH; UDP: the last datagram by the engine */
 	uint16_t sport, tport;
 	int16_t rule, outbound; /* numbers in the setup; -1: none */
 	struct ip target;
 	uint8_t source, network;
 	bool again; /* the end of the one before, on the same ports, is still to come */
+	bool over;  /* nothing of these ends may be handed on for its sake */
 };
 
-_Static_assert(sizeof(struct handed) <= 72, "there are tens of thousands");
+_Static_assert(sizeof(struct handed) <= 80, "there are tens of thousands");
 
 enum { TENTH = 100 }; /* ms */
 
@@ -81,13 +83,45 @@ handed_find(const struct flows *fs, const struct ends *k)
 	return n != NULL ? container_of(n, struct handed, node) : NULL;
 }
 
-bool
-handed_is(const struct flows *fs, enum network network, const struct endpoint *source,
+static uint32_t
+now_of(const struct flows *fs)
+{
+	return (uint32_t)(loop_now(fs->loop) / TENTH);
+}
+
+/* A connection begins with a SYN, which revokes what was before.  A datagram may be a new
+ * socket's, and is believed for as long as an association would be. */
+enum handed_state
+handed_look(struct flows *fs, enum network network, const struct endpoint *source,
 	const struct endpoint *target)
 {
+	struct handed *h = NULL;
 	struct ends k;
 
-	return ends_set(&k, fs, network, source, target) && handed_find(fs, &k) != NULL;
+	if (ends_set(&k, fs, network, source, target))
+		h = handed_find(fs, &k);
+	if (h == NULL)
+		return HANDED_NOT;
+	if (network == NETWORK_UDP && now_of(fs) - h->seen > HANDED_UDP_MS / TENTH)
+		h->over = true;
+	h->seen = now_of(fs);
+	if (h->over)
+		return HANDED_OVER;
+	/* Where nobody tells of ends, it may have had one long ago. */
+	return network == NETWORK_TCP && fs->handback.ends < 0 ? HANDED_NOT : HANDED_OPEN;
+}
+
+void
+handed_revoke(struct flows *fs, enum network network, const struct endpoint *source,
+	const struct endpoint *target)
+{
+	struct handed *h = NULL;
+	struct ends k;
+
+	if (ends_set(&k, fs, network, source, target))
+		h = handed_find(fs, &k);
+	if (h != NULL)
+		h->over = true;
 }
 
 static void
@@ -122,12 +156,6 @@ handed_new(struct flows *fs, const struct ends *k)
 	return h;
 }
 
-static uint32_t
-now_of(const struct flows *fs)
-{
-	return (uint32_t)(loop_now(fs->loop) / TENTH);
-}
-
 void
 handed_note(struct flows *fs, enum network network, const struct endpoint *source,
 	const struct endpoint *target, const struct verdict *v, int outbound)
@@ -157,7 +185,8 @@ handed_note(struct flows *fs, enum network network, const struct endpoint *sourc
 	h->outbound = (int16_t)outbound;
 	if (outbound >= 0)
 		h->setup->outbound[outbound]->tally.flows++;
-	h->began = now_of(fs);
+	h->began = h->seen = now_of(fs);
+	h->over = false;
 	list_remove(&h->age);
 	list_append(&fs->handback.by_age, &h->age);
 }

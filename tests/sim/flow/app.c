@@ -372,6 +372,7 @@ sides_begin(void)
 	full = ping_waits = false;
 	pinged = (struct pinged){ 0 };
 	sim_device_full(false);
+	kernel_begin();
 	fars_begin();
 }
 

@@ -10,6 +10,8 @@ void sides_begin(void);
 void sides_end(void);
 bool sides_have_packets(void);
 
+void kernel_begin(void);
+
 void fars_begin(void);
 void fars_end(void);
 

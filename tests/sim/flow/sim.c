@@ -42,6 +42,7 @@ outbound_of(const struct outbound_ops *ops)
 	assert_non_null(o);
 	o->ops = ops;
 	o->count = 1;
+	o->plain = ops->direct;
 	snprintf(o->tag, sizeof(o->tag), "%s", ops->kind);
 	return o;
 }

@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "flow/flow.h"
+#include "platform/direct.h"
 #include "sim/script/script.h"
 
 /*
@@ -19,7 +20,14 @@
  * are scripted.
  */
 
-enum { SIM_TUN = 7, SIM_PING4 = 8, SIM_FARS = 600, SIM_BYTES = 1 << 20 };
+enum {
+	SIM_TUN = 7,
+	SIM_PING4 = 8,
+	SIM_DIRECT4 = 9,
+	SIM_ENDS = 10,
+	SIM_FARS = 600,
+	SIM_BYTES = 1 << 20
+};
 
 /* The application's side of one TCP connection, or of one UDP socket or pinger. */
 struct app {
@@ -88,6 +96,17 @@ struct pinged {
 };
 extern struct pinged pinged;
 void ping_answers(const char *from, uint16_t seq);
+
+/* What has been handed back. */
+struct kernel {
+	unsigned sent; /* packets that it took */
+	struct ip to;  /* of the last one */
+	int answer;    /* to those that follow */
+	bool ended;    /* there is news: */
+	struct net_direct_end end;
+};
+extern struct kernel kernel;
+void kernel_tells(const struct net_direct_end *end);
 
 struct sim_config {
 	struct flows_config flows;
