@@ -200,21 +200,27 @@ journal_drop(struct journal *j)
 		entry_forget(j, j->n - 1);
 }
 
+bool
+journal_undo_one(struct journal *j, int i)
+{
+	struct err e;
+
+	if (change_undo(&j->change[i], &e) < 0) {
+		log_error("%s; `sluice recover` tries again", e.text);
+		return false;
+	}
+	entry_forget(j, i);
+	return true;
+}
+
 int
 journal_undo(struct journal *j, int from)
 {
 	int i, undone = 0;
-	struct err e;
 
 	for (i = j->n - 1; i >= from; i--) {
-		if (j->change[i].until != CHANGE_SESSION)
-			continue;
-		if (change_undo(&j->change[i], &e) < 0) {
-			log_error("%s; `sluice recover` tries again", e.text);
-			continue;
-		}
-		entry_forget(j, i);
-		undone++;
+		if (j->change[i].until == CHANGE_SESSION && journal_undo_one(j, i))
+			undone++;
 	}
 	return undone;
 }

@@ -30,6 +30,8 @@ void journal_drop(struct journal *j);
 /* Undoes the entries of class `session` from the newest down to number `from`, and goes on
  * after a failure, which is logged; that entry stays. How many were undone. */
 int journal_undo(struct journal *j, int from);
+/* Entry i alone, whatever was changed after it. False: it stays, which is logged. */
+bool journal_undo_one(struct journal *j, int i);
 /* Whether the last journal_undo left something of the session. */
 bool journal_has_session(const struct journal *j);
 

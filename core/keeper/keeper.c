@@ -167,7 +167,7 @@ engine_start(struct keeper *k, struct err *e)
 	sigfillset(&all);
 	/* No signal of the child's may go to the keeper's pipe. */
 	sigprocmask(SIG_SETMASK, &all, &before);
-	k->serve.ready = false;
+	serve_renew(&k->serve);
 	k->engine = fork();
 	if (k->engine == 0) {
 		child_shed(k, pair[0]);

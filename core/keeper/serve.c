@@ -32,6 +32,12 @@ serve_init(struct serve *s, const struct keeper_config *c, struct journal *j)
 }
 
 void
+serve_renew(struct serve *s)
+{
+	s->ready = s->asked4 = s->asked6 = false;
+}
+
+void
 serve_fini(struct serve *s)
 {
 	if (s->tun >= 0)
@@ -377,6 +383,7 @@ ready_serve(struct serve *s, const struct request *q, struct reply *r, struct er
 	(void)q;
 	(void)r;
 	(void)e;
+	serve_direct_settle(s);
 	s->ready = true;
 	return 0;
 }

@@ -29,6 +29,7 @@ struct serve {
 	char tun_name[TUN_NAME];
 	bool routed;
 	bool direct4, direct6; /* see serve_direct.h */
+	bool asked4, asked6;   /* this engine wants them */
 	int rules;             /* net_rules_watch; -1: none; closed by serve_fini */
 	int losses;            /* net_direct_losses; -1: none; closed by serve_fini */
 	unsigned lost;         /* NET_RULES_ bits: taken away and not back yet */
@@ -41,6 +42,8 @@ struct serve {
 };
 
 void serve_init(struct serve *s, const struct keeper_config *c, struct journal *j);
+/* There is a new engine, which has asked for nothing yet. */
+void serve_renew(struct serve *s);
 /* Closes the device. The journal is undone by its owner, before. */
 void serve_fini(struct serve *s);
 

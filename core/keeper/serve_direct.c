@@ -57,6 +57,15 @@ direct_make(struct serve *s, int family, struct err *e)
 	return r;
 }
 
+static int
+direct_mend(const struct serve *s, int family, struct err *e)
+{
+	struct net_direct d;
+
+	serve_direct_of(s, family, &d);
+	return net_direct_add(&d, e);
+}
+
 /* There only once connections are tracked. In a container it often cannot be changed. */
 static void
 counting_wish(struct serve *s)
@@ -71,13 +80,14 @@ int
 serve_direct(struct serve *s, int family, struct err *e)
 {
 	bool *made = family == 6 ? &s->direct6 : &s->direct4;
+	bool *asked = family == 6 ? &s->asked6 : &s->asked4;
 	struct net_direct d;
 	int fd;
 
 	if (!has_address(s, family))
 		return err_set(e, "%s has no IPv%d address", s->tun_name, family);
 	/* Another engine may have other rules. */
-	if (*made && net_direct_forget(family, e) < 0)
+	if (*made && net_direct_forget(family, e) < 0 && direct_mend(s, family, e) < 0)
 		return -1;
 	if (!*made && direct_make(s, family, e) < 0)
 		return -1;
@@ -88,9 +98,37 @@ serve_direct(struct serve *s, int family, struct err *e)
 	*made = true;
 	serve_direct_of(s, family, &d);
 	fd = net_direct_open(&d);
+	*asked = fd >= 0;
 	if (fd >= 0)
 		return fd;
 	return err_set(e, "packets cannot be handed to the kernel: %s", strerror(-fd));
+}
+
+static void
+direct_release(struct serve *s, int family)
+{
+	const struct change *c = s->journal->change;
+	bool gone = true;
+
+	for (int i = s->journal->n - 1; i >= 0; i--)
+		if (c[i].kind == CHANGE_DIRECT && c[i].u.direct.family == family)
+			gone = journal_undo_one(s->journal, i) && gone;
+	if (family == 6)
+		s->direct6 = !gone;
+	else
+		s->direct4 = !gone;
+}
+
+void
+serve_direct_settle(struct serve *s)
+{
+	/* Before the tables go, so that the other ends hear of it, too. */
+	if (!s->asked4 && !s->asked6)
+		serve_ends_all(s);
+	if (s->direct4 && !s->asked4)
+		direct_release(s, 4);
+	if (s->direct6 && !s->asked6)
+		direct_release(s, 6);
 }
 
 int
@@ -113,15 +151,6 @@ serve_rules_watch(struct serve *s)
 		log_warn("the firewall tables cannot be watched (%s): should somebody "
 			 "take them away, nobody notices",
 			strerror(-s->rules));
-}
-
-static int
-direct_mend(const struct serve *s, int family, struct err *e)
-{
-	struct net_direct d;
-
-	serve_direct_of(s, family, &d);
-	return net_direct_add(&d, e);
 }
 
 static int
@@ -149,6 +178,14 @@ all_mend(const struct serve *s, struct err *e)
 	return left;
 }
 
+/* What is not there by our own will cannot be lost. */
+static unsigned
+ours_of(const struct serve *s)
+{
+	return NET_RULES_FIREWALL | (s->direct4 ? NET_RULES_DIRECT4 : 0) |
+		(s->direct6 ? NET_RULES_DIRECT6 : 0);
+}
+
 void
 serve_rules_mend(struct serve *s)
 {
@@ -156,10 +193,11 @@ serve_rules_mend(struct serve *s)
 	struct err e;
 	int i;
 
-	s->lost |= net_rules_lost(s->rules, 0);
+	s->lost = (s->lost | net_rules_lost(s->rules, 0)) & ours_of(s);
 	for (i = 0; i < MENDS && s->lost != 0 && left == 0; i++) {
 		left = all_mend(s, &e);
 		s->lost = left | net_rules_lost(s->rules, NET_RULES_ALL & ~left);
+		s->lost &= ours_of(s);
 		if (left == 0)
 			log_warn("somebody took our firewall rules away; they are put "
 				 "back");

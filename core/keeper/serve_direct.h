@@ -9,6 +9,8 @@
 
 /* What request_direct and request_endings ask for: a descriptor, or -1 and why. */
 int serve_direct(struct serve *s, int family, struct err *e);
+/* An engine is ready: what one before it asked for, and it did not, ends with its flows. */
+void serve_direct_settle(struct serve *s);
 int serve_endings(const struct serve *s, struct err *e);
 /* Those of a family, as the system is told. */
 void serve_direct_of(const struct serve *s, int family, struct net_direct *d);

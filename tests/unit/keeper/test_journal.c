@@ -197,6 +197,27 @@ undoes_from_a_number(void **state)
 
 /* What cannot be undone stays, and stops nothing else. */
 static void
+undoes_one_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct change c[] = { moved(f, "a", CHANGE_SESSION),
+		moved(f, "b", CHANGE_SESSION) };
+	struct err e;
+	size_t i;
+
+	take(f, "a");
+	take(f, "b");
+	for (i = 0; i < 2; i++)
+		assert_int_equal(journal_add(&f->journal, &c[i], &e), 0);
+	assert_true(journal_undo_one(&f->journal, 0));
+	assert_string_equal(file_get(f, "a"), "a");
+	assert_string_equal(file_get(f, "b"), "# Written by sluice\n");
+	assert_int_equal(f->journal.n, 1);
+	assert_non_null(strstr(file_get(f, "journal"), "/b"));
+	assert_null(strstr(file_get(f, "journal"), "/a"));
+}
+
+static void
 keeps_what_fails(void **state)
 {
 	struct fixture *f = *state;
@@ -296,6 +317,7 @@ main(void)
 		TEST(undoes_the_session_only),
 		TEST(undoes_newest_first),
 		TEST(undoes_from_a_number),
+		TEST(undoes_one_alone),
 		TEST(keeps_what_fails),
 		TEST(undoing_twice_is_once),
 		TEST(reads_what_it_can),
