@@ -123,7 +123,7 @@ add_output(struct script *s, const struct net_firewall *f)
 		"chain output {\n"
 		"type route hook output priority mangle; policy accept;\n");
 	if (f->kept != 0)
-		script_add(s, "ct mark %u accept\n", f->kept);
+		script_add(s, "ct mark & 65535 == %u accept\n", f->kept);
 	script_add(s,
 		"meta skuid %u meta mark set %u\n"
 		"meta l4proto . ip saddr . th sport . ip daddr . th dport @inbound4 "

@@ -13,9 +13,16 @@
  *   connection is decided anew, whatever its ports were used for before.  The
  *   engine sends it again, marked.  From there the connection is tracked in a
  *   zone of its own, apart from the same packet on its way into the device,
- *   and its ends are noted in the set; what the application sends next is
- *   found there, and routed again by the mark.  Answers have no zone, and
- *   belong to the connection by their own ends, which the translation made.
+ *   and when it leaves its ends are noted in the set; what the application
+ *   sends next is found there, and routed again by the mark.  Answers have no
+ *   zone, and belong to the connection by their own ends, which the
+ *   translation made.
+ *
+ * Whether such a packet may leave is for the rules of the machine to say, which
+ * may let out root, the engine's user or the application's and nobody else.
+ * So all that the set knows was learnt where packets have left: first the
+ * engine's, for a moment, then the application's own.  Where one of those does
+ * not arrive there, the flow stays with the engine (enum stage).
  *
  * Entries live as long as the stack would have kept the flow, longer where
  * that costs nothing: a packet that finds none goes to the engine, which knows
@@ -33,6 +40,16 @@ enum {
 	/* One end is closed.  The system's own TCP would wait for ever, but for the peer's
 	 * keepalive: after two hours, for which RFC 5382, REQ-5 asks for four minutes more. */
 	HALF_SECONDS = 7440,
+	TCP_TRIED = 1, /* seconds until the application's next packet; later ones are */
+	UDP_TRIED = 2, /* tried again, and what a firewall drops is lost until then */
+};
+
+/* What is known of a connection, in its mark above the 16 bits of net_direct.kept. */
+enum stage {
+	STAGE_KEPT = 0,          /* the application's packets leave */
+	STAGE_HANDED = 1 << 16,  /* one of the engine's is on its way, or was the last */
+	STAGE_ASKED = 2 << 16,   /* the application's first one is on its way */
+	STAGE_REFUSED = 3 << 16, /* that did not arrive: its packets go by the engine */
 };
 
 static const char *
@@ -62,6 +79,17 @@ add_ours(struct script *s, const struct net_direct *d)
 	script_add(s, "}");
 }
 
+/* The same, of a packet that has been translated; its protocol must be asked for before. */
+static const char *
+origin_of(int family)
+{
+	return family == 6
+		? "ct original ip6 saddr . ct original ip6 daddr . meta l4proto . "
+		  "ct original proto-src . ct original proto-dst"
+		: "ct original ip saddr . ct original ip daddr . meta l4proto . "
+		  "ct original proto-src . ct original proto-dst";
+}
+
 static void
 add_first(struct script *s, const struct net_direct *d)
 {
@@ -69,32 +97,41 @@ add_first(struct script *s, const struct net_direct *d)
 
 	script_add(s,
 		"set flows { typeof %s; flags dynamic, timeout; size %d; timeout %ds; }\n"
-		"chain handed {\n"
-		"ct original zone set %u\n"
-		"meta l4proto tcp update @flows { %s }\n"
-		"meta l4proto udp update @flows { %s timeout %ds }\n"
-		"}\n"
-		"chain known {\n"
-		"ct original zone set %u\n"
-		"meta l4proto udp update @flows { %s timeout %ds } return\n"
-		"tcp flags & (fin | rst) != 0 update @flows { %s timeout %ds } return\n"
-		"tcp flags & psh != 0 update @flows { %s }\n"
-		"}\n",
-		ends, DIRECT_FLOWS, TCP_SECONDS, d->kept, ends, ends, UDP_SECONDS,
-		d->kept, ends, UDP_SECONDS, ends, CLOSED_SECONDS, ends);
-	script_add(s,
+		"chain zone { ct original zone set %u\n }\n"
 		"chain first {\n"
 		"type filter hook output priority raw + 10; policy accept;\n"
 		"oifname != \"%s\" meta mark %u ",
-		d->dev, d->mark);
+		ends, DIRECT_FLOWS, TCP_SECONDS, d->kept, d->dev, d->mark);
 	add_ours(s, d);
 	script_add(s,
-		" goto handed\n"
+		" goto zone\n"
 		"oifname != \"%s\" accept\n"
 		"tcp flags & (fin | syn | rst | ack) == syn delete @flows { %s } accept\n"
-		"%s @flows goto known\n"
+		"%s @flows goto zone\n"
 		"}\n",
 		d->dev, ends, ends);
+}
+
+/* What the engine sends has the mark when it comes here, what applications send has not. */
+static void
+add_stages(struct script *s, const struct net_direct *d)
+{
+	unsigned asked = d->kept | STAGE_ASKED, refused = d->kept | STAGE_REFUSED;
+
+	script_add(s,
+		"chain handed {\n"
+		"ct mark { %u, %u } ct mark set %u return\n"
+		"ct mark set %u\n"
+		"}\n"
+		"chain kept {\n"
+		"ct state new jump begins\n"
+		"meta mark %u goto handed\n"
+		"meta mark set %u\n"
+		"ct mark { %u, %u } return\n"
+		"ct mark set %u\n"
+		"}\n",
+		asked, refused, refused, d->kept | STAGE_HANDED, d->mark, d->mark,
+		d->kept, refused, asked);
 }
 
 /* With timeouts of its own: a connection that is half closed is kept, and one that has
@@ -108,22 +145,20 @@ add_routed(struct script *s, const struct net_direct *d)
 		"chain begins {\n"
 		"tcp flags & (fin | syn | rst | ack) != syn reject with tcp reset\n"
 		"meta l4proto tcp ct timeout set \"patient\"\n"
-		"}\n"
-		"chain kept {\n"
-		"ct state new jump begins\n"
-		"ct mark set %u meta mark set %u\n"
-		"}\n"
+		"}\n",
+		word_of(d->family), OPEN_SECONDS, HALF_SECONDS, HALF_SECONDS,
+		CLOSED_SECONDS, CLOSED_SECONDS);
+	add_stages(s, d);
+	script_add(s,
 		"chain output {\n"
 		"type route hook output priority mangle + 10; policy accept;\n"
 		"ct original zone %u jump kept\n"
 		"}\n"
 		"chain prerouting {\n"
 		"type filter hook prerouting priority mangle + 10; policy accept;\n"
-		"ct mark %u meta mark set %u\n"
+		"ct original zone %u meta mark set %u\n"
 		"}\n",
-		word_of(d->family), OPEN_SECONDS, HALF_SECONDS, HALF_SECONDS,
-		CLOSED_SECONDS, CLOSED_SECONDS, d->kept, d->mark, d->kept, d->kept,
-		d->mark);
+		d->kept, d->kept, d->mark);
 }
 
 /*
@@ -179,6 +214,38 @@ add_strict(struct script *s, const struct net_direct *d)
 			d->mark, (unsigned)d->gid);
 }
 
+/* Behind every other chain, but for those of no known use. */
+static void
+add_leaving(struct script *s, const struct net_direct *d)
+{
+	const char *origin = origin_of(d->family);
+	unsigned handed = d->kept | STAGE_HANDED;
+
+	script_add(s,
+		"chain passes {\n"
+		"ct mark set %u\n"
+		"meta l4proto tcp update @flows { %s }\n"
+		"}\n"
+		"chain left {\n"
+		"ct mark %u accept\n"
+		"ct mark %u meta l4proto tcp update @flows { %s timeout %ds } accept\n"
+		"ct mark %u meta l4proto udp update @flows { %s timeout %ds } accept\n"
+		"ct mark %u accept\n"
+		"ct mark %u jump passes\n",
+		d->kept, origin, d->kept | STAGE_REFUSED, handed, origin, TCP_TRIED,
+		handed, origin, UDP_TRIED, handed, d->kept | STAGE_ASKED);
+	script_add(s,
+		"meta l4proto udp update @flows { %s timeout %ds } accept\n"
+		"tcp flags & (fin | rst) != 0 update @flows { %s timeout %ds } accept\n"
+		"tcp flags & psh != 0 update @flows { %s }\n"
+		"}\n"
+		"chain leaves {\n"
+		"type filter hook postrouting priority srcnat + 200; policy accept;\n"
+		"ct original zone %u goto left\n"
+		"}\n",
+		origin, UDP_SECONDS, origin, CLOSED_SECONDS, origin, d->kept);
+}
+
 /*
  * What other hosts and containers send into the device has mostly got the
  * device's own address by then.  It is told apart by a hop limit of 1, and the
@@ -201,12 +268,12 @@ add_edges(struct script *s, const struct net_direct *d)
 		"type filter hook postrouting priority srcnat + 100; policy accept;\n",
 		d->dev, d->family == 6 ? "ip6 hoplimit" : "ip ttl", d->kept);
 	/* Led back by somebody else's mark it would only come round again. */
-	script_add(s, "oifname \"%s\" ct mark %u drop\n", d->dev, d->kept);
+	script_add(s, "oifname \"%s\" ct original zone %u drop\n", d->dev, d->kept);
 	add_ours(s, d);
 	script_add(s,
 		" oifname != \"%s\" oifname != \"lo\" drop\n"
-		"tcp flags & (syn | rst) == syn ct mark %u tcp option maxseg size set rt "
-		"mtu\n"
+		"tcp flags & (syn | rst) == syn ct original zone %u tcp option maxseg size "
+		"set rt mtu\n"
 		"}\n",
 		d->dev, d->kept);
 }
@@ -279,6 +346,7 @@ net_direct_add(const struct net_direct *d, struct err *e)
 	add_routed(s, d);
 	add_strict(s, d);
 	add_edges(s, d);
+	add_leaving(s, d);
 	script_add(s, "}\n");
 	r = script_run(s, e);
 	script_free(s);

@@ -3,8 +3,9 @@
 import contextlib
 import os
 import socket
+import threading
 
-from direct import NEAR, NEAR6, engine_of, lab, read_exactly, running
+from direct import NEAR, NEAR6, SLUICE, engine_of, lab, noise, read_exactly, running, tcp
 
 BOTH = (NEAR, NEAR6)
 
@@ -26,6 +27,18 @@ def said(s, word):
     assert read_exactly(s, len(word)) == word
 
 
+def exchanged(s, n=300000):
+    """A transfer to an echo server."""
+    data = noise(n)
+    threading.Thread(target=s.sendall, args=(data,), daemon=True).start()
+    assert read_exactly(s, n) == data
+
+
+def large(w, address):
+    with tcp(w.app, address, 7) as s:
+        exchanged(s, 1 << 20)
+
+
 def heard(s, word, to):
     """A datagram there and back, tried again as a careful application would."""
     for _ in range(5):
@@ -41,3 +54,28 @@ def killed(w, p):
     ready = len([x for x in p.lines if "ready" in x])
     os.kill(engine_of(p), 9)
     lab.until(lambda: len([x for x in p.lines if "ready: device" in x]) > ready, "the next engine")
+
+
+WRAPPER = """#!/bin/sh
+text=$(cat)
+%s
+printf '%%s\\n' "$text" | exec %s "$@"
+"""
+
+
+def wrap_nft(w, edit):
+    """What w.start starts from now on finds another program at the place of nft: `edit`, of a shell, may change $text
+    before the real one gets it, or end."""
+    fake, real = (os.path.join(w.lab.dir, name) for name in ("nft", "real"))
+    with open(fake, "w") as f:
+        f.write(WRAPPER % (edit, real))
+    os.chmod(fake, 0o755)
+    inside = f"touch {real}; mount --bind /usr/sbin/nft {real}; mount --bind {fake} /usr/sbin/nft; exec "
+
+    def start(path, wait=True):
+        p = w.app.start(["sh", "-c", f"{inside} {SLUICE} run -c {path} --state {w.app.state}"])
+        if wait:
+            p.wait_line(r"\bready\b")
+        return p
+
+    w.start = start

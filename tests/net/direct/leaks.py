@@ -1,0 +1,252 @@
+# SPDX-License-Identifier: MIT
+"""Of flows that the kernel carries nothing leaves that a rule sends to the tunnel, and nothing that the machine's own
+firewall would not let out: such flows take the stack, go by the engine, or end."""
+import ctypes
+import os
+import pathlib
+import re
+import socket
+import struct
+import sys
+
+from direct import (ACK, FAR, FAR6, NEAR, NEAR6, PSH, TUN, World, engine_of, family, ip4, ip6, lab, reset, segment,
+                    tcp, tun_address, udp)
+from handed import BOTH, echoes, exchanged, heard, kernel, killed, said
+
+sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "names"))
+
+from names import Resolver, ask                                         # noqa: E402
+
+TABLE = """table inet other {
+	chain out { type filter hook %s; policy accept; %s; }
+}
+"""
+OUTPUT, POSTROUTING = "output priority 0", "postrouting priority srcnat + 150"
+SETRESUID = {"x86_64": 117, "aarch64": 147}
+
+
+def as_user(w, uid, *kind):
+    """A socket that belongs to another user; only the thread that makes it is changed."""
+    def make():
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.syscall(SETRESUID[os.uname().machine], uid, uid, uid) != 0:
+            raise OSError(ctypes.get_errno(), "setresuid")
+        s = socket.socket(*kind)
+        s.settimeout(10)
+        return s
+    return w.app.inside(make)
+
+
+def echoed(u):
+    """A datagram there and back; one that a firewall drops is one that is lost."""
+    try:
+        u.send(b"datagram")
+        return u.recv(100) == b"datagram"
+    except OSError:
+        return False
+
+
+def by_device(s, proto):
+    """Packets of applications that the device has got."""
+    return len(s.seen(lambda q: q.proto == proto and q.outgoing and q.dst in BOTH))
+
+
+def test_owners(l):
+    """Firewalls that let out some users: not root, the engine's alone, not the application's (of which OUTPUT still
+    believes that it goes into the device)."""
+    w = World(l)
+    echoes(w)
+    with kernel(w) as p:
+        engine = os.stat(f"/proc/{engine_of(p)}").st_uid
+        for where, rules, uid in (
+                (OUTPUT, "oifname eth0 meta l4proto { tcp, udp } meta skuid 0 drop", 0),
+                (POSTROUTING, "oifname eth0 meta l4proto { tcp, udp } meta skuid 0 drop", 0),
+                (OUTPUT, f"oifname eth0 meta l4proto {{ tcp, udp }} meta skuid != {engine} drop", 1000),
+                (POSTROUTING, "oifname eth0 meta skuid 1000 drop", 1000)):
+            w.app.run("nft -f -", input=(TABLE % (where, rules)).encode())
+            for address in BOTH:
+                with lab.Sniffer(w.app, TUN) as s:
+                    with as_user(w, uid, family(address), socket.SOCK_STREAM) as c:
+                        c.connect((address, 7))
+                        said(c, b"word")
+                        exchanged(c)
+                    with as_user(w, uid, family(address), socket.SOCK_DGRAM) as u:
+                        u.settimeout(1)
+                        u.connect((address, 7))
+                        lab.until(lambda: all(echoed(u) for _ in range(20)), "20 datagrams, one after another")
+                    # Not by the kernel.
+                    lab.until(lambda: by_device(s, 6) > 5 and by_device(s, 17) >= 15, f"{rules}: {s.packets}")
+            w.app.run("nft delete table inet other")
+        # And with all that gone:
+        for address in BOTH:
+            with lab.Sniffer(w.app, TUN) as s, tcp(w.app, address, 7) as c:
+                exchanged(c)
+                assert by_device(s, 6) == 1, s.packets
+
+
+def bound(w, address, port, kind=socket.SOCK_STREAM):
+    s = w.app.socket(family(address), kind)
+    s.settimeout(10)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind((tun_address(w, ":" in address), port))
+    return s
+
+
+def test_other_name(l):
+    """The ports of a direct connection are used for a name that goes by the tunnel: what is under way when that ends is
+    not sent on outside."""
+    w = World(l)
+    w.start_v2ray()
+    names = ("direct.example.test", "tunnel.example.test")
+    Resolver(l, w.far, FAR, dict.fromkeys(names, BOTH))
+    w.app.resolv(f"nameserver {FAR}\n")
+    echoes(w)
+    # Whatever numbers the packet below has, conntrack takes it for one of the old connection's.
+    w.app.sysctl("net.netfilter.nf_conntrack_tcp_be_liberal", 1)
+    rules = [{"domain": [f"full:{names[1]}"], "outboundTag": "proxy"}]
+    with kernel(w, rules), w.app.inside(socket.socket, socket.AF_PACKET, socket.SOCK_DGRAM, 0) as device:
+        for address in BOTH:
+            tun = tun_address(w, ":" in address)
+            for name in names:
+                assert ask(w.app, name).addresses
+                ask(w.app, name, 28)
+                with lab.Sniffer(w.app, "eth0") as out, bound(w, address, 40000) as c:
+                    c.connect((address, 7))
+                    said(c, b"word")
+                    reset(c)
+                    if name == names[0]:
+                        continue
+                    late = segment(tun, address, 40000, 7, ACK | PSH, payload=b"secret")
+                    if ":" in address:
+                        device.sendto(ip6(tun, address, 6, late), (TUN, 0x86dd))
+                    else:
+                        device.sendto(ip4(tun, address, 6, late), (TUN, 0x0800))
+                    # The engine has read that before it answers this, which it always does itself.
+                    ask(w.app, "nobody.example.test")
+                    out.wait(lambda q: b"nobody" in q.payload and not q.outgoing)
+                    beside = out.seen(lambda q: q.dst in BOTH and q.outgoing and q.dport != 53)
+                    assert not beside, beside
+
+
+def test_next_engine(l):
+    """The next engine has another configuration, which wants nothing of the kernel: what the kernel carried goes by its
+    rules at once, and the tables are gone."""
+    w = World(l)
+    echoes(w)
+    w.start_v2ray()
+    p = w.start(w.config([], first="direct", sluice={"geoip": w.database(), "direct": "kernel"}))
+    flows = [(tcp(w.app, address, 7), udp(w.app, address, seconds=1), address) for address in BOTH]
+    for stream, datagrams, address in flows:
+        said(stream, b"direct")
+        for word in (b"one", b"two", b"three"):
+            heard(datagrams, word, (address, 7))
+    w.config([], first="proxy", sluice={"geoip": w.database(), "direct": "stack"})
+    killed(w, p)
+    tables = w.app.run("nft list tables")
+    assert "sluice_direct" not in tables and "inet sluice" in tables, tables
+    with lab.Sniffer(w.app, "eth0") as out:
+        for stream, datagrams, address in flows:
+            try:
+                said(stream, b"tunnel")
+                raise lab.Failed("a connection that belongs to nobody goes on")
+            except ConnectionError:
+                pass
+            heard(datagrams, b"tunnel", (address, 7))
+        beside = out.seen(lambda q: q.outgoing and q.dst in BOTH)
+        assert not beside, beside
+    # And back.
+    w.config([], first="direct", sluice={"geoip": w.database(), "direct": "kernel"})
+    killed(w, p)
+    with lab.Sniffer(w.app, TUN) as s, tcp(w.app, NEAR, 7) as c:
+        exchanged(c)
+        assert by_device(s, 6) == 1, s.packets
+    assert p.stop() == 0 and "Sanitizer" not in p.text and "they are put back" not in p.text, p.text
+
+
+class Table:
+    """The table of connections of a space, filled with ones of nobody's."""
+
+    MARK = 9
+
+    def __init__(self, space):
+        self.space = space
+        self.socket = space.socket(socket.AF_NETLINK, socket.SOCK_RAW, 12)
+        self.made = 0
+        self.most = int(space.run("sysctl -n net.netfilter.nf_conntrack_max"))
+
+    def count(self):
+        return int(self.space.run("sysctl -n net.netfilter.nf_conntrack_count"))
+
+    @staticmethod
+    def _attribute(kind, *content):
+        content = b"".join(content)
+        return struct.pack("=HH", 4 + len(content), kind) + content + bytes(-len(content) % 4)
+
+    @staticmethod
+    def _message(kind, flags, *attributes):
+        body = struct.pack("=BBH", socket.AF_INET, 0, 0) + b"".join(attributes)
+        return struct.pack("=IHHII", 16 + len(body), 1 << 8 | kind, 1 | flags, 0, 0) + body
+
+    def _pattern(self, address, port):
+        """What makes a connection from there, answered and not to be given up for others."""
+        a, nest = self._attribute, 0x8000
+        there, to = socket.inet_aton(NEAR), struct.pack("!H", 9)
+
+        def half(kind, src, dst, sport, dport):
+            return a(kind | nest, a(1 | nest, a(1, src), a(2, dst)),
+                     a(2 | nest, a(1, b"\x11"), a(2, sport), a(3, dport)))
+
+        return self._message(0, 0x600, half(1, address, there, port, to), half(2, there, address, to, port),
+                             a(3, struct.pack("!I", 0xe)), a(7, struct.pack("!I", 600)),
+                             a(8, struct.pack("!I", self.MARK)))
+
+    def fill(self, left):
+        """Until so many more fit."""
+        address, port = b"ADDR", b"PO"
+        a, b, c, d, e = re.split(address + b"|" + port, self._pattern(address, port))
+        while (room := self.most - left - self.count()) > 0:
+            for _ in range(0, room, 128):
+                pieces = []
+                for n in range(self.made, self.made + min(128, room)):
+                    host, number = struct.pack("!I", 0xc6336400 + (n >> 16)), struct.pack("!H", n & 0xffff)
+                    pieces += a, host, b, number, c, host, d, number, e
+                self.socket.send(b"".join(pieces))
+                self.made += 128
+
+    def clear(self):
+        self.socket.send(self._message(2, 0, self._attribute(8, struct.pack("!I", self.MARK)),
+                                       self._attribute(21, b"\xff" * 4)))
+        lab.until(lambda: self.count() < self.most // 2, "the table to be empty")
+
+
+def test_full_table(l):
+    """The table of connections is full, or nearly: what begins then waits or ends, and nothing leaves otherwise than
+    it should."""
+    w = World(l)
+    echoes(w)
+    w.start_v2ray()
+    l.server(w.far, FAR, 7, lab.echo)
+    with kernel(w, [{"ip": [FAR, FAR6], "outboundTag": "proxy"}]):
+        table = Table(w.app)
+        with lab.Sniffer(w.app, "eth0") as out, tcp(w.app, NEAR, 7) as before:
+            said(before, b"before")
+            tun = {tun_address(w), tun_address(w, True)}
+            for left in (3, 2, 1, 0):
+                table.fill(left)
+                said(before, b"while it is full")
+                for address in (NEAR, FAR):
+                    try:
+                        with tcp(w.app, address, 7, seconds=0.3) as c:
+                            c.settimeout(1)
+                            said(c, b"new")
+                    except OSError:
+                        pass
+            table.clear()
+            for address in (NEAR, FAR):
+                with tcp(w.app, address, 7) as c:
+                    exchanged(c)
+            strange = out.seen(lambda q: q.src in tun or q.dst in tun or FAR in (q.src, q.dst))
+            assert not strange, strange
+
+
+lab.main(test_owners, test_other_name, test_next_engine, test_full_table)
