@@ -339,8 +339,8 @@ engine_build(struct engine *g, const struct engine_options *o, struct err *e)
 	if (config_load(g, o, e) < 0 || inside_build(g, e) < 0 ||
 		outside_build(g, e) < 0 || request_ready(g->keeper, e) < 0)
 		return -1;
-	/* A watch makes the socket non-blocking, so it comes after the last request. */
 	status_init(g);
+	/* A watch makes the socket non-blocking, so it comes after the last request. */
 	task_init(&g->keeper_task, keeper_heard);
 	watch_init(&g->keeper_watch, g->loop, g->keeper, &g->keeper_task);
 	watch_want(&g->keeper_watch, WATCH_READ);

@@ -1,21 +1,14 @@
 /* SPDX-License-Identifier: MIT */
+#include "fuzz/fuzz.h"
 #include "keeper/report.h"
-
-#include <errno.h>
-#include <stdlib.h>
-#include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
 
 /* Nothing that steers a terminal, or ends a string in JSON, has come through. */
 static void
 text_check(const char *s, size_t cap)
 {
-	if (strnlen(s, cap) == cap)
-		abort();
+	must(strnlen(s, cap) < cap);
 	for (; *s; s++)
-		if ((unsigned char)*s < ' ' || *s == 0x7f)
-			abort();
+		must((unsigned char)*s >= ' ' && *s != 0x7f);
 }
 
 /* What was read can be written, and read again as the same. */
@@ -31,10 +24,9 @@ keeper_check(const uint8_t *p, size_t len)
 		return;
 	text_check(r.death, sizeof r.death);
 	text_check(r.device, sizeof r.device);
-	if (r.phase >= REPORT_PHASES ||
-		keeper_report_read(&again, bytes, keeper_report_write(&r, bytes)) < 0 ||
-		strcmp(again.death, r.death) != 0 || again.mtu != r.mtu)
-		abort();
+	must(r.phase < REPORT_PHASES);
+	must(keeper_report_read(&again, bytes, keeper_report_write(&r, bytes)) == 0);
+	must(strcmp(again.death, r.death) == 0 && again.mtu == r.mtu);
 }
 
 static void
@@ -46,18 +38,16 @@ engine_check(const uint8_t *p, size_t len)
 
 	if (engine_report_read(&r, p, len) < 0)
 		return;
-	if (r.noutbound > REPORT_OUTBOUNDS || r.direct[0].way >= REPORT_WAYS ||
-		r.direct[1].way >= REPORT_WAYS)
-		abort();
+	must(r.noutbound <= REPORT_OUTBOUNDS);
+	must(r.direct[0].way < REPORT_WAYS && r.direct[1].way < REPORT_WAYS);
 	for (i = 0; i < r.noutbound; i++) {
 		text_check(r.outbound[i].tag, sizeof r.outbound[i].tag);
 		text_check(r.outbound[i].kind, sizeof r.outbound[i].kind);
 		text_check(r.outbound[i].server, sizeof r.outbound[i].server);
 		text_check(r.outbound[i].why, sizeof r.outbound[i].why);
 	}
-	if (engine_report_read(&again, bytes, engine_report_write(&r, bytes)) < 0 ||
-		memcmp(&again, &r, sizeof r) != 0)
-		abort();
+	must(engine_report_read(&again, bytes, engine_report_write(&r, bytes)) == 0);
+	must(memcmp(&again, &r, sizeof r) == 0);
 }
 
 int
