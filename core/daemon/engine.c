@@ -229,8 +229,6 @@ direct_begin(struct engine *g, int family, int *fd, struct err *e)
 	return 0;
 }
 
-/* What flows stay with the stack for what the configuration says, since nothing else
- * would tell. */
 static void
 direct_except(const struct engine *g)
 {
@@ -239,15 +237,7 @@ direct_except(const struct engine *g)
 
 	for (size_t i = 0; i < g->setup->noutbound; i++) {
 		o = g->setup->outbound[i];
-		if (!o->ops->direct)
-			continue;
-		why = NULL;
-		if (flow_policy_limits(&g->setup->policy, &o->policy))
-			why = "the policy limits their time (connIdle, uplinkOnly or "
-			      "downlinkOnly)";
-		if (!o->plain)
-			why = "it has settings of its own (domainStrategy, redirect, "
-			      "sendThrough or sockopt)";
+		why = engine_status_kept(g->setup, o);
 		if (why)
 			log_news("%s: its flows are carried by sluice all the same: %s",
 				o->path, why);

@@ -75,6 +75,26 @@ server_text(const struct outbound_spec *spec, char *buf, size_t cap)
 		more);
 }
 
+const char *
+engine_status_kept(const struct setup *s, const struct outbound *o)
+{
+	if (!o->ops->direct)
+		return NULL;
+	if (!o->plain)
+		return "it has settings of its own (domainStrategy, redirect, "
+		       "sendThrough or sockopt)";
+	if (flow_policy_limits(&s->policy, &o->policy))
+		return "the policy limits their time (connIdle, uplinkOnly or "
+		       "downlinkOnly)";
+	return NULL;
+}
+
+static bool
+is_kernel(const struct direct_report *d)
+{
+	return d->way == REPORT_WAY_SAFE || d->way == REPORT_WAY_KERNEL;
+}
+
 static uint64_t
 ago(const struct engine_status *s, uint64_t when)
 {
@@ -87,6 +107,7 @@ outbound_fill(const struct engine_status *s, size_t i, struct outbound_report *r
 	const struct outbound_spec *spec = &s->config->outbound[i];
 	const struct outbound *o = s->setup->outbound[i];
 	const struct outbound_tally *t = &o->tally;
+	const char *kept = engine_status_kept(s->setup, o);
 
 	snprintf(r->tag, sizeof(r->tag), "%s", o->tag);
 	snprintf(r->kind, sizeof(r->kind), "%s", o->ops->kind);
@@ -98,6 +119,8 @@ outbound_fill(const struct engine_status *s, size_t i, struct outbound_report *r
 	r->answered = ago(s, t->answered);
 	r->failed = ago(s, t->failed);
 	snprintf(r->why, sizeof(r->why), "%s", t->why);
+	if (kept && (is_kernel(&s->direct[0]) || is_kernel(&s->direct[1])))
+		snprintf(r->kept, sizeof(r->kept), "%s", kept);
 }
 
 void

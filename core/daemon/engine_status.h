@@ -18,6 +18,9 @@ struct engine_status {
 	struct direct_report direct[2]; /* IPv4, IPv6 */
 };
 
+/* Why sluice carries the direct flows of an outbound itself, for what the configuration
+ * says, also where the kernel carries others; NULL: it does not, or has none. */
+const char *engine_status_kept(const struct setup *s, const struct outbound *o);
 void engine_status_fill(const struct engine_status *s, struct engine_report *r);
 /* Sends it to who asked, who is not waited for, and closes that. */
 void engine_status_tell(const struct engine_status *s, int client);

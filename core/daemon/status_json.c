@@ -228,6 +228,7 @@ put_outbounds(struct object *up, const struct engine_report *g)
 		put_number(&o, "answered_ago_ms", r->answered);
 		put_number(&o, "failed_ago_ms", r->failed);
 		put_text(&o, "failure", r->why);
+		put_text(&o, "stack_why", r->kept);
 		end(&o);
 	}
 	putchar(']');

@@ -178,6 +178,8 @@ outbound_print(const struct outbound_report *o)
 	if (o->failed != REPORT_NEVER)
 		printf("           failed %s ago%s: %s\n", span(o->failed, buf),
 			o->answered < o->failed ? ", and has worked since" : "", o->why);
+	if (o->kept[0])
+		printf("           carried by sluice all the same: %s\n", o->kept);
 }
 
 static void

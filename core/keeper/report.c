@@ -151,6 +151,7 @@ outbound_write(struct writer *w, const struct outbound_report *o)
 	writer_be64(w, o->answered);
 	writer_be64(w, o->failed);
 	text_write(w, o->why, sizeof(o->why));
+	text_write(w, o->kept, sizeof(o->kept));
 }
 
 static void
@@ -165,6 +166,7 @@ outbound_read(struct reader *r, struct outbound_report *o)
 	o->answered = reader_be64(r);
 	o->failed = reader_be64(r);
 	text_read(r, o->why, sizeof(o->why));
+	text_read(r, o->kept, sizeof(o->kept));
 }
 
 /* The longest of all fits: nothing that an outbound is called can make it silent. */

@@ -16,11 +16,12 @@
  * read.  Times are spans back from now, in milliseconds.
  */
 enum {
-	REPORT_MAX = 32768,    /* bytes of a message */
+	REPORT_MAX = 65536,    /* bytes of a message */
 	REPORT_OUTBOUNDS = 64, /* further ones are counted, and not told of */
 	REPORT_WORD = 32,
 	REPORT_TAG = 64,
 	REPORT_LINE = 160,
+	REPORT_WHY = 96,
 };
 
 #define REPORT_NEVER UINT64_MAX
@@ -92,6 +93,9 @@ struct outbound_report {
 	 * failed; or never. */
 	uint64_t answered, failed;
 	char why[REPORT_LINE]; /* it failed */
+	/* Why sluice carries its direct flows where the kernel carries others; "": it does
+	 * not. */
+	char kept[REPORT_WHY];
 };
 
 struct engine_report {

@@ -63,9 +63,9 @@ keeper_hear(int fd, const char *state_dir, int patience, struct keeper_report *k
 	ssize_t n = message_wait(fd, bytes, patience);
 	int r;
 
-	/* It ended, or would not have us. */
+	/* It would not have us, or has just ended. */
 	if (n == 0 || n == -ECONNRESET)
-		n = -ECONNREFUSED;
+		n = geteuid() != 0 ? -EPERM : -ECONNREFUSED;
 	if (n < 0)
 		return failed(e, state_dir, (int)n);
 	r = keeper_report_read(k, bytes, (size_t)n);

@@ -125,7 +125,6 @@ def test_deaths(l):
     t = m.told(want=NOT_SO)
     assert time.monotonic() - began < 10
     assert t["state"] == "not answering" and t["engine"]["pid"] == first and "flows" not in t, t
-    assert "does not answer" in m.status(want=NOT_SO)
     os.kill(first, signal.SIGCONT)
     assert m.told()["state"] == "running"
 
@@ -202,7 +201,7 @@ def test_askers(l):
     os.chmod(m.app.state, 0o711)
     os.chmod(place, 0o666)
     code, out = m.app.call([*stranger, SLUICE, "status", "--state", m.app.state])
-    assert code in (NOT_SO, NOT_THERE) and "tun7" not in out, (code, out)
+    assert code == NOT_SO and "as root" in out, (code, out)
     for s in deaf:
         s.close()
     flow.close()

@@ -147,12 +147,15 @@ direct_ways(void **state)
 	s->engine.direct[0] = (struct direct_report){ .way = REPORT_WAY_KERNEL };
 	s->engine.direct[1] = (struct direct_report){ .way = REPORT_WAY_STACK,
 		.why = "nft: no NAT" };
+	snprintf(s->engine.outbound[0].kept, REPORT_WHY, "it has settings");
 	said_by(status_print, s);
 	must_say("IPv4 by the kernel\n");
 	must_say("IPv6 by sluice: nft: no NAT\n");
+	must_say("carried by sluice all the same: it has settings\n");
 	said_by(status_print_json, s);
 	must_say("\"ipv4\": \"kernel\"");
 	must_say("\"ipv6_why\": \"nft: no NAT\"");
+	must_say("\"stack_why\": \"it has settings\"");
 }
 
 int

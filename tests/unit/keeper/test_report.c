@@ -55,6 +55,7 @@ engine_sample(struct engine_report *r)
 		memset(o->kind, 'k', sizeof o->kind - 1);
 		memset(o->server, 's', sizeof o->server - 1);
 		memset(o->why, 'y', sizeof o->why - 1);
+		memset(o->kept, 'p', sizeof o->kept - 1);
 		o->flows = (uint64_t)i;
 		o->up = 1;
 		o->down = 2;
