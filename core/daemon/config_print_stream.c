@@ -1,26 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/text.h"
+#include "daemon/config_members.h"
 #include "daemon/config_print.h"
 
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 
 /* streamSettings of an outbound as JSON, in the words of Xray; what only v2ray has (early
  * data by its own names), in those. */
-
-static void
-put(struct json_object *o, const char *key, struct json_object *v)
-{
-	json_object_object_add(o, key, v);
-}
-
-static void
-put_text(struct json_object *o, const char *key, const char *s)
-{
-	if (s && s[0])
-		put(o, key, json_object_new_string(s));
-}
 
 static void
 put_list(struct json_object *o, const char *key, const char *const *text, size_t n)
@@ -29,11 +16,8 @@ put_list(struct json_object *o, const char *key, const char *const *text, size_t
 	size_t i;
 
 	for (i = 0; i < n; i++)
-		json_object_array_add(a, json_object_new_string(text[i]));
-	if (n)
-		put(o, key, a);
-	else
-		json_object_put(a);
+		element_add_text(a, text[i]);
+	member_put_filled(o, key, a);
 }
 
 static struct json_object *
@@ -46,9 +30,9 @@ fields_print(const struct http_request *q)
 		values = json_object_object_get(o, q->fields[i].name);
 		if (!values) {
 			values = json_object_new_array();
-			put(o, q->fields[i].name, values);
+			member_put(o, q->fields[i].name, values);
 		}
-		json_object_array_add(values, json_object_new_string(q->fields[i].value));
+		element_add_text(values, q->fields[i].value);
 	}
 	return o;
 }
@@ -64,13 +48,12 @@ request_print(const struct http_request *q)
 	if (q->early_max && q->early_rule == HTTP_EARLY_WHOLE)
 		snprintf(path, sizeof(path), "%s%sed=%zu", q->path,
 			strchr(q->path, '?') ? "&" : "?", q->early_max);
-	put_text(o, "path", path);
-	put_text(o, "host", q->host);
-	if (q->nfields)
-		put(o, "headers", fields_print(q));
+	member_put_text(o, "path", path);
+	member_put_text(o, "host", q->host);
+	member_put_filled(o, "headers", fields_print(q));
 	if (q->early_max && q->early_rule == HTTP_EARLY_PART) {
-		put(o, "maxEarlyData", json_object_new_int64((int64_t)q->early_max));
-		put_text(o, "earlyDataHeaderName", q->early_name);
+		member_put_number(o, "maxEarlyData", (int64_t)q->early_max);
+		member_put_text(o, "earlyDataHeaderName", q->early_name);
 	}
 	return o;
 }
@@ -84,16 +67,16 @@ head_print(const struct httphead_spec *h)
 	struct json_object *headers = json_object_new_object();
 	size_t i;
 
-	put_text(request, "version", h->version);
-	put_text(request, "method", h->method);
+	member_put_text(request, "version", h->version);
+	member_put_text(request, "method", h->method);
 	put_list(request, "path", h->paths.text, h->paths.n);
 	for (i = 0; i < h->nfields; i++)
 		put_list(headers, h->fields[i].name, h->fields[i].values.text,
 			h->fields[i].values.n);
-	put(request, "headers", headers);
-	put_text(header, "type", "http");
-	put(header, "request", request);
-	put(o, "header", header);
+	member_put(request, "headers", headers);
+	member_put_text(header, "type", "http");
+	member_put(header, "request", request);
+	member_put(o, "header", header);
 	return o;
 }
 
@@ -104,16 +87,16 @@ put_carrier(struct json_object *o, const struct carrier_spec *c)
 	case CARRIER_RAW:
 		break;
 	case CARRIER_HTTP_HEAD:
-		put_text(o, "network", "raw");
-		put(o, "rawSettings", head_print(&c->head));
+		member_put_text(o, "network", "raw");
+		member_put(o, "rawSettings", head_print(&c->head));
 		break;
 	case CARRIER_WEBSOCKET:
-		put_text(o, "network", "ws");
-		put(o, "wsSettings", request_print(&c->request));
+		member_put_text(o, "network", "ws");
+		member_put(o, "wsSettings", request_print(&c->request));
 		break;
 	case CARRIER_HTTPUPGRADE:
-		put_text(o, "network", "httpupgrade");
-		put(o, "httpupgradeSettings", request_print(&c->request));
+		member_put_text(o, "network", "httpupgrade");
+		member_put(o, "httpupgradeSettings", request_print(&c->request));
 		break;
 	}
 }
@@ -124,7 +107,7 @@ put_version(struct json_object *o, const char *key, enum tls_version v)
 	static const char *const names[] = { "1.0", "1.1", "1.2", "1.3" };
 
 	if (v != TLS_VERSION_ANY)
-		put_text(o, key, names[v - TLS_1_0]);
+		member_put_text(o, key, names[v - TLS_1_0]);
 }
 
 static void
@@ -137,12 +120,9 @@ put_pins(struct json_object *o, const char *key, const struct tls_pin_list *list
 	for (i = 0; i < list->n; i++) {
 		for (k = 0; k < TLS_PIN; k++)
 			snprintf(hex + 2 * k, 3, "%02x", list->pin[i].hash[k]);
-		json_object_array_add(a, json_object_new_string(hex));
+		element_add_text(a, hex);
 	}
-	if (list->n)
-		put(o, key, a);
-	else
-		json_object_put(a);
+	member_put_filled(o, key, a);
 }
 
 /* A certificate of a file stays one. */
@@ -152,18 +132,11 @@ certificate_print(const struct config *c, const char *const *slot)
 	struct json_object *o = json_object_new_object();
 	const struct config_certificate *f = c->certificate;
 
-	put_text(o, "usage", "verify");
+	member_put_text(o, "usage", "verify");
 	while (f && (const char *const *)f->text != slot)
 		f = f->next;
-	put_text(o, f ? "certificateFile" : "certificate", f ? f->file : *slot);
+	member_put_text(o, f ? "certificateFile" : "certificate", f ? f->file : *slot);
 	return o;
-}
-
-static void
-put_flag(struct json_object *o, const char *key, bool said, bool value)
-{
-	if (said)
-		put(o, key, json_object_new_boolean(value));
 }
 
 static struct json_object *
@@ -173,23 +146,23 @@ tls_print(const struct config *c, const struct tls_spec *t)
 	struct json_object *certificates = json_object_new_array();
 	size_t i;
 
-	put_text(o, "serverName", t->name);
+	member_put_text(o, "serverName", t->name);
 	put_list(o, "alpn", t->alpn.text, t->alpn.n);
 	put_version(o, "minVersion", t->min);
 	put_version(o, "maxVersion", t->max);
 	put_list(o, "verifyPeerCertByName", t->verify_names.text, t->verify_names.n);
 	put_pins(o, "pinnedPeerCertificateChainSha256", &t->chain_pins);
 	put_pins(o, "pinnedPeerCertSha256", &t->pins);
-	put_flag(o, "disableSystemRoot", t->disable_system_root, true);
-	put_flag(o, "allowInsecure", t->allow_insecure, true);
-	put_flag(o, "enableSessionResumption", t->no_resumption, false);
+	if (t->disable_system_root)
+		member_put_flag(o, "disableSystemRoot", true);
+	if (t->allow_insecure)
+		member_put_flag(o, "allowInsecure", true);
+	if (t->no_resumption)
+		member_put_flag(o, "enableSessionResumption", false);
 	for (i = 0; i < t->trusted.n; i++)
 		json_object_array_add(
 			certificates, certificate_print(c, &t->trusted.text[i]));
-	if (t->trusted.n)
-		put(o, "certificates", certificates);
-	else
-		json_object_put(certificates);
+	member_put_filled(o, "certificates", certificates);
 	return o;
 }
 
@@ -198,12 +171,10 @@ put_sockopt(struct json_object *stream, const struct sock_options *s)
 {
 	struct json_object *o = json_object_new_object();
 
-	put_text(o, "interface", s->interface);
-	put_flag(o, "tcpFastOpen", s->fast != SOCK_FAST_NEVER, true);
-	if (json_object_object_length(o) > 0)
-		put(stream, "sockopt", o);
-	else
-		json_object_put(o);
+	member_put_text(o, "interface", s->interface);
+	if (s->fast != SOCK_FAST_NEVER)
+		member_put_flag(o, "tcpFastOpen", true);
+	member_put_filled(stream, "sockopt", o);
 }
 
 struct json_object *
@@ -214,8 +185,9 @@ config_print_stream(const struct config *c, const struct outbound_spec *s)
 	if (s->kind == OUTBOUND_VMESS) {
 		put_carrier(o, &s->u.vmess.carrier);
 		if (s->u.vmess.carrier.secured) {
-			put_text(o, "security", "tls");
-			put(o, "tlsSettings", tls_print(c, &s->u.vmess.carrier.tls));
+			member_put_text(o, "security", "tls");
+			member_put(
+				o, "tlsSettings", tls_print(c, &s->u.vmess.carrier.tls));
 		}
 	}
 	put_sockopt(o, &s->sock);

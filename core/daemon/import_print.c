@@ -1,11 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-#include "base/bytes.h"
+#include "daemon/config_members.h"
 #include "daemon/config_text.h"
 #include "daemon/import_parts.h"
 
-#include <json-c/json.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /* The configuration around the servers: the device, the rules, what applications ask. */
@@ -18,7 +16,7 @@ texts_print(const char *const *list, const char *prefix)
 
 	for (; list && *list; list++) {
 		snprintf(text, sizeof(text), "%s%s", prefix, *list);
-		json_object_array_add(o, json_object_new_string(text));
+		element_add_text(o, text);
 	}
 	return o;
 }
@@ -28,9 +26,8 @@ rule_print(const char *const *countries)
 {
 	struct json_object *o = json_object_new_object();
 
-	json_object_object_add(o, "ip", texts_print(countries, "geoip:"));
-	json_object_object_add(
-		o, "outboundTag", json_object_new_string(IMPORT_DIRECT_TAG));
+	member_put(o, "ip", texts_print(countries, "geoip:"));
+	member_put_text(o, "outboundTag", IMPORT_DIRECT_TAG);
 	return o;
 }
 
@@ -43,16 +40,15 @@ time_rule_print(const struct target *at)
 	const char *const ips[] = { ip, NULL }, *const names[] = { at->name, NULL };
 
 	if (at->name) {
-		json_object_object_add(o, "domain", texts_print(names, "full:"));
+		member_put(o, "domain", texts_print(names, "full:"));
 	} else {
 		ip_format(&at->ip, ip);
-		json_object_object_add(o, "ip", texts_print(ips, ""));
+		member_put_texts(o, "ip", ips);
 	}
 	snprintf(port, sizeof(port), "%u", at->port);
-	json_object_object_add(o, "port", json_object_new_string(port));
-	json_object_object_add(o, "network", json_object_new_string("udp"));
-	json_object_object_add(
-		o, "outboundTag", json_object_new_string(IMPORT_DIRECT_TAG));
+	member_put_text(o, "port", port);
+	member_put_text(o, "network", "udp");
+	member_put_text(o, "outboundTag", IMPORT_DIRECT_TAG);
 	return o;
 }
 
@@ -69,8 +65,8 @@ own_print(const struct target *at)
 		snprintf(text, sizeof(text), "%s:%u", at->name, at->port);
 	else
 		endpoint_format(&e, text);
-	json_object_array_add(list, json_object_new_string(text));
-	json_object_object_add(o, "sntp", list);
+	element_add_text(list, text);
+	member_put(o, "sntp", list);
 	return o;
 }
 
@@ -87,8 +83,8 @@ routing_print(const struct import *im, const struct import_choices *c)
 		json_object_array_add(rules, rule_print(c->direct));
 	if (im->time)
 		json_object_array_add(rules, time_rule_print(im->time));
-	json_object_object_add(o, "domainStrategy", json_object_new_string("AsIs"));
-	json_object_object_add(o, "rules", rules);
+	member_put_text(o, "domainStrategy", "AsIs");
+	member_put(o, "rules", rules);
 	return o;
 }
 
@@ -102,14 +98,13 @@ inbounds_print(void)
 	struct json_object *settings = json_object_new_object();
 	struct json_object *sniffing = json_object_new_object();
 
-	json_object_object_add(
-		settings, "autoSystemRoutingTable", texts_print(routes, ""));
-	json_object_object_add(sniffing, "enabled", json_object_new_boolean(true));
-	json_object_object_add(sniffing, "destOverride", texts_print(looked_for, ""));
-	json_object_object_add(in, "tag", json_object_new_string("tun"));
-	json_object_object_add(in, "protocol", json_object_new_string("tun"));
-	json_object_object_add(in, "settings", settings);
-	json_object_object_add(in, "sniffing", sniffing);
+	member_put_texts(settings, "autoSystemRoutingTable", routes);
+	member_put_flag(sniffing, "enabled", true);
+	member_put_texts(sniffing, "destOverride", looked_for);
+	member_put_text(in, "tag", "tun");
+	member_put_text(in, "protocol", "tun");
+	member_put(in, "settings", settings);
+	member_put(in, "sniffing", sniffing);
 	json_object_array_add(list, in);
 	return list;
 }
@@ -119,8 +114,8 @@ direct_print(void)
 {
 	struct json_object *o = json_object_new_object();
 
-	json_object_object_add(o, "tag", json_object_new_string(IMPORT_DIRECT_TAG));
-	json_object_object_add(o, "protocol", json_object_new_string("freedom"));
+	member_put_text(o, "tag", IMPORT_DIRECT_TAG);
+	member_put_text(o, "protocol", "freedom");
 	return o;
 }
 
@@ -132,18 +127,18 @@ document_print(struct import *im, const struct import_choices *c)
 	struct json_object *log = json_object_new_object(),
 			   *dns = json_object_new_object();
 
-	json_object_object_add(log, "loglevel", json_object_new_string("info"));
-	json_object_object_add(dns, "servers", texts_print(servers, ""));
+	member_put_text(log, "loglevel", "info");
+	member_put_texts(dns, "servers", servers);
 	json_object_array_add(im->outbounds, direct_print());
-	json_object_object_add(o, "log", log);
-	json_object_object_add(o, "dns", dns);
-	json_object_object_add(o, "inbounds", inbounds_print());
-	json_object_object_add(o, "outbounds", json_object_get(im->outbounds));
+	member_put(o, "log", log);
+	member_put(o, "dns", dns);
+	member_put(o, "inbounds", inbounds_print());
+	member_put(o, "outbounds", json_object_get(im->outbounds));
 	if (im->transport)
-		json_object_object_add(o, "transport", json_object_get(im->transport));
-	json_object_object_add(o, "routing", routing_print(im, c));
+		member_put(o, "transport", json_object_get(im->transport));
+	member_put(o, "routing", routing_print(im, c));
 	if (im->time)
-		json_object_object_add(o, "sluice", own_print(im->time));
+		member_put(o, "sluice", own_print(im->time));
 	return o;
 }
 
@@ -151,29 +146,22 @@ int
 import_print(struct import *im, const struct import_choices *c, char **out, struct err *e)
 {
 	struct json_object *o = document_print(im, c);
-	const char *s = json_object_to_json_string_ext(o,
-		JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_PRETTY_TAB |
-			JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
-	size_t len = s ? strlen(s) : 0;
+	char *text = document_text_new(o);
 
-	if (len + 1 > CONFIG_TEXT_MAX) {
-		json_object_put(o);
+	json_object_put(o);
+	if (!text)
+		return err_set(e, "%s: no memory", im->name);
+	if (strlen(text) > CONFIG_TEXT_MAX) {
+		document_text_free(text);
 		return err_set(
 			e, "%s: makes a configuration larger than 16 MB", im->name);
 	}
-	*out = s ? malloc(len + 2) : NULL;
-	if (*out) {
-		memcpy(*out, s, len);
-		memcpy(*out + len, "\n", 2);
-	}
-	json_object_put(o);
-	return *out ? 0 : err_set(e, "%s: no memory", im->name);
+	*out = text;
+	return 0;
 }
 
 void
 import_free(char *out)
 {
-	if (out)
-		bytes_wipe(out, strlen(out));
-	free(out);
+	document_text_free(out);
 }

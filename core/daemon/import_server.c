@@ -2,8 +2,8 @@
 #include "daemon/import_server.h"
 
 #include "base/text.h"
+#include "daemon/config_members.h"
 
-#include <json-c/json.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>
@@ -116,36 +116,19 @@ server_complete(const struct node *n, struct server *s)
 	tls_complete(n, s);
 }
 
-/* Takes the reference to the object. */
-static void
-object_add(struct json_object *o, const char *key, struct json_object *member)
-{
-	if (json_object_object_length(member))
-		json_object_object_add(o, key, member);
-	else
-		json_object_put(member);
-}
-
-static void
-text_add(struct json_object *o, const char *key, const char *text)
-{
-	if (text[0])
-		json_object_object_add(o, key, json_object_new_string(text));
-}
-
 static struct json_object *
 settings_print(const struct server *s)
 {
 	struct json_object *o = json_object_new_object();
 
-	text_add(o, "address", s->address);
-	json_object_object_add(o, "port", json_object_new_int(s->port));
-	text_add(o, "id", s->id);
+	member_put_text(o, "address", s->address);
+	member_put_number(o, "port", s->port);
+	member_put_text(o, "id", s->id);
 	if (s->alter_id)
-		json_object_object_add(o, "alterId", json_object_new_int(s->alter_id));
-	text_add(o, "security", s->security);
+		member_put_number(o, "alterId", s->alter_id);
+	member_put_text(o, "security", s->security);
 	if (s->authenticated_length || s->no_termination)
-		text_add(o, "experiments",
+		member_put_text(o, "experiments",
 			!s->no_termination ? "AuthenticatedLength"
 				: !s->authenticated_length
 				? "NoTerminationSignal"
@@ -176,12 +159,12 @@ header_add(struct json_object *o, const struct server_header *h, bool lists)
 	struct json_object *value = json_object_new_string(h->value), *list = NULL;
 
 	if (!lists) {
-		json_object_object_add(o, h->name, value);
+		member_put(o, h->name, value);
 		return;
 	}
 	if (!json_object_object_get_ex(o, h->name, &list)) {
 		list = json_object_new_array();
-		json_object_object_add(o, h->name, list);
+		member_put(o, h->name, list);
 	}
 	json_object_array_add(list, value);
 }
@@ -193,7 +176,7 @@ headers_print(const struct server *s, bool lists)
 	size_t i;
 
 	if (lists && s->host[0])
-		json_object_object_add(o, "Host", pieces_print(s->host, ','));
+		member_put(o, "Host", pieces_print(s->host, ','));
 	for (i = 0; i < s->nheader; i++)
 		header_add(o, &s->header[i], lists);
 	return o;
@@ -204,13 +187,12 @@ web_print(const struct server *s)
 {
 	struct json_object *o = json_object_new_object();
 
-	text_add(o, "path", s->path);
-	text_add(o, "host", s->host);
-	object_add(o, "headers", headers_print(s, false));
+	member_put_text(o, "path", s->path);
+	member_put_text(o, "host", s->host);
+	member_put_filled(o, "headers", headers_print(s, false));
 	if (s->early_data)
-		json_object_object_add(
-			o, "maxEarlyData", json_object_new_int64(s->early_data));
-	text_add(o, "earlyDataHeaderName", s->early_header);
+		member_put_number(o, "maxEarlyData", s->early_data);
+	member_put_text(o, "earlyDataHeaderName", s->early_header);
 	return o;
 }
 
@@ -221,13 +203,13 @@ false_request_print(const struct server *s)
 	struct json_object *header = json_object_new_object();
 	struct json_object *request = json_object_new_object();
 
-	text_add(request, "method", s->method);
+	member_put_text(request, "method", s->method);
 	if (s->path[0])
-		json_object_object_add(request, "path", pieces_print(s->path, ','));
-	object_add(request, "headers", headers_print(s, true));
-	text_add(header, "type", "http");
-	object_add(header, "request", request);
-	json_object_object_add(raw, "header", header);
+		member_put(request, "path", pieces_print(s->path, ','));
+	member_put_filled(request, "headers", headers_print(s, true));
+	member_put_text(header, "type", "http");
+	member_put_filled(header, "request", request);
+	member_put(raw, "header", header);
 	return raw;
 }
 
@@ -237,35 +219,29 @@ trust_print(struct json_object *tls, const struct server *s)
 	struct json_object *list = json_object_new_array(), *o = json_object_new_object();
 
 	if (s->certificate[0])
-		json_object_object_add(
-			o, "certificate", pieces_print(s->certificate, '\n'));
+		member_put(o, "certificate", pieces_print(s->certificate, '\n'));
 	else
-		text_add(o, "certificateFile", s->certificate_file);
-	text_add(o, "usage", "verify");
+		member_put_text(o, "certificateFile", s->certificate_file);
+	member_put_text(o, "usage", "verify");
 	json_object_array_add(list, o);
-	json_object_object_add(tls, "disableSystemRoot", json_object_new_boolean(true));
-	json_object_object_add(tls, "certificates", list);
+	member_put_flag(tls, "disableSystemRoot", true);
+	member_put(tls, "certificates", list);
 }
 
 static struct json_object *
 tls_print(const struct server *s)
 {
-	struct json_object *o = json_object_new_object(), *list;
-	size_t i;
+	struct json_object *o = json_object_new_object();
 
-	text_add(o, "serverName", s->server_name);
-	if (s->alpn && s->alpn[0]) {
-		list = json_object_new_array();
-		for (i = 0; s->alpn[i]; i++)
-			json_object_array_add(list, json_object_new_string(s->alpn[i]));
-		json_object_object_add(o, "alpn", list);
-	}
+	member_put_text(o, "serverName", s->server_name);
+	if (s->alpn && s->alpn[0])
+		member_put_texts(o, "alpn", s->alpn);
 	if (s->insecure)
-		json_object_object_add(o, "allowInsecure", json_object_new_boolean(true));
-	text_add(o, "fingerprint", s->fingerprint);
-	text_add(o, "pinnedPeerCertSha256", s->pin);
-	text_add(o, "minVersion", s->min_version);
-	text_add(o, "maxVersion", s->max_version);
+		member_put_flag(o, "allowInsecure", true);
+	member_put_text(o, "fingerprint", s->fingerprint);
+	member_put_text(o, "pinnedPeerCertSha256", s->pin);
+	member_put_text(o, "minVersion", s->min_version);
+	member_put_text(o, "maxVersion", s->max_version);
 	if (s->certificate[0] || s->certificate_file[0])
 		trust_print(o, s);
 	return o;
@@ -276,7 +252,7 @@ sockopt_print(void)
 {
 	struct json_object *o = json_object_new_object();
 
-	json_object_object_add(o, "tcpFastOpen", json_object_new_boolean(true));
+	member_put_flag(o, "tcpFastOpen", true);
 	return o;
 }
 
@@ -287,25 +263,25 @@ stream_print(const struct server *s)
 
 	switch (s->network) {
 	case SERVER_RAW:
-		text_add(o, "network", "raw");
+		member_put_text(o, "network", "raw");
 		if (s->http_header)
-			json_object_object_add(o, "rawSettings", false_request_print(s));
+			member_put(o, "rawSettings", false_request_print(s));
 		break;
 	case SERVER_WS:
-		text_add(o, "network", "ws");
-		object_add(o, "wsSettings", web_print(s));
+		member_put_text(o, "network", "ws");
+		member_put_filled(o, "wsSettings", web_print(s));
 		break;
 	case SERVER_HTTPUPGRADE:
-		text_add(o, "network", "httpupgrade");
-		object_add(o, "httpupgradeSettings", web_print(s));
+		member_put_text(o, "network", "httpupgrade");
+		member_put_filled(o, "httpupgradeSettings", web_print(s));
 		break;
 	}
 	if (s->tls) {
-		text_add(o, "security", "tls");
-		object_add(o, "tlsSettings", tls_print(s));
+		member_put_text(o, "security", "tls");
+		member_put_filled(o, "tlsSettings", tls_print(s));
 	}
 	if (s->fast_open)
-		json_object_object_add(o, "sockopt", sockopt_print());
+		member_put(o, "sockopt", sockopt_print());
 	return o;
 }
 
@@ -314,8 +290,8 @@ server_outbound(const struct server *s)
 {
 	struct json_object *o = json_object_new_object();
 
-	text_add(o, "protocol", "vmess");
-	json_object_object_add(o, "settings", settings_print(s));
-	json_object_object_add(o, "streamSettings", stream_print(s));
+	member_put_text(o, "protocol", "vmess");
+	member_put(o, "settings", settings_print(s));
+	member_put(o, "streamSettings", stream_print(s));
 	return o;
 }

@@ -2,48 +2,17 @@
 #include "daemon/keeper_files.h"
 
 #include "base/list.h"
+#include "daemon/config_text.h"
+#include "daemon/whole_file.h"
 #include "keeper/request.h"
 #include "platform/sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-enum { CONFIG_MAX = 16 << 20, DATA_MAX = 256 << 20 };
-
-/* All of a descriptor's bytes, NUL-terminated. NULL and errno; EFBIG above max. */
-static char *
-read_all(int fd, size_t max, size_t *len)
-{
-	size_t cap = 64 * 1024;
-	char *p = NULL, *more;
-	ssize_t n;
-
-	*len = 0;
-	do {
-		if (!p || *len + 1 == cap) {
-			cap *= 2;
-			more = realloc(p, cap);
-			if (!more || cap > 2 * max) {
-				errno = more ? EFBIG : ENOMEM;
-				free(more ? more : p);
-				return NULL;
-			}
-			p = more;
-		}
-		n = read(fd, p + *len, cap - 1 - *len);
-		if (n > 0)
-			*len += (size_t)n;
-	} while (n > 0 || (n == -1 && errno == EINTR));
-	if (n == -1) {
-		free(p);
-		return NULL;
-	}
-	p[*len] = '\0';
-	return p;
-}
+enum { DATA_MAX = 256 << 20 };
 
 /* A file that only root may read is copied, since a library will open the path again. */
 static int
@@ -59,9 +28,9 @@ readable_again(int fd, const char *name, struct err *e)
 		close(copy);
 		return fd;
 	}
-	p = read_all(fd, DATA_MAX, &len);
+	p = whole_file_new(fd, DATA_MAX, &len);
 	copy = p ? sys_memory_file(name, p, len) : -errno;
-	free(p);
+	whole_file_free(p, len);
 	close(fd);
 	if (copy < 0)
 		return err_set(e, "%s: cannot be read: %s", name, strerror(-copy));
@@ -114,7 +83,7 @@ keeper_config_read(int keeper, size_t *len, struct err *e)
 
 	if (fd < 0)
 		return NULL;
-	text = read_all(fd, CONFIG_MAX, len);
+	text = whole_file_new(fd, CONFIG_TEXT_MAX, len);
 	if (!text)
 		err_set(e, "the configuration cannot be read: %s", strerror(errno));
 	close(fd);
@@ -124,5 +93,5 @@ keeper_config_read(int keeper, size_t *len, struct err *e)
 void
 keeper_config_free(char *text)
 {
-	free(text);
+	whole_file_free(text, text ? strlen(text) : 0);
 }
