@@ -334,31 +334,6 @@ node_port(const struct node *n, uint16_t *out)
 	return 0;
 }
 
-/* "a, b" as a list; empty pieces are left out. */
-static const char *const *
-pieces(struct config_memory *m, const char *s)
-{
-	size_t n = 1, k = 0, len;
-	const char **list, *p;
-
-	for (p = s; *p; p++)
-		n += *p == ',';
-	list = config_memory_take(m, n + 1, sizeof(*list));
-	for (p = s; *p; p += len + (p[len] == ',')) {
-		const char *from = p;
-		size_t keep;
-
-		len = strcspn(p, ",");
-		for (keep = len; keep && *from == ' '; keep--)
-			from++;
-		while (keep && from[keep - 1] == ' ')
-			keep--;
-		if (keep)
-			list[k++] = config_memory_text(m, from, keep);
-	}
-	return list;
-}
-
 int
 node_texts(const struct node *n, const char *const **out)
 {
@@ -373,7 +348,7 @@ node_texts(const struct node *n, const char *const **out)
 			return wrong_type(n, "a list of strings");
 		if (node_text(n, &s) == -1)
 			return -1;
-		*out = pieces(m, s);
+		*out = config_memory_pieces(m, s);
 		return 0;
 	}
 	list = config_memory_take(m, count + 1, sizeof(*list));

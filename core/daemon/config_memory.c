@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -86,4 +87,45 @@ config_memory_text(struct config_memory *m, const char *s, size_t len)
 
 	memcpy(copy, s, len);
 	return copy;
+}
+
+static bool
+is_space(char c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+static void
+trim(const char **s, size_t *len)
+{
+	for (; *len && is_space(**s); (*len)--)
+		(*s)++;
+	while (*len && is_space((*s)[*len - 1]))
+		(*len)--;
+}
+
+const char *
+config_memory_trimmed(struct config_memory *m, const char *s, size_t len)
+{
+	trim(&s, &len);
+	return config_memory_text(m, s, len);
+}
+
+const char *const *
+config_memory_pieces(struct config_memory *m, const char *s)
+{
+	const char **list, *p, *piece;
+	size_t n = 1, k = 0, len, kept;
+
+	for (p = s; *p; p++)
+		n += *p == ',';
+	list = config_memory_take(m, n + 1, sizeof(*list));
+	for (p = s; *p; p += len + (p[len] == ',')) {
+		piece = p;
+		kept = len = strcspn(p, ",");
+		trim(&piece, &kept);
+		if (kept)
+			list[k++] = config_memory_text(m, piece, kept);
+	}
+	return list;
 }

@@ -16,5 +16,9 @@ void config_memory_free(struct config_memory *m); /* wipes it; NULL is fine */
 /* `n` zeroed elements of `size` bytes; a pointer that may be written even for none. */
 void *config_memory_take(struct config_memory *m, size_t n, size_t size);
 char *config_memory_text(struct config_memory *m, const char *s, size_t len);
+/* The same without the white space at its ends. */
+const char *config_memory_trimmed(struct config_memory *m, const char *s, size_t len);
+/* The pieces of a list with commas, trimmed, NULL-ended; empty ones are left out. */
+const char *const *config_memory_pieces(struct config_memory *m, const char *s);
 
 #endif

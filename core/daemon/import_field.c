@@ -12,25 +12,6 @@
 /* Far above what any real path, name or list has. */
 enum { FIELD_MAX = 16 * 1024 };
 
-static bool
-is_space(char c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-static const char *
-trimmed(struct config_memory *m, const char *s)
-{
-	size_t len;
-
-	while (is_space(*s))
-		s++;
-	len = strlen(s);
-	while (len && is_space(s[len - 1]))
-		len--;
-	return config_memory_text(m, s, len);
-}
-
 int
 field_text(const struct node *n, const char **out)
 {
@@ -47,7 +28,7 @@ field_text(const struct node *n, const char **out)
 	if (type == json_type_string &&
 		strlen(raw) != (size_t)json_object_get_string_len(n->json))
 		return node_fail(n, "has a zero byte");
-	s = trimmed(m, raw);
+	s = config_memory_trimmed(m, raw, strlen(raw));
 	if (strlen(s) > FIELD_MAX)
 		return node_fail(n, "is longer than %d bytes", FIELD_MAX);
 	clean = config_memory_text(m, s, strlen(s));
@@ -125,7 +106,7 @@ field_name(const struct node *n, struct server *s)
 	raw = json_object_get_string(n->json);
 	clean = config_memory_text(m, raw, strlen(raw));
 	text_clean(clean);
-	s->name = trimmed(m, clean);
+	s->name = config_memory_trimmed(m, clean, strlen(clean));
 	return 0;
 }
 
@@ -243,24 +224,6 @@ field_early_data(const struct node *n, struct server *s)
 	return 0;
 }
 
-const char *const *
-field_pieces(struct config_memory *m, const char *s)
-{
-	const char **list, *p, *piece;
-	size_t n = 1, k = 0, len;
-
-	for (p = s; *p; p++)
-		n += *p == ',';
-	list = config_memory_take(m, n + 1, sizeof(*list));
-	for (p = s; *p; p += len + (p[len] == ',')) {
-		len = strcspn(p, ",");
-		piece = trimmed(m, config_memory_text(m, p, len));
-		if (piece[0])
-			list[k++] = piece;
-	}
-	return list;
-}
-
 int
 field_joined(const struct node *n, const char **out)
 {
@@ -297,7 +260,7 @@ field_alpn(const struct node *n, struct server *s)
 	if (field_joined(n, &text) == -1)
 		return -1;
 	if (text)
-		s->alpn = field_pieces(n->reader->memory, text);
+		s->alpn = config_memory_pieces(n->reader->memory, text);
 	return 0;
 }
 

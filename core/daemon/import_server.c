@@ -110,7 +110,7 @@ server_complete(const struct node *n, struct server *s)
 	}
 	if (s->network != SERVER_RAW && strchr(s->host, ',')) {
 		node_warn(n, "of the hosts %s the first is taken", shown(s->host).text);
-		s->host = field_pieces(m, s->host)[0];
+		s->host = config_memory_pieces(m, s->host)[0];
 		s->host = s->host ? s->host : "";
 	}
 	tls_complete(n, s);

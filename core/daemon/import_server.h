@@ -88,7 +88,4 @@ int field_headers(const struct node *n, struct server *s);
 /* The strings of a list, or one string, joined with commas. */
 int field_joined(const struct node *n, const char **out);
 
-/* The pieces of a comma list without the space around them, NULL-ended. */
-const char *const *field_pieces(struct config_memory *m, const char *s);
-
 #endif
