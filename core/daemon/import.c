@@ -2,6 +2,7 @@
 #include "daemon/import_parts.h"
 
 #include "base/base64.h"
+#include "base/text.h"
 #include "daemon/config_text.h"
 
 #include <json-c/json.h>
@@ -182,6 +183,24 @@ import_add(struct import *im, const struct node *at, struct server *s)
 	out = server_outbound(s);
 	outbound_add(im, at, s->name, out, false);
 	json_object_put(out);
+}
+
+bool
+import_is_vmess(struct import *im, const struct node *kind, const char *what,
+	const char *const *local)
+{
+	const char *s = "";
+
+	if (field_text(kind, &s) == -1) {
+		import_skip(im);
+		return false;
+	}
+	if (strcasecmp(s, "vmess") == 0)
+		return true;
+	if (text_find(local, s) < 0)
+		node_warn(kind, "%s of the kind %s are not spoken; left out", what,
+			shown(s).text);
+	return false;
 }
 
 void

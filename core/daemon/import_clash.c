@@ -169,18 +169,13 @@ proxy_read(const struct node *proxy, struct server *s)
 static void
 proxy_import(struct import *im, const struct node *proxy)
 {
+	static const char *const local[] = { NULL };
 	struct node type = node_get(proxy, "type");
-	const char *kind = "";
 	struct server s;
 
-	if (!node_is_object(proxy))
+	if (!node_is_object(proxy) || !import_is_vmess(im, &type, "proxies", local))
 		return;
-	if (field_text(&type, &kind) == -1)
-		import_skip(im);
-	else if (strcasecmp(kind, "vmess") != 0)
-		node_warn(&type, "proxies of the kind %s are not spoken; left out",
-			shown(kind).text);
-	else if (proxy_read(proxy, &s) == -1)
+	if (proxy_read(proxy, &s) == -1)
 		import_skip(im);
 	else
 		import_add(im, proxy, &s);

@@ -45,6 +45,11 @@ int import_check(struct import *im, const struct node *at, struct json_object *o
 void import_skip(struct import *im);
 /* Something else than a server could not be read, and goes without. */
 void import_lose(struct import *im);
+/* Whether `kind` says VMess. If not, import_skip where it is no word, and a warning for
+ * what is neither that nor local: ways out that are no servers are nobody's loss. `what`
+ * is what such things are called. */
+bool import_is_vmess(struct import *im, const struct node *kind, const char *what,
+	const char *const *local);
 /* What will not be found in the configuration that is made. */
 void import_leave_out(const struct node *root, const char *const *keys);
 

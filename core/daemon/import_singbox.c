@@ -3,7 +3,6 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <strings.h>
 
 /* sing-box's configuration: its VMess outbounds. */
 
@@ -189,41 +188,20 @@ outbound_read(const struct node *out, struct server *s)
 	return node_keys(out, keys);
 }
 
-/* Ways out that are no servers are nobody's loss. */
-static bool
-is_local(const char *kind)
-{
-	static const char *const kinds[] = { "direct", "block", "dns", "selector",
-		"urltest", NULL };
-	size_t i;
-
-	for (i = 0; kinds[i]; i++)
-		if (strcasecmp(kinds[i], kind) == 0)
-			return true;
-	return false;
-}
-
 void
 import_singbox_outbound(struct import *im, const struct node *out)
 {
+	static const char *const local[] = { "direct", "block", "dns", "selector",
+		"urltest", NULL };
 	struct node type = node_get(out, "type");
-	const char *kind = "";
 	struct server s;
 
-	if (!node_is_object(out))
+	if (!node_is_object(out) || !import_is_vmess(im, &type, "outbounds", local))
 		return;
-	if (field_text(&type, &kind) == -1) {
+	if (outbound_read(out, &s) == -1)
 		import_skip(im);
-	} else if (strcasecmp(kind, "vmess") != 0) {
-		if (!is_local(kind))
-			node_warn(&type,
-				"outbounds of the kind %s are not spoken; left out",
-				shown(kind).text);
-	} else if (outbound_read(out, &s) == -1) {
-		import_skip(im);
-	} else {
+	else
 		import_add(im, out, &s);
-	}
 }
 
 void

@@ -225,40 +225,16 @@ outbound_copy(const struct node *out)
 	return o;
 }
 
-/* Ways out that are no servers are nobody's loss. */
-static bool
-is_local(const char *kind)
-{
-	static const char *const kinds[] = { "freedom", "blackhole", "dns", "direct",
-		"block", "loopback", NULL };
-	size_t i;
-
-	for (i = 0; kinds[i]; i++)
-		if (strcasecmp(kinds[i], kind) == 0)
-			return true;
-	return false;
-}
-
 void
 import_xray_outbound(struct import *im, const struct node *out)
 {
+	static const char *const local[] = { "freedom", "blackhole", "dns", "direct",
+		"block", "loopback", NULL };
 	struct node protocol = node_get(out, "protocol");
-	const char *kind = "";
 	struct server s;
 
-	if (!node_is_object(out))
+	if (!node_is_object(out) || !import_is_vmess(im, &protocol, "outbounds", local))
 		return;
-	if (field_text(&protocol, &kind) == -1) {
-		import_skip(im);
-		return;
-	}
-	if (strcasecmp(kind, "vmess") != 0) {
-		if (!is_local(kind))
-			node_warn(&protocol,
-				"outbounds of the kind %s are not spoken; left out",
-				shown(kind).text);
-		return;
-	}
 	if (xray_server_read(out, &s) == -1)
 		import_skip(im);
 	else
