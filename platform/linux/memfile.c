@@ -1,27 +1,11 @@
 /* SPDX-License-Identifier: MIT */
+#include "platform/posix/write_all.h"
 #include "platform/sys.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-static int
-write_all(int fd, const char *p, size_t len)
-{
-	ssize_t n;
-
-	while (len > 0) {
-		n = write(fd, p, len);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return -errno;
-		p += n;
-		len -= (size_t)n;
-	}
-	return 0;
-}
 
 int
 sys_memory_file(const char *name, const void *p, size_t len)

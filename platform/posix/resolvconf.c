@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "platform/posix/resolvconf.h"
 
+#include "platform/posix/write_all.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -66,18 +68,11 @@ file_read(const char *path, char *p, size_t cap)
 static int
 file_fill(int fd, const char *p, size_t len)
 {
-	ssize_t n;
+	int r = write_all(fd, p, len);
 
-	while (len > 0) {
-		n = write(fd, p, len);
-		if (n == -1 && errno == EINTR)
-			continue;
-		if (n == -1)
-			return -errno;
-		p += n;
-		len -= (size_t)n;
-	}
-	return fsync(fd) == -1 && errno != EINVAL ? -errno : 0;
+	if (r == 0 && fsync(fd) == -1 && errno != EINVAL)
+		r = -errno;
+	return r;
 }
 
 /* A new file at `path`, readable by all; or, with `there`, what is in the one there. */
