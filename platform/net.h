@@ -17,6 +17,10 @@
 int net_link_up(const char *dev, int mtu, struct err *e);
 int net_address_add(const char *dev, const struct cidr *c, struct err *e);
 int net_address_del(const char *dev, const struct cidr *c, struct err *e);
+/* Ends the TCP connections from an address that is no more, by ECONNABORTED, while the
+ * routes still let nothing of them out: nobody else would tell their applications. Does
+ * nothing where the machine has the address. */
+void net_connections_end(const struct ip *from);
 
 /*
  * The policy routes of design 7: our own table with the default route through

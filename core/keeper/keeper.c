@@ -8,6 +8,7 @@
 #include "keeper/serve_ends.h"
 #include "keeper/state.h"
 #include "keeper/status.h"
+#include "platform/net.h"
 #include "platform/priv.h"
 #include "platform/sys.h"
 
@@ -433,6 +434,15 @@ turn(struct keeper *k)
 	due_come(k);
 }
 
+/* Their device has gone with the engine. */
+static void
+connections_end(const struct journal *j)
+{
+	for (int i = 0; i < j->n; i++)
+		if (j->change[i].kind == CHANGE_ADDRESS)
+			net_connections_end(&j->change[i].u.address.cidr.ip);
+}
+
 /* What a killed keeper left. The number of entries undone, or -1 and why. */
 static int
 leftovers_undo(struct journal *j, const char *state_dir, struct err *e)
@@ -441,6 +451,7 @@ leftovers_undo(struct journal *j, const char *state_dir, struct err *e)
 
 	if (journal_open(j, state_dir, e) < 0)
 		return -1;
+	connections_end(j);
 	undone = journal_undo(j, 0);
 	rescued = net_resolver_rescue(e);
 	if (rescued < 0)

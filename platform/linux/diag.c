@@ -2,6 +2,8 @@
 #include "platform/linux/diag.h"
 
 #include "platform/linux/netlink.h"
+#include "platform/net.h"
+#include "platform/posix/sock_os.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -10,6 +12,7 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 struct walk {
 	struct diag_list *list;
@@ -185,4 +188,40 @@ diag_can_abort(struct mnl_socket *bus)
 	abort_begin(&m, SOCK_DESTROY, &nobody, &nobody);
 	r = netlink_say(bus, &m, NULL, NULL);
 	return r == -ENOENT ? 0 : r;
+}
+
+/* As what is bound to an address finds out. */
+static bool
+is_here(const struct ip *ip)
+{
+	struct endpoint e = { .ip = *ip };
+	struct sockaddr_storage sa;
+	socklen_t len = sock_address_put(&sa, &e);
+	int fd = sock_os_open(sa.ss_family, SOCK_DGRAM, 0);
+	bool here;
+
+	if (fd < 0)
+		return true;
+	here = bind(fd, (struct sockaddr *)&sa, len) == 0 || errno != EADDRNOTAVAIL;
+	close(fd);
+	return here;
+}
+
+void
+net_connections_end(const struct ip *from)
+{
+	struct diag_list *l;
+	struct mnl_socket *bus;
+	size_t i;
+
+	if (is_here(from) || diag_connections(IPPROTO_TCP, &l) < 0)
+		return;
+	if (netlink_open(NETLINK_SOCK_DIAG, &bus) == 0) {
+		for (i = 0; i < l->n; i++)
+			if (ip_equal(&l->peer[i].local.ip, from))
+				(void)diag_abort(
+					bus, &l->peer[i].local, &l->peer[i].remote);
+		mnl_socket_close(bus);
+	}
+	diag_free(l);
 }

@@ -3,6 +3,7 @@
  * What netfilter tells of by itself: connections that ended, and rule sets that
  * were changed.  The first byte says which of the two the rest is.
  */
+#include "fuzz/fuzz.h"
 #include "platform/direct.h"
 #include "platform/linux/conntrack.h"
 #include "platform/linux/nft_watch.h"
@@ -10,15 +11,6 @@
 #include <linux/netlink.h>
 #include <stdlib.h>
 #include <string.h>
-
-int LLVMFuzzerTestOneInput(const uint8_t *p, size_t len);
-
-static void
-must(bool holds)
-{
-	if (!holds)
-		abort();
-}
 
 static void
 connection(struct nlmsghdr *h, size_t len)

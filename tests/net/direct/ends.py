@@ -2,13 +2,14 @@
 """Where flows that the kernel carries end by themselves: applications hear of it at once, and what the engine may do
 without them is bounded."""
 import ctypes
+import json
 import os
 import re
 import socket
 import struct
 import threading
 
-from direct import (ACK, APP, APP6, FAR, FAR6, NEAR, NEAR6, SYN, TUN, Injector, World, engine_of, ip4, ip6, lab,
+from direct import (ACK, APP, APP6, FAR, FAR6, NEAR, NEAR6, SLUICE, SYN, TUN, Injector, World, engine_of, ip4, ip6, lab,
                     read_exactly, segment, sites, tcp, tun_address, works)
 from handed import BOTH, echoes, kernel, said
 
@@ -125,6 +126,25 @@ def test_lost_network(l):
         server.close()
 
 
+def test_killed(l):
+    """Keeper and engine are killed; `recover` ends what has nobody to carry it any more, and nothing of it leaves."""
+    w = World(l)
+    echoes(w)
+    for way in ("kernel", "stack"):
+        p = w.start(w.config([], first="direct", sluice={"geoip": w.database(), "direct": way}))
+        ones = [tcp(w.app, address, 7) for address in BOTH]
+        for s in ones:
+            said(s, b"word")
+        mine = tun_address(w), tun_address(w, True)
+        p.kill()
+        lab.until(lambda: w.app.call(f"ip link show {TUN}")[0] != 0, "the device to go")
+        with lab.Sniffer(w.app, "eth0") as out:
+            w.app.run([SLUICE, "recover", "--state", w.app.state])
+            assert [fault(s) for s in ones] == [ABORTED] * 2
+            beside = out.seen(lambda q: q.outgoing and q.src in mine)
+            assert not beside, beside
+
+
 def forgotten(l, loose):
     """What conntrack forgot ends at once, whatever it takes for a connection."""
     w = World(l)
@@ -236,4 +256,25 @@ def test_forged(l):
             said(s, b"from outside")
 
 
-lab.main(test_stop, test_lost_network, test_forgotten, test_forgotten_strictly, test_half_closed, test_forged)
+def test_exceptions(l):
+    """What stays with the stack for what the configuration says is said at the start."""
+    w = World(l)
+    sites(w)
+    for change, why in (
+            (lambda text: text["outbounds"][0].update(settings={"domainStrategy": "UseIP"}), "has settings of its own"),
+            (lambda text: text.update(policy={"levels": {"0": {"connIdle": 100}}}), "the policy limits their time")):
+        path = w.config([], first="direct", sluice={"geoip": w.database(), "direct": "kernel"})
+        with open(path) as f:
+            text = json.load(f)
+        change(text)
+        with open(path, "w") as f:
+            json.dump(text, f)
+        p = w.start(path)
+        p.wait_line(r"outbounds\[0\]: its flows are carried by sluice all the same: .*" + why, again=True)
+        works(w)
+        w.stop(p)
+        assert "with the kernel 0," in p.text, p.text
+
+
+lab.main(test_stop, test_lost_network, test_killed, test_forgotten, test_forgotten_strictly, test_half_closed, test_forged,
+         test_exceptions)
