@@ -9,6 +9,7 @@ enum {
 	RACE_MAX = 6,         /* attempts at a time */
 	STAGGER_MS = 250,     /* between one attempt and the next (RFC 8305, 5) */
 	PATIENCE_MS = 3000,   /* with the oldest attempt, where RACE_MAX of them run */
+	DOUBT_MS = 1000,      /* without an answer to a SYN that has taken bytes along */
 	REMEMBER_MS = 600000, /* which family won; then the other one gets its chance */
 	FAST_PAUSE_MS = 3600000, /* after a SYN with bytes was lost (RFC 7413, 4.1.3.1) */
 };
@@ -62,11 +63,31 @@ fail(struct transport *t, int error, const char *why)
 	return error;
 }
 
+bool
+transport_is_unproven(struct stream *s)
+{
+	struct transport *t = transport_of(s);
+
+	return t->held && tcp_is_unproven(t->s.lower);
+}
+
+/* Perhaps there is nobody: the next connection asks first. */
+static void
+doubt(struct transport *t)
+{
+	if (transport_is_unproven(&t->s))
+		t->fast->proven.family = 0;
+}
+
 static void
 stagger_over(struct timer *timer)
 {
 	struct transport *t = container_of(timer, struct transport, stagger);
 
+	if (t->state == TRANSPORT_UP) {
+		doubt(t);
+		return;
+	}
 	t->due = true;
 	loop_ready(timer->loop, t->owner);
 }
@@ -213,7 +234,9 @@ won(struct transport *t, size_t i)
 	t->lookup = NULL;
 	t->state = TRANSPORT_UP;
 	t->held = tcp_is_unproven(t->s.lower);
-	if (t->fast && !t->held)
+	if (t->held)
+		timer_arm(&t->stagger, DOUBT_MS);
+	else if (t->fast)
 		t->fast->proven = t->peer.ip;
 	return STREAM_OK;
 }
@@ -225,6 +248,8 @@ prove(struct transport *t)
 	char at[ENDPOINT_TEXT];
 
 	t->held = false;
+	t->fast->proven = t->peer.ip;
+	timer_stop(&t->stagger);
 	if (!tcp_fast_lost(t->s.lower))
 		return;
 	t->fast->pause = loop_now(t->o->env.loop) + FAST_PAUSE_MS;
@@ -395,9 +420,7 @@ transport_free(struct stream *s)
 	struct loop *l = t->o->env.loop;
 
 	timer_stop(&t->stagger);
-	/* Perhaps there is nobody: the next connection asks first. */
-	if (transport_is_unproven(s))
-		t->fast->proven.family = 0;
+	doubt(t);
 	lookup_free(t->lookup);
 	while (t->nrace)
 		stream_free(t->race[--t->nrace]);
@@ -485,12 +508,4 @@ const struct endpoint *
 transport_peer(const struct stream *s)
 {
 	return &container_of(s, const struct transport, s)->peer;
-}
-
-bool
-transport_is_unproven(struct stream *s)
-{
-	struct transport *t = transport_of(s);
-
-	return t->held && tcp_is_unproven(t->s.lower);
 }

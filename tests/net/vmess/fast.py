@@ -162,6 +162,25 @@ def test_nobody_there(l):
     w.stop(p)
 
 
+def test_doubt(l):
+    """A server that has been silent for a second, which is when the kernel repeats its SYN, is asked first by those
+    who come then; also when it answers after all."""
+    w = fast_world(l)
+    p = start(w)
+    talk(w)
+    w.router.run(["nft", "add table ip box; add chain ip box forward { type filter hook forward priority 0; }; "
+                  "add rule ip box forward tcp dport 10086 drop"])
+    with lab.Sniffer(w.app, "eth0") as s, tcp(w.app, FAR, 7) as early:
+        early.sendall(b"hello")
+        lab.until(lambda: len(syns(s)) > 1, "the second SYN")
+        w.router.run("nft delete table ip box")
+        talk(w, 1)
+        first, *others = syns(s)
+        assert first > 0 and len(others) > 1 and max(others) == 0, syns(s)
+        assert read_exactly(early, 5) == b"hello"
+        w.stop(p)
+
+
 def test_own_firewall(l):
     """What the machine itself says while the SYN leaves is heard."""
     w = fast_world(l)
@@ -208,4 +227,4 @@ def test_bytes_go_to_one_server(l):
 
 
 lab.main(test_bytes_with_the_syn, test_server_speaks_first, test_server_without, test_system_without,
-         test_way_that_swallows, test_nobody_there, test_own_firewall, test_bytes_go_to_one_server)
+         test_way_that_swallows, test_nobody_there, test_doubt, test_own_firewall, test_bytes_go_to_one_server)
