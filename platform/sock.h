@@ -46,6 +46,10 @@ int sock_tcp_connected(int fd);
 /* 0, or what has gone wrong so far: an answer that the network gave during the call that
  * began to connect is told by nothing else. */
 int sock_tcp_error(int fd);
+/* Of a connected socket: there is nothing to be read, no end and no error. */
+bool sock_is_silent(int fd);
+/* The address that a connection to there would come from now: 0, or -errno. */
+int sock_source(const struct endpoint *to, const struct sock_options *o, struct ip *from);
 /* An unconnected UDP socket of a family (4 or 6), which also reports ICMP errors. */
 int sock_udp_open(int family, const struct sock_options *o);
 /* A listening TCP socket, for tests and inbounds. */

@@ -14,8 +14,10 @@ setup_free(struct setup *s)
 {
 	size_t i;
 
-	for (i = 0; i < s->noutbound; i++)
+	for (i = 0; i < s->noutbound; i++) {
+		outbound_retire(s->outbound[i]);
 		outbound_drop(s->outbound[i]);
+	}
 	outbound_drop(s->local);
 	free(s->outbound);
 	rules_free(s->rules);

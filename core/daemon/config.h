@@ -83,6 +83,7 @@ struct config {
 	enum tls_library tls;                   /* sluice.tls */
 	struct time_server_spec *sntp;          /* sluice.sntp */
 	size_t nsntp;
+	unsigned warm; /* sluice.warm: connections that each VMess outbound keeps ready */
 	bool clock_auto;        /* sluice.clock: "auto" */
 	enum direct_way direct; /* sluice.direct */
 	const char *geoip_file; /* sluice.geoip, or NULL: the default place */

@@ -4,6 +4,7 @@
 
 #include "base/text.h"
 #include "outbound/sntp.h"
+#include "outbound/vmess_warm.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -195,6 +196,18 @@ memory_read(const struct node *own, size_t *memory)
 	return 0;
 }
 
+static int
+warm_read(const struct node *own, unsigned *warm)
+{
+	struct node n = node_get(own, "warm");
+	uint64_t v = 0;
+
+	if (node_number(&n, "a number of connections", 0, VMESS_WARM_MAX, &v) == -1)
+		return -1;
+	*warm = (unsigned)v;
+	return 0;
+}
+
 int
 config_read_own(const struct node *root)
 {
@@ -207,6 +220,7 @@ config_read_own(const struct node *root)
 		{ "direct", KEY_READ },
 		{ "clock", KEY_READ },
 		{ "sntp", KEY_READ },
+		{ "warm", KEY_READ },
 		{ NULL },
 	};
 	struct config *c = root->reader->config;
@@ -220,7 +234,7 @@ config_read_own(const struct node *root)
 		node_bool(&offload, &offloads) == -1 ||
 		memory_read(&own, &c->budget) == -1 ||
 		tls_library_read(&own, &c->tls) == -1 ||
-		direct_read(&own, &c->direct) == -1 ||
+		direct_read(&own, &c->direct) == -1 || warm_read(&own, &c->warm) == -1 ||
 		clock_read(&own, &c->clock_auto) == -1 || sntp_read(&own) == -1)
 		return -1;
 	c->tun_plain = !offloads;

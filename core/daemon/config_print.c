@@ -431,6 +431,8 @@ own_print(const struct config *c)
 		put(own, "offload", json_object_new_boolean(false));
 	if (c->budget != CONFIG_BUDGET)
 		put(own, "memory", json_object_new_int64((int64_t)c->budget));
+	if (c->warm)
+		put(own, "warm", json_object_new_int((int)c->warm));
 	if (c->clock_auto)
 		put_text(own, "clock", "auto");
 	if (c->nsntp)

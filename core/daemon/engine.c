@@ -82,7 +82,8 @@ setup_load(struct engine *g, struct err *e)
 	struct outbound_env env = { .loop = g->loop,
 		.names = g->names,
 		.memory = g->memory,
-		.unix_time = sys_unix_time };
+		.unix_time = sys_unix_time,
+		.warm = g->config->warm };
 	struct config_say say = { .warn = warn_line };
 	struct keeper_files files;
 	struct rules *rules;
@@ -124,6 +125,18 @@ inside_build(struct engine *g, struct err *e)
 	return g->dns ? 0 : err_set(e, "no memory to start with");
 }
 
+/* What flows do not get: warm connections are none yet. */
+static size_t
+own_descriptors(const struct engine *g)
+{
+	size_t i, n = OWN_DESCRIPTORS;
+
+	for (i = 0; i < g->config->noutbound; i++)
+		if (g->config->outbound[i].kind == OUTBOUND_VMESS)
+			n += g->config->warm;
+	return n;
+}
+
 /* A kernel without ping sockets costs the answers to pings, and nothing else. */
 static int
 ping_open(struct engine *g, int family)
@@ -161,8 +174,8 @@ enum { FLOWS_FEW = 4096 };
 static void
 flows_limit(const struct engine *g, struct flows_config *c)
 {
-	size_t n = g->descriptors > 2 * OWN_DESCRIPTORS ? g->descriptors - OWN_DESCRIPTORS
-							: OWN_DESCRIPTORS;
+	size_t own = own_descriptors(g);
+	size_t n = g->descriptors > 2 * own ? g->descriptors - own : own;
 
 	c->flows_max = n / 4 * 3 < FLOWS_MAX ? n / 4 * 3 : FLOWS_MAX;
 	c->assocs_max = n / 4 < ASSOCS_MAX ? n / 4 : ASSOCS_MAX;

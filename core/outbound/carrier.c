@@ -95,6 +95,12 @@ carrier_is_early(const struct carrier *c)
 	return c->request.early_max > 0;
 }
 
+struct stream *
+carrier_spoken(const struct carrier *c, struct stream *top)
+{
+	return carrier_is_early(c) ? top->lower : top;
+}
+
 static const struct http_facts *
 http_facts(const struct carrier *c, const struct stream *top)
 {

@@ -44,6 +44,9 @@ void carrier_told(
 /* Bytes may be lost to a server that never came up, without open having told. */
 bool carrier_is_early(const struct carrier *c);
 
+/* Of an open `top`, the highest layer that has spoken with the server already. */
+struct stream *carrier_spoken(const struct carrier *c, struct stream *top);
+
 /* The layers over `lower`, which is taken, also on failure. `rng` and `c` outlive them.
  * NULL without memory. */
 struct stream *carrier_new(const struct carrier *c, struct stream *lower, struct rng *rng,

@@ -66,6 +66,13 @@ outbound_hold(struct outbound *o)
 }
 
 void
+outbound_retire(struct outbound *o)
+{
+	if (o && o->ops->retire)
+		o->ops->retire(o);
+}
+
+void
 outbound_drop(struct outbound *o)
 {
 	if (!o)

@@ -124,6 +124,8 @@ struct outbound_env {
 	struct tls_stock *tls; /* NULL: no outbound has TLS */
 	enum tls_library tls_library;
 	struct times *times; /* the time servers of the configuration; NULL: none */
+	unsigned
+		warm; /* connections that each VMess outbound keeps ready (vmess_warm.h) */
 	bool clock_auto; /* headers may have another time than this machine's (clock.h) */
 };
 
@@ -143,6 +145,7 @@ struct outbound_ops {
 		struct outbound *, const struct target *, struct task *owner);
 	struct packets *(*bind)(
 		struct outbound *, const struct target *, struct task *owner);
+	void (*retire)(struct outbound *); /* NULL: nothing is to be done */
 	void (*free)(struct outbound *);
 };
 
@@ -174,6 +177,9 @@ bool outbound_is_plain(const struct outbound_spec *spec);
 struct outbound *outbound_new(
 	const struct outbound_spec *spec, const struct outbound_env *env, struct err *e);
 struct outbound *outbound_hold(struct outbound *o);
+/* Nobody dials through it any more: what it has made for others to come goes, which holds
+ * it.  For who has made it, before the drop. NULL is fine. */
+void outbound_retire(struct outbound *o);
 void outbound_drop(struct outbound *o); /* the last one frees; NULL is fine */
 
 /*

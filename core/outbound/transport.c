@@ -408,6 +408,12 @@ transport_reason(const struct stream *s)
 }
 
 static void
+transport_own(struct stream *s, struct task *owner)
+{
+	transport_of(s)->owner = owner;
+}
+
+static void
 transport_delete(struct deferred *d)
 {
 	free(container_of(d, struct transport, gone));
@@ -458,6 +464,7 @@ static const struct stream_ops transport_ops = {
 	.shut = transport_shut,
 	.park = transport_park,
 	.reason = transport_reason,
+	.own = transport_own,
 	.free = transport_free,
 	.read = transport_read,
 	.writev = transport_writev,
@@ -508,4 +515,16 @@ const struct endpoint *
 transport_peer(const struct stream *s)
 {
 	return &container_of(s, const struct transport, s)->peer;
+}
+
+bool
+transport_is_fresh(const struct stream *s)
+{
+	const struct transport *t = container_of(s, const struct transport, s);
+	struct endpoint from;
+	struct ip now;
+
+	return t->state == TRANSPORT_UP && tcp_is_silent(t->s.lower) &&
+		tcp_local(t->s.lower, &from) == 0 &&
+		sock_source(&t->peer, t->sock, &now) == 0 && ip_equal(&from.ip, &now);
 }

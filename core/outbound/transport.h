@@ -43,5 +43,8 @@ const struct endpoint *transport_peer(const struct stream *s);
 /* It is open, but its SYN leaves, or has left, with the first bytes; and until now nobody
  * has answered to it (tcp_is_unproven). */
 bool transport_is_unproven(struct stream *s);
+/* It is open, and as good as a new one: the kernel, which is asked, has nothing to be read,
+ * no end and no error, and would connect from the same address now. */
+bool transport_is_fresh(const struct stream *s);
 
 #endif

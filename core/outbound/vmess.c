@@ -12,10 +12,22 @@ vmess_of(struct outbound *o)
 	return container_of(o, struct vmess, o);
 }
 
+/* A connection to a server, and others for those who come after. */
+static struct stream *
+reach(struct vmess *v, struct task *owner)
+{
+	struct stream *s = vmess_warm_take(&v->warm, owner);
+
+	if (!s)
+		s = vmess_reach_new(v, owner);
+	vmess_warm_fill(&v->warm);
+	return s;
+}
+
 static struct stream *
 vmess_dial(struct outbound *o, const struct target *to, struct task *owner)
 {
-	struct stream *lower = vmess_reach_new(vmess_of(o), owner);
+	struct stream *lower = reach(vmess_of(o), owner);
 
 	return lower ? vmess_stream_new(vmess_of(o), lower, to, owner) : NULL;
 }
@@ -23,9 +35,15 @@ vmess_dial(struct outbound *o, const struct target *to, struct task *owner)
 static struct packets *
 vmess_bind(struct outbound *o, const struct target *to, struct task *owner)
 {
-	struct stream *lower = vmess_reach_new(vmess_of(o), owner);
+	struct stream *lower = reach(vmess_of(o), owner);
 
 	return lower ? vmess_packets_new(vmess_of(o), lower, to, owner) : NULL;
+}
+
+static void
+vmess_retire(struct outbound *o)
+{
+	vmess_warm_close(&vmess_of(o)->warm);
 }
 
 static void
@@ -43,6 +61,7 @@ static const struct outbound_ops vmess_ops = {
 	.per_target = true,
 	.dial = vmess_dial,
 	.bind = vmess_bind,
+	.retire = vmess_retire,
 	.free = vmess_free,
 };
 
@@ -85,6 +104,7 @@ vmess_new(const struct outbound_spec *spec, const struct outbound_env *env, stru
 		fast_check(v, spec->path);
 	v->o.env = *env; /* the caller sets it, too, but servers want it now */
 	rng_init(&v->rng);
+	vmess_warm_init(&v->warm, v, env->warm);
 	if (vmess_servers_init(v, &spec->u.vmess, e) < 0) {
 		vmess_free(&v->o);
 		return NULL;

@@ -9,6 +9,7 @@
 #include "outbound/transport.h"
 #include "outbound/vmess_body.h"
 #include "outbound/vmess_header.h"
+#include "outbound/vmess_warm.h"
 #include "stream/blocks.h"
 
 /*
@@ -57,6 +58,7 @@ struct vmess {
 	struct vmess_server *server; /* owned */
 	size_t nserver;
 	size_t next; /* the server with which the next connection begins */
+	struct vmess_warm warm;
 };
 
 /* Where a connection goes, and as whom. Both belong to the outbound. */
@@ -83,6 +85,15 @@ void vmess_server_failed(struct vmess *v, struct vmess_server *s, const char *wh
  * covers every attempt. Holds the outbound. NULL only without memory.
  */
 struct stream *vmess_reach_new(struct vmess *v, struct task *owner);
+/* The same, before it is needed: its SYN waits for nothing. */
+struct stream *vmess_reach_new_early(struct vmess *v, struct task *owner);
+/* Of one that is open and unused: AGAIN, and the owner made ready when that changes, as long
+ * as its server is silent; OK where it has spoken, or its end. */
+int vmess_reach_listen(struct stream *s);
+/* The same one is as good as a new one (transport_is_fresh). */
+bool vmess_reach_is_fresh(struct stream *s);
+/* Frees it. An open one ends in order, and not with a reset. */
+void vmess_reach_hang_up(struct stream *s);
 /* What a stream that has opened was connected to; for one that is not of
  * vmess_reach_new, the first user of the first server. */
 struct vmess_pick vmess_reached(struct vmess *v, const struct stream *s);

@@ -37,6 +37,7 @@ struct reach {
 	uint64_t began; /* with this server */
 	bool impatient; /* this server has had its time */
 	bool heard;     /* bytes have come, or it has ended in order */
+	bool early;     /* made before it is needed */
 	bool unproven;  /* UP, but the server has not been asked before the first bytes */
 };
 
@@ -100,7 +101,8 @@ begin(struct reach *a)
 	way.to = server->at;
 	way.name = server->name;
 	way.family = &server->family;
-	way.fast = &server->fast;
+	/* What is made early is to be up, and not to wait for bytes. */
+	way.fast = a->early ? NULL : &server->fast;
 	stream_free(a->s.lower);
 	a->transport = server->dead ? NULL : transport_new(&v->o, &way, a->owner);
 	a->s.lower = server->dead ? NULL
@@ -326,6 +328,12 @@ reach_reason(const struct stream *s)
 }
 
 static void
+reach_own(struct stream *s, struct task *owner)
+{
+	reach_of(s)->owner = owner;
+}
+
+static void
 reach_delete(struct deferred *d)
 {
 	free(container_of(d, struct reach, gone));
@@ -376,13 +384,14 @@ static const struct stream_ops reach_ops = {
 	.shut = reach_shut,
 	.park = reach_park,
 	.reason = reach_reason,
+	.own = reach_own,
 	.free = reach_free,
 	.read = reach_read,
 	.writev = reach_writev,
 };
 
-struct stream *
-vmess_reach_new(struct vmess *v, struct task *owner)
+static struct stream *
+reach_new(struct vmess *v, struct task *owner, bool early)
 {
 	struct reach *a = calloc(1, sizeof(*a));
 
@@ -391,9 +400,50 @@ vmess_reach_new(struct vmess *v, struct task *owner)
 	a->s.ops = &reach_ops;
 	a->v = container_of(outbound_hold(&v->o), struct vmess, o);
 	a->owner = owner;
+	a->early = early;
 	timer_init(&a->patience, v->o.env.loop, lose_patience);
 	begin(a);
 	return &a->s;
+}
+
+struct stream *
+vmess_reach_new(struct vmess *v, struct task *owner)
+{
+	return reach_new(v, owner, false);
+}
+
+struct stream *
+vmess_reach_new_early(struct vmess *v, struct task *owner)
+{
+	return reach_new(v, owner, true);
+}
+
+int
+vmess_reach_listen(struct stream *s)
+{
+	struct reach *a = reach_of(s);
+	struct window w;
+
+	return stream_recv_buf(carrier_spoken(&a->pick.server->carrier, s->lower), &w);
+}
+
+bool
+vmess_reach_is_fresh(struct stream *s)
+{
+	bool nothing = vmess_reach_listen(s) == STREAM_AGAIN;
+
+	stream_park(s);
+	return nothing && transport_is_fresh(reach_of(s)->transport);
+}
+
+void
+vmess_reach_hang_up(struct stream *s)
+{
+	struct reach *a = reach_of(s);
+
+	if (a->state == REACH_UP)
+		stream_shut(a->transport);
+	stream_free(s);
 }
 
 bool

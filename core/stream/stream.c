@@ -68,6 +68,14 @@ stream_reason(const struct stream *s)
 }
 
 void
+stream_own(struct stream *s, struct task *owner)
+{
+	for (; s; s = s->lower)
+		if (s->ops->own)
+			s->ops->own(s, owner);
+}
+
+void
 stream_free(struct stream *s)
 {
 	if (s)

@@ -35,6 +35,7 @@ struct window {
 };
 
 struct stream;
+struct task;
 
 struct stream_ops {
 	const char *name;
@@ -57,6 +58,8 @@ struct stream_ops {
 	void (*park)(struct stream *);
 	/* What an error was, for people: one line, borrowed until the next call. */
 	const char *(*reason)(const struct stream *);
+	/* Another task owns this layer. NULL where it has made nobody ready itself. */
+	void (*own)(struct stream *, struct task *owner);
 	/* Frees this layer and everything beneath. Without a shut before: abort (RST). */
 	void (*free)(struct stream *);
 
@@ -86,6 +89,8 @@ void stream_recv_ack(struct stream *s, size_t n);
 int stream_shut(struct stream *s);
 void stream_park(struct stream *s);
 const char *stream_reason(const struct stream *s);
+/* s, which is open, and everything beneath have another owner from now on. */
+void stream_own(struct stream *s, struct task *owner);
 void stream_free(struct stream *s); /* NULL is fine */
 
 /*

@@ -412,6 +412,14 @@ tcp_reason(const struct stream *s)
 }
 
 static void
+tcp_own(struct stream *s, struct task *owner)
+{
+	struct tcp *t = tcp_of(s);
+
+	t->w.owner = t->wait.owner = owner;
+}
+
+static void
 tcp_delete(struct deferred *d)
 {
 	free(container_of(d, struct tcp, gone));
@@ -454,6 +462,7 @@ static const struct stream_ops tcp_ops = {
 	.shut = tcp_shut,
 	.park = tcp_park,
 	.reason = tcp_reason,
+	.own = tcp_own,
 	.free = tcp_free,
 	.read = tcp_read,
 	.writev = tcp_writev,
@@ -512,6 +521,12 @@ bool
 tcp_fast_lost(const struct stream *s)
 {
 	return sock_fast_lost(container_of(s, const struct tcp, s)->fd);
+}
+
+bool
+tcp_is_silent(const struct stream *s)
+{
+	return sock_is_silent(container_of(s, const struct tcp, s)->fd);
 }
 
 const struct endpoint *

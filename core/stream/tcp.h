@@ -48,6 +48,8 @@ struct stream *tcp_dial(struct loop *l, struct tcp_memory *m, const struct endpo
 bool tcp_is_unproven(struct stream *s);
 /* Such a stream has proved true, but its SYN had to be sent again, without the bytes. */
 bool tcp_fast_lost(const struct stream *s);
+/* The kernel has nothing to be read, no end and no error; it is asked now. */
+bool tcp_is_silent(const struct stream *s);
 /* Where a stream of tcp_dial leads. */
 const struct endpoint *tcp_peer(const struct stream *s);
 /* Where it comes from, once connected. 0, or -errno. */

@@ -354,6 +354,7 @@ static const struct stream_ops bearssl_ops = {
 	.shut = bearssl_shut,
 	.park = bearssl_park,
 	.reason = tls_stream_reason,
+	.own = tls_stream_own,
 	.free = bearssl_free,
 };
 

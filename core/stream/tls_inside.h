@@ -151,6 +151,7 @@ uint8_t *tls_chain_add(struct tls_stream *t, size_t len);
 /* They are all there. */
 void tls_chain_added(struct tls_stream *t, size_t len);
 void tls_handshake_over(struct tls_stream *t);
+void tls_stream_own(struct stream *s, struct task *owner);
 /* The part of free that both libraries have: everything, in the end. */
 void tls_stream_fini(struct tls_stream *t);
 

@@ -461,6 +461,7 @@ static const struct stream_ops openssl_ops = {
 	.shut = openssl_shut,
 	.park = openssl_park,
 	.reason = tls_stream_reason,
+	.own = tls_stream_own,
 	.free = openssl_free,
 };
 

@@ -133,6 +133,14 @@ stream_delete(struct deferred *d)
 }
 
 void
+tls_stream_own(struct stream *s, struct task *owner)
+{
+	struct tls_stream *t = tls_of(s);
+
+	t->owner = t->wait.owner = owner;
+}
+
+void
 tls_stream_fini(struct tls_stream *t)
 {
 	tls_handshake_over(t);

@@ -192,6 +192,37 @@ sock_tcp_connected(int fd)
 	return r < 0 ? r : -EAGAIN;
 }
 
+bool
+sock_is_silent(int fd)
+{
+	char c;
+
+	return recv(fd, &c, 1, MSG_PEEK) == -1 && errno == EAGAIN;
+}
+
+/* Nothing is sent: what the system has chosen is read off a socket for datagrams. */
+int
+sock_source(const struct endpoint *to, const struct sock_options *o, struct ip *from)
+{
+	struct sockaddr_storage sa;
+	struct endpoint e;
+	socklen_t len;
+	int fd, r;
+
+	fd = open_with(to->ip.family, SOCK_DGRAM, o);
+	if (fd < 0)
+		return fd;
+	len = sock_address_put(&sa, to);
+	if (connect(fd, (struct sockaddr *)&sa, len) == -1)
+		r = -errno;
+	else
+		r = sock_local(fd, &e);
+	close(fd);
+	if (r == 0)
+		*from = e.ip;
+	return r;
+}
+
 int
 sock_udp_open(int family, const struct sock_options *o)
 {

@@ -33,10 +33,14 @@ STREAMS = {
 }
 
 
+WARM = ", warm"     # behind a transport: with a connection that was made before
+
+
 def needed(transport, handshake):
     """What the protocols need at least: TCP's handshake, what comes on top, the request and its answer. With TCP
-    Fast Open its handshake is none, once the server is known."""
-    return 1 + HANDSHAKES[handshake] + UPGRADES[transport] + 1
+    Fast Open its handshake is none, once the server is known; with a connection that is there nothing is but the
+    last."""
+    return 1 if transport.endswith(WARM) else 1 + HANDSHAKES[handshake] + UPGRADES[transport] + 1
 
 
 class Servers:
@@ -68,16 +72,19 @@ class Servers:
                       for on in (False, True)}
 
     def port(self, transport, secured):
-        return self.ports.get((transport.removesuffix(", fast open"), secured)) or self.front[secured].port
+        transport = transport.removesuffix(", fast open")
+        return self.ports.get((transport, secured)) or self.front[secured].port
 
     def get_known(self, transport, resumed):
-        """The connection before the one that is counted, where that one resumes a session or has a cookie."""
-        if resumed or transport.endswith("fast open"):
+        """The connection before the one that is counted, where that one resumes a session, has a cookie, or finds
+        a third."""
+        if resumed or transport.endswith(("fast open", WARM)):
             self.ask().close()
 
     def start(self, transport, library=None, resumed=False):
         """sluice, ready, with an outbound of this kind. `library` None: no TLS."""
-        w = self.world
+        w, self.warm = self.world, transport.endswith(WARM)
+        transport = transport.removesuffix(WARM)
         path = w.config(port=self.port(transport, library is not None))
         with open(path) as f:
             text = json.load(f)
@@ -88,10 +95,14 @@ class Servers:
                 "serverName": NAME, "disableSystemRoot": True, "enableSessionResumption": resumed,
                 "certificates": [{"usage": "verify", "certificateFile": "ca.pem"}]}
             text["sluice"]["tls"] = library
+        if self.warm:
+            text["sluice"]["warm"] = 1
+            text["log"]["loglevel"] = "debug"
         text["outbounds"][0]["streamSettings"] = stream
         with open(path, "w") as f:
             json.dump(text, f)
-        return w.start(path)
+        self.program = w.start(path)
+        return self.program
 
     def ask(self):
         """An application's connection, when the first byte of the answer to what it says has come."""
@@ -106,6 +117,8 @@ class Servers:
     def round_trips(self):
         """How often until then the cable was silent until the server had answered: whatever the time of this
         machine's own work, a request that could have left earlier is one more. And the seconds."""
+        if self.warm:
+            self.program.wait_line("a connection is ready")
         with lab.Sniffer(self.world.app, "eth0") as wire:
             began = time.monotonic()
             s = self.ask()
@@ -114,6 +127,9 @@ class Servers:
             mark.sendto(b"mark", ("198.18.0.1", 9))
             wire.wait(lambda p: p.body == b"mark", "the datagram behind all else")
             said = wire.seen(lambda p: SERVER in (p.src, p.dst) and p.proto == 6 and (p.body or p.payload[13] & SYN))
+            if self.warm:       # the next one is made meanwhile
+                new = {p.sport for p in said if p.outgoing and p.payload[13] & SYN}
+                said = [p for p in said if not {p.sport, p.dport} & new]
             s.close()
             mark.close()
         return sum(a.outgoing and not b.outgoing for a, b in zip(said, said[1:])), took

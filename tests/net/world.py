@@ -64,13 +64,14 @@ class World:
             os.chmod(path, 0o644)
         return path
 
-    def start_v2ray(self, port=VMESS_PORT, listen="0.0.0.0", stream=None, **more):
-        """Debian's v2ray as the VMess server; `stream`: its streamSettings."""
+    def start_v2ray(self, port=VMESS_PORT, listen="0.0.0.0", stream=None, policy=None, **more):
+        """Debian's v2ray as the VMess server; `stream`: its streamSettings, `policy`: that of its users."""
         config = {"log": {"loglevel": "warning"},
                   "inbounds": [{"port": port, "listen": listen, "protocol": "vmess",
                                 "settings": {"clients": [{"id": ID, "alterId": 0}], **more},
                                 "streamSettings": stream or {}}],
-                  "outbounds": [{"protocol": "freedom", "settings": {}}]}
+                  "outbounds": [{"protocol": "freedom", "settings": {}}],
+                  "policy": {"levels": {"0": policy or {}}}}
         path = os.path.join(self.server.dir, f"v2ray-{port}.json")
         with open(path, "w") as f:
             json.dump(config, f)
