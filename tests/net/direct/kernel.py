@@ -174,8 +174,8 @@ def test_flushed_again(l):
     with kernel(w):
         whole = ours(w)
         assert whole
-        for _ in range(5):
-            w.app.run(["sh", "-c", "for i in 1 2 3 4 5; do nft flush ruleset; done"])
+        for _ in range(3):
+            w.app.run(["sh", "-c", "for i in 1 2 3 4; do nft flush ruleset; done"])
             lab.until(lambda: ours(w) == whole, "all our tables to be back")
         for address in BOTH:
             works(w, address)
