@@ -38,6 +38,13 @@ int net_direct_add(const struct net_direct *d, struct err *e);
 int net_direct_del(int family, unsigned kept, struct err *e);
 /* Whatever flows there are, their next packets come by the device again. */
 int net_direct_forget(int family, struct err *e);
+/*
+ * Before a table that was taken away is put back: what its connections said
+ * meanwhile the system has not seen, and would take their next segments for
+ * forged ones.  From now on it does not judge them by their numbers.  A wish,
+ * with a warning where it fails.
+ */
+void net_direct_ease(int family, unsigned kept);
 /* A socket that sends whole packets, from the device's addresses alone, while the table is
  * there; or -errno. */
 int net_direct_open(const struct net_direct *d);

@@ -63,6 +63,7 @@ direct_mend(const struct serve *s, int family, struct err *e)
 	struct net_direct d;
 
 	serve_direct_of(s, family, &d);
+	net_direct_ease(family, d.kept);
 	return net_direct_add(&d, e);
 }
 
@@ -162,19 +163,19 @@ firewall_mend(const struct serve *s, struct err *e)
 	return net_firewall_del(e) < 0 ? -1 : net_firewall_add(&f, e);
 }
 
-/* All of them: a flush is told of table by table, and the others' turn comes next. What
- * could not be put back. */
+/* All of them: a flush is told of table by table, and the others' turn comes next. First
+ * those that transfers wait for. What could not be put back. */
 static unsigned
 all_mend(const struct serve *s, struct err *e)
 {
 	unsigned left = 0;
 
-	if (firewall_mend(s, e) < 0)
-		left |= NET_RULES_FIREWALL;
 	if (s->direct4 && direct_mend(s, 4, e) < 0)
 		left |= NET_RULES_DIRECT4;
 	if (s->direct6 && direct_mend(s, 6, e) < 0)
 		left |= NET_RULES_DIRECT6;
+	if (firewall_mend(s, e) < 0)
+		left |= NET_RULES_FIREWALL;
 	return left;
 }
 

@@ -223,3 +223,63 @@ conntrack_each(int family, unsigned mark,
 	marked_begin(&m, IPCTNL_MSG_CT_GET, NLM_F_DUMP, family, mark);
 	return netlink_ask(NETLINK_NETFILTER, &m, connection_see, &w);
 }
+
+struct easing {
+	struct mnl_socket *to; /* changes go by another socket than the list comes by */
+	int worst;             /* -errno */
+};
+
+/* Datagrams have no such flags, and the kernel looks at none then. */
+static int
+connection_ease(const struct nlmsghdr *h, void *arg)
+{
+	const struct nf_ct_tcp_flags liberal = { IP_CT_TCP_FLAG_BE_LIBERAL,
+		IP_CT_TCP_FLAG_BE_LIBERAL };
+	struct nlattr *protocol, *tcp;
+	struct easing *e = arg;
+	struct netlink_message m;
+	const struct nlattr *a;
+	struct nfgenmsg *g;
+	int r;
+
+	g = netlink_begin(
+		&m, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW, NLM_F_ACK, sizeof *g);
+	*g = *(const struct nfgenmsg *)mnl_nlmsg_get_payload(h);
+	mnl_attr_for_each(a, h, sizeof *g)
+	{
+		if (mnl_attr_get_type(a) == CTA_TUPLE_ORIG &&
+			mnl_attr_get_payload_len(a) < sizeof m.room / 2)
+			mnl_attr_put(m.head, a->nla_type, mnl_attr_get_payload_len(a),
+				mnl_attr_get_payload(a));
+	}
+	protocol = mnl_attr_nest_start(m.head, CTA_PROTOINFO);
+	tcp = mnl_attr_nest_start(m.head, CTA_PROTOINFO_TCP);
+	mnl_attr_put(m.head, CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, sizeof liberal, &liberal);
+	mnl_attr_put(m.head, CTA_PROTOINFO_TCP_FLAGS_REPLY, sizeof liberal, &liberal);
+	mnl_attr_nest_end(m.head, tcp);
+	mnl_attr_nest_end(m.head, protocol);
+	r = netlink_say(e->to, &m, NULL, NULL);
+	if (r < 0 && r != -ENOENT)
+		e->worst = r;
+	return MNL_CB_OK;
+}
+
+void
+net_direct_ease(int family, unsigned kept)
+{
+	struct netlink_message m;
+	struct easing e = { 0 };
+	int r = netlink_open(NETLINK_NETFILTER, &e.to);
+
+	if (r == 0) {
+		marked_begin(&m, IPCTNL_MSG_CT_GET, NLM_F_DUMP, family, kept);
+		r = netlink_ask(NETLINK_NETFILTER, &m, connection_ease, &e);
+		mnl_socket_close(e.to);
+	}
+	if (r == 0)
+		r = e.worst;
+	if (r < 0)
+		log_warn(
+			"the IPv%d connections that the kernel carries may stand still: %s",
+			family, strerror(-r));
+}
