@@ -1,134 +1,69 @@
 /* SPDX-License-Identifier: MIT */
+#include "daemon/config_members.h"
 #include "daemon/status_print.h"
 
-#include <inttypes.h>
+#include <json-c/json.h>
 #include <stdio.h>
 
-/* The object that is being printed: its keys stand `depth` tabs in. */
-struct object {
-	int depth;
-	bool begun;
-};
-
-static void
-indent(int depth)
+/* An object in the member `key` of `up`, which owns it. */
+static struct json_object *
+inside(struct json_object *up, const char *key)
 {
-	putchar('\n');
-	while (depth-- > 0)
-		putchar('\t');
+	struct json_object *o = json_object_new_object();
+
+	member_put(up, key, o);
+	return o;
+}
+
+/* What there is not is null, so that each key is always there. */
+static void
+put_text(struct json_object *o, const char *key, const char *s)
+{
+	member_put(o, key, s[0] ? json_object_new_string(s) : NULL);
 }
 
 static void
-key(struct object *o, const char *name)
+put_number(struct json_object *o, const char *key, uint64_t n)
 {
-	if (o->begun)
-		putchar(',');
-	o->begun = true;
-	indent(o->depth);
-	printf("\"%s\": ", name);
-}
-
-static struct object
-begin(int depth)
-{
-	putchar('{');
-	return (struct object){ .depth = depth };
+	member_put(o, key, n == REPORT_NEVER ? NULL : json_object_new_uint64(n));
 }
 
 static void
-end(const struct object *o)
+put_keeper(struct json_object *up, const struct keeper_report *k)
 {
-	indent(o->depth - 1);
-	putchar('}');
-}
+	struct json_object *o = inside(up, "keeper");
 
-/* There are no control characters in it: see keeper/report.h. */
-static void
-text(const char *s)
-{
-	putchar('"');
-	for (; *s; s++) {
-		if (*s == '"' || *s == '\\')
-			putchar('\\');
-		putchar(*s);
-	}
-	putchar('"');
+	put_number(o, "pid", k->keeper);
+	put_number(o, "age_ms", k->age);
+	o = inside(up, "engine");
+	put_number(o, "pid", k->engine ? k->engine : REPORT_NEVER);
+	put_number(o, "age_ms", k->engine ? k->engine_age : REPORT_NEVER);
+	put_number(o, "restarts", k->restarts);
+	put_text(o, "last_end", k->death);
+	put_number(o, "last_end_ago_ms", k->died);
 }
 
 static void
-put_text(struct object *o, const char *name, const char *s)
+put_device(struct json_object *up, const struct keeper_report *k)
 {
-	key(o, name);
-	if (s && s[0])
-		text(s);
-	else
-		fputs("null", stdout);
+	struct json_object *o = inside(up, "device");
+
+	put_text(o, "name", k->device);
+	put_number(o, "mtu", k->device[0] ? k->mtu : REPORT_NEVER);
+	member_put_flag(o, "ipv4", k->routed4);
+	member_put_flag(o, "ipv6", k->routed6);
+	member_put_flag(o, "dns", k->resolver);
+	member_put_flag(o, "firewall_lost", k->exposed);
 }
 
 static void
-put_number(struct object *o, const char *name, uint64_t n)
+put_offload(struct json_object *up, unsigned offload)
 {
-	key(o, name);
-	if (n == REPORT_NEVER)
-		fputs("null", stdout);
-	else
-		printf("%" PRIu64, n);
-}
+	struct json_object *o = inside(up, "offload");
 
-static void
-put_bool(struct object *o, const char *name, bool is)
-{
-	key(o, name);
-	fputs(is ? "true" : "false", stdout);
-}
-
-static void
-put_keeper(struct object *up, const struct keeper_report *k)
-{
-	struct object o;
-
-	key(up, "keeper");
-	o = begin(2);
-	put_number(&o, "pid", k->keeper);
-	put_number(&o, "age_ms", k->age);
-	end(&o);
-	key(up, "engine");
-	o = begin(2);
-	put_number(&o, "pid", k->engine ? k->engine : REPORT_NEVER);
-	put_number(&o, "age_ms", k->engine ? k->engine_age : REPORT_NEVER);
-	put_number(&o, "restarts", k->restarts);
-	put_text(&o, "last_end", k->death);
-	put_number(&o, "last_end_ago_ms", k->died);
-	end(&o);
-}
-
-static void
-put_device(struct object *up, const struct keeper_report *k)
-{
-	struct object o;
-
-	key(up, "device");
-	o = begin(2);
-	put_text(&o, "name", k->device);
-	put_number(&o, "mtu", k->device[0] ? k->mtu : REPORT_NEVER);
-	put_bool(&o, "ipv4", k->routed4);
-	put_bool(&o, "ipv6", k->routed6);
-	put_bool(&o, "dns", k->resolver);
-	put_bool(&o, "firewall_lost", k->exposed);
-	end(&o);
-}
-
-static void
-put_offload(struct object *up, unsigned offload)
-{
-	struct object o;
-
-	key(up, "offload");
-	o = begin(2);
-	put_bool(&o, "checksums", offload & TUN_SUMS);
-	put_bool(&o, "tcp", offload & TUN_TCP);
-	put_bool(&o, "udp", offload & TUN_UDP);
-	end(&o);
+	member_put_flag(o, "checksums", offload & TUN_SUMS);
+	member_put_flag(o, "tcp", offload & TUN_TCP);
+	member_put_flag(o, "udp", offload & TUN_UDP);
 }
 
 static const char *
@@ -150,116 +85,107 @@ way_word(enum report_way w)
 }
 
 static void
-put_direct(struct object *up, const struct direct_report d[static 2])
+put_direct(struct json_object *up, const struct direct_report d[static 2])
 {
-	struct object o;
+	struct json_object *o = inside(up, "direct");
 
-	key(up, "direct");
-	o = begin(2);
-	put_text(&o, "ipv4", way_word(d[0].way));
-	put_text(&o, "ipv4_why", d[0].why);
-	put_text(&o, "ipv6", way_word(d[1].way));
-	put_text(&o, "ipv6_why", d[1].why);
-	end(&o);
-}
-
-static const struct {
-	const char *object, *key;
-	enum report_counter n;
-} counters[] = {
-	{ "flows", "tcp", REPORT_TCP },
-	{ "flows", "udp", REPORT_UDP },
-	{ "flows", "kernel", REPORT_KERNEL },
-	{ "flows", "held", REPORT_HELD },
-	{ "totals", "tcp", REPORT_TCP_ALL },
-	{ "totals", "udp", REPORT_UDP_ALL },
-	{ "totals", "kernel", REPORT_KERNEL_ALL },
-	{ "totals", "up_bytes", REPORT_UP },
-	{ "totals", "down_bytes", REPORT_DOWN },
-	{ "totals", "refused", REPORT_REFUSED },
-	{ "totals", "dropped", REPORT_DROPPED },
-	{ "totals", "broken", REPORT_BROKEN },
-	{ "totals", "packets_in", REPORT_PACKETS_IN },
-	{ "totals", "packets_out", REPORT_PACKETS_OUT },
-	{ "totals", "dns_questions", REPORT_QUESTIONS },
-	{ "memory", "used_bytes", REPORT_MEMORY },
-	{ "memory", "limit_bytes", REPORT_MEMORY_MOST },
-};
-
-/* Neighbours with the same object stand in one. */
-static void
-put_counters(struct object *up, const uint64_t n[static REPORT_COUNTERS])
-{
-	const char *open = NULL;
-	struct object o = { 0 };
-
-	for (size_t i = 0; i < sizeof(counters) / sizeof(*counters); i++) {
-		if (counters[i].object != open) {
-			if (open)
-				end(&o);
-			open = counters[i].object;
-			key(up, open);
-			o = begin(2);
-		}
-		put_number(&o, counters[i].key, n[counters[i].n]);
-	}
-	end(&o);
+	put_text(o, "ipv4", way_word(d[0].way));
+	put_text(o, "ipv4_why", d[0].why);
+	put_text(o, "ipv6", way_word(d[1].way));
+	put_text(o, "ipv6_why", d[1].why);
 }
 
 static void
-put_outbounds(struct object *up, const struct engine_report *g)
+put_counters(struct json_object *up, const uint64_t n[static REPORT_COUNTERS])
 {
-	struct object o;
+	struct json_object *o = inside(up, "flows");
 
+	put_number(o, "tcp", n[REPORT_TCP]);
+	put_number(o, "udp", n[REPORT_UDP]);
+	put_number(o, "kernel", n[REPORT_KERNEL]);
+	put_number(o, "held", n[REPORT_HELD]);
+	o = inside(up, "totals");
+	put_number(o, "tcp", n[REPORT_TCP_ALL]);
+	put_number(o, "udp", n[REPORT_UDP_ALL]);
+	put_number(o, "kernel", n[REPORT_KERNEL_ALL]);
+	put_number(o, "up_bytes", n[REPORT_UP]);
+	put_number(o, "down_bytes", n[REPORT_DOWN]);
+	put_number(o, "refused", n[REPORT_REFUSED]);
+	put_number(o, "dropped", n[REPORT_DROPPED]);
+	put_number(o, "broken", n[REPORT_BROKEN]);
+	put_number(o, "packets_in", n[REPORT_PACKETS_IN]);
+	put_number(o, "packets_out", n[REPORT_PACKETS_OUT]);
+	put_number(o, "dns_questions", n[REPORT_QUESTIONS]);
+	o = inside(up, "memory");
+	put_number(o, "used_bytes", n[REPORT_MEMORY]);
+	put_number(o, "limit_bytes", n[REPORT_MEMORY_MOST]);
+}
+
+static struct json_object *
+outbound_new(const struct outbound_report *r)
+{
+	struct json_object *o = json_object_new_object();
+
+	put_text(o, "tag", r->tag);
+	put_text(o, "protocol", r->kind);
+	put_text(o, "server", r->server);
+	put_number(o, "flows", r->flows);
+	put_number(o, "up_bytes", r->up);
+	put_number(o, "down_bytes", r->down);
+	put_number(o, "answered_ago_ms", r->answered);
+	put_number(o, "failed_ago_ms", r->failed);
+	put_text(o, "failure", r->why);
+	put_text(o, "stack_why", r->kept);
+	return o;
+}
+
+static void
+put_outbounds(struct json_object *up, const struct engine_report *g)
+{
+	struct json_object *list = json_object_new_array();
+
+	for (uint32_t i = 0; i < g->noutbound; i++)
+		json_object_array_add(list, outbound_new(&g->outbound[i]));
 	put_number(up, "outbounds_in_all", g->outbounds);
-	key(up, "outbounds");
-	putchar('[');
-	for (uint32_t i = 0; i < g->noutbound; i++) {
-		const struct outbound_report *r = &g->outbound[i];
+	member_put(up, "outbounds", list);
+}
 
-		fputs(i > 0 ? ", " : "", stdout);
-		o = begin(2);
-		put_text(&o, "tag", r->tag);
-		put_text(&o, "protocol", r->kind);
-		put_text(&o, "server", r->server);
-		put_number(&o, "flows", r->flows);
-		put_number(&o, "up_bytes", r->up);
-		put_number(&o, "down_bytes", r->down);
-		put_number(&o, "answered_ago_ms", r->answered);
-		put_number(&o, "failed_ago_ms", r->failed);
-		put_text(&o, "failure", r->why);
-		put_text(&o, "stack_why", r->kept);
-		end(&o);
-	}
-	putchar(']');
+/* Takes it. */
+static void
+print(struct json_object *o)
+{
+	char *text = document_text_new(o);
+
+	if (text)
+		fputs(text, stdout);
+	document_text_free(text);
+	json_object_put(o);
 }
 
 void
 status_print_json(const struct status_heard *s)
 {
-	struct object o = begin(1);
+	struct json_object *o = json_object_new_object();
 
-	put_text(&o, "state", status_state(s));
-	put_text(&o, "version", s->keeper.version);
-	put_keeper(&o, &s->keeper);
-	put_device(&o, &s->keeper);
+	put_text(o, "state", status_state(s));
+	put_text(o, "version", s->keeper.version);
+	put_keeper(o, &s->keeper);
+	put_device(o, &s->keeper);
 	if (s->whole) {
-		put_offload(&o, s->engine.offload);
-		put_direct(&o, s->engine.direct);
-		put_counters(&o, s->engine.n);
-		put_outbounds(&o, &s->engine);
+		put_offload(o, s->engine.offload);
+		put_direct(o, s->engine.direct);
+		put_counters(o, s->engine.n);
+		put_outbounds(o, &s->engine);
 	}
-	end(&o);
-	putchar('\n');
+	print(o);
 }
 
 void
 status_print_json_state(const char *state, const char *why)
 {
-	struct object o = begin(1);
+	struct json_object *o = json_object_new_object();
 
-	put_text(&o, "state", state);
-	put_text(&o, "why", why);
-	end(&o);
-	putchar('\n');
+	put_text(o, "state", state);
+	put_text(o, "why", why);
+	print(o);
 }

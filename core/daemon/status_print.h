@@ -19,7 +19,7 @@ const char *status_state(const struct status_heard *s);
 void status_print(const struct status_heard *s);
 /* For programs; the keys are in the command's help. */
 void status_print_json(const struct status_heard *s);
-/* The same where there is nothing to tell: a state alone, and why, or NULL. */
+/* The same where there is nothing to tell: a state alone, and why. */
 void status_print_json_state(const char *state, const char *why);
 
 #endif
