@@ -187,6 +187,23 @@ flows_limit(const struct engine *g, struct flows_config *c)
 			g->descriptors, c->flows_max, c->assocs_max);
 }
 
+enum { HANDED_BYTES = 96 }; /* of a flow in the kernel, with its share of a table */
+
+/* Of the part for structs of flows a quarter may be for what is known of those in the
+ * kernel. */
+static void
+handed_limit(const struct engine *g, struct flows_config *c)
+{
+	size_t all = g->config->budget, n = all / 32 / HANDED_BYTES, flows;
+
+	if (g->config->direct == DIRECT_STACK)
+		return;
+	c->handed_max = n < HANDED_MAX ? n : HANDED_MAX;
+	flows = (all / 8 - c->handed_max * HANDED_BYTES) / FLOW_BYTES;
+	c->flows_max = c->flows_max < flows ? c->flows_max : flows;
+	c->stack.conns_max = c->flows_max;
+}
+
 static int
 flows_build(struct engine *g, struct err *e)
 {
@@ -195,6 +212,7 @@ flows_build(struct engine *g, struct err *e)
 
 	flows_limit(g, &c);
 	memory_limit(g, &c);
+	handed_limit(g, &c);
 	g->ping4 = ping_open(g, 4);
 	g->ping6 = ping_open(g, 6);
 	c.ping4 = g->ping4;

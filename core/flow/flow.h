@@ -69,7 +69,7 @@ void setup_drop(struct setup *s); /* NULL is fine; frees sniffing.excluded too *
 struct outbound *
 setup_outbound(const struct setup *s, const char *tag); /* NULL tag: the first */
 
-enum { FLOWS_MAX = 16384, ASSOCS_MAX = 4096 };
+enum { FLOWS_MAX = 16384, ASSOCS_MAX = 4096, HANDED_MAX = 65536 };
 
 struct flows_config {
 	size_t flows_max;  /* TCP connections; 0: FLOWS_MAX */
@@ -80,6 +80,9 @@ struct flows_config {
 	 * device, and is never sent there by a direct outbound. */
 	struct cidr device[TUN_ADDRS];
 	int ndevice;
+	/* Flows in the kernel that are remembered; beyond, the oldest is forgotten. 0:
+	 * HANDED_MAX. */
+	size_t handed_max;
 	bool plain;                /* without the device's offload */
 	struct stack_config stack; /* its `offload` follows from the device */
 };

@@ -161,7 +161,7 @@ parts_init(struct flows *fs, int tun, const struct flows_config *c)
 		c->udp_idle ? c->udp_idle : UDP_IDLE);
 	tun_port_init(&fs->tun, fs->loop, tun, c->plain);
 	if (err == 0)
-		err = handed_init(fs);
+		err = handed_init(fs, c->handed_max ? c->handed_max : HANDED_MAX);
 	if (err == 0)
 		err = pings_init(fs, c->ping4, c->ping6);
 	if (err < 0)

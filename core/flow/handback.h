@@ -17,7 +17,6 @@
  * that they have ended, and how much they carried.
  */
 enum {
-	HANDED_MAX = 65536, /* flows remembered; beyond, the oldest is forgotten */
 	HANDED_NEW_MS =
 		1000,      /* an end before that is of the one before on the same ports */
 	HANDED_TURN = 256, /* ends that are read in a turn */
@@ -42,7 +41,7 @@ struct handback {
 
 /* handed.c */
 /* 0, or -ENOMEM. */
-int handed_init(struct flows *fs);
+int handed_init(struct flows *fs, size_t max);
 /* The blocks that did not come home. */
 size_t handed_fini(struct flows *fs);
 /* Begins to remember a flow; one that begins anew takes the place of the one before. */

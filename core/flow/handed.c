@@ -313,14 +313,13 @@ flows_follow(struct flows *fs, int fd)
 }
 
 int
-handed_init(struct flows *fs)
+handed_init(struct flows *fs, size_t max)
 {
 	struct handback *b = &fs->handback;
 
 	b->fd4 = b->fd6 = b->ends = -1;
 	b->troubles.every = 60000;
-	pool_init(
-		&b->pool, "flows in the kernel", sizeof(struct handed), HANDED_MAX, 256);
+	pool_init(&b->pool, "flows in the kernel", sizeof(struct handed), max, 256);
 	list_init(&b->by_age);
 	return table_init(&b->table, 64);
 }

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: MIT */
+#include "flow/flows.h"
+
+#include "platform/direct.h"
+#include "sim/script/script.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+/* The memory of flows that the kernel carries, with a kernel that tells what the test
+ * says. */
+
+enum { ENDS = 9, NEWS = 1024, MOST = 100 };
+
+static struct net_direct_end news[NEWS];
+static size_t nnews, nread;
+static bool overrun; /* before the next one */
+
+static struct setup setup;
+static struct flows fs;
+static const struct verdict verdict = { .rule = -1 };
+static const struct endpoint site = { { 4, { 192, 0, 2, 80 } }, 443 };
+
+int
+net_direct_ended(int fd, struct net_direct_end *end)
+{
+	assert_int_equal(fd, ENDS);
+	if (overrun) {
+		overrun = false;
+		return -ENOBUFS;
+	}
+	if (nread == nnews) {
+		nread = nnews = 0;
+		script_unready(ENDS, WATCH_READ);
+		return -EAGAIN;
+	}
+	*end = news[nread++];
+	return 0;
+}
+
+static int
+begin(void **state)
+{
+	struct rules_spec none = { .n = 0 };
+	struct err e;
+
+	(void)state;
+	script_reset();
+	nnews = nread = 0;
+	overrun = false;
+	memset(&fs, 0, sizeof(fs));
+	setup = (struct setup){ .count = 1, .rules = rules_load(&none, &e) };
+	assert_non_null(setup.rules);
+	fs.setup = &setup;
+	fs.loop = loop_new();
+	assert_true(cidr_parse(&fs.device[0], "198.18.0.1/15"));
+	fs.ndevice = 1;
+	assert_int_equal(handed_init(&fs, MOST), 0);
+	flows_follow(&fs, ENDS);
+	return 0;
+}
+
+/* Every setup that a flow held was given back, and every block. */
+static int
+end(void **state)
+{
+	(void)state;
+	assert_int_equal(handed_fini(&fs), 0);
+	assert_int_equal(setup.count, 1);
+	loop_free(fs.loop);
+	rules_free(setup.rules);
+	return 0;
+}
+
+static struct endpoint
+source(uint16_t port)
+{
+	return (struct endpoint){ { 4, { 198, 18, 0, 1 } }, port };
+}
+
+static void
+note(enum network network, uint16_t port)
+{
+	struct endpoint from = source(port);
+
+	handed_note(&fs, network, &from, &site, &verdict, -1);
+}
+
+static bool
+is_known(enum network network, uint16_t port)
+{
+	struct endpoint from = source(port);
+
+	return handed_look(&fs, network, &from, &site) == HANDED_OPEN;
+}
+
+static void
+tell(enum network network, uint16_t port, uint64_t up, uint64_t down)
+{
+	assert_true(nnews < NEWS);
+	news[nnews++] = (struct net_direct_end){
+		.source = source(port),
+		.target = site,
+		.network = network,
+		.counted = true,
+		.answered = true,
+		.up = up,
+		.down = down,
+	};
+	script_ready(ENDS, WATCH_READ);
+}
+
+static void
+known_by_its_ends(void **state)
+{
+	struct endpoint from = source(1), stranger = { { 4, { 203, 0, 113, 9 } }, 1 },
+			other = site;
+
+	(void)state;
+	note(NETWORK_TCP, 1);
+	assert_true(is_known(NETWORK_TCP, 1));
+	assert_false(is_known(NETWORK_UDP, 1));
+	assert_false(is_known(NETWORK_TCP, 2));
+	other.port++;
+	assert_int_equal(handed_look(&fs, NETWORK_TCP, &from, &other), HANDED_NOT);
+	other = (struct endpoint){ { 4, { 192, 0, 2, 81 } }, 443 };
+	assert_int_equal(handed_look(&fs, NETWORK_TCP, &from, &other), HANDED_NOT);
+	/* Not from the device: it is nobody's whom we could tell apart. */
+	handed_note(&fs, NETWORK_TCP, &stranger, &site, &verdict, -1);
+	assert_int_equal(handed_look(&fs, NETWORK_TCP, &stranger, &site), HANDED_NOT);
+	assert_int_equal(fs.count.handed, 1);
+}
+
+static void
+counted_at_the_end(void **state)
+{
+	(void)state;
+	note(NETWORK_TCP, 1);
+	note(NETWORK_UDP, 2);
+	assert_int_equal(fs.count.handed, 2);
+	assert_int_equal(fs.count.tcp_total, 1);
+	assert_int_equal(fs.count.udp_total, 1);
+	assert_true(script_pass(fs.loop, 2 * HANDED_NEW_MS));
+	tell(NETWORK_TCP, 1, 10, 20);
+	assert_true(script_settle(fs.loop));
+	assert_int_equal(fs.count.handed, 1);
+	assert_false(is_known(NETWORK_TCP, 1));
+	/* One of before this engine, and an echo, have carried bytes too. */
+	tell(NETWORK_TCP, 7, 100, 200);
+	tell(NETWORK_ICMP, 0, 1000, 2000);
+	assert_true(script_settle(fs.loop));
+	assert_int_equal(fs.count.up, 1110);
+	assert_int_equal(fs.count.down, 2220);
+	assert_int_equal(fs.count.handed, 1);
+	assert_true(is_known(NETWORK_UDP, 2));
+}
+
+/* The news of an end comes late: on ports that are used again at once it is about the
+ * connection before. */
+static void
+used_again(void **state)
+{
+	(void)state;
+	note(NETWORK_TCP, 1);
+	assert_true(script_pass(fs.loop, 60000));
+	note(NETWORK_TCP, 1);
+	assert_int_equal(fs.count.handed, 1);
+	assert_int_equal(fs.count.handed_total, 2);
+	tell(NETWORK_TCP, 1, 1, 1);
+	assert_true(script_settle(fs.loop));
+	assert_true(is_known(NETWORK_TCP, 1));
+	assert_true(script_pass(fs.loop, 2 * HANDED_NEW_MS));
+	tell(NETWORK_TCP, 1, 1, 1);
+	assert_true(script_settle(fs.loop));
+	assert_false(is_known(NETWORK_TCP, 1));
+	assert_int_equal(fs.count.handed, 0);
+}
+
+/* Beyond the maximum the one that was noted longest ago is forgotten. */
+static void
+oldest_forgotten(void **state)
+{
+	uint16_t port;
+
+	(void)state;
+	for (port = 1; port <= MOST; port++)
+		note(NETWORK_TCP, port);
+	note(NETWORK_TCP, 1);
+	assert_int_equal(fs.count.handed, MOST);
+	for (port = MOST + 1; port <= MOST + 10; port++)
+		note(NETWORK_TCP, port);
+	assert_int_equal(fs.count.handed, MOST);
+	assert_true(is_known(NETWORK_TCP, 1));
+	for (port = 2; port <= 11; port++)
+		assert_false(is_known(NETWORK_TCP, port));
+	for (port = 12; port <= MOST + 10; port++)
+		assert_true(is_known(NETWORK_TCP, port));
+}
+
+/* What is told while much of it was lost is counted all the same; and at the end all is
+ * read that there is, without a turn of the loop. */
+static void
+read_to_the_end(void **state)
+{
+	uint16_t port;
+
+	(void)state;
+	for (port = 1; port <= MOST; port++)
+		note(NETWORK_TCP, port);
+	assert_true(script_pass(fs.loop, 2 * HANDED_NEW_MS));
+	overrun = true;
+	tell(NETWORK_TCP, 1, 1, 1);
+	assert_true(script_settle(fs.loop));
+	assert_int_equal(fs.count.up, 1);
+	overrun = true;
+	for (port = 2; port <= MOST; port++)
+		tell(NETWORK_TCP, port, 1, 1);
+	for (; nnews < NEWS; port++)
+		tell(NETWORK_TCP, port, 1, 1);
+	flows_read_ends(&fs);
+	assert_int_equal(fs.count.handed, 0);
+	assert_int_equal(fs.count.up, 1 + NEWS);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(known_by_its_ends, begin, end),
+		cmocka_unit_test_setup_teardown(counted_at_the_end, begin, end),
+		cmocka_unit_test_setup_teardown(used_again, begin, end),
+		cmocka_unit_test_setup_teardown(oldest_forgotten, begin, end),
+		cmocka_unit_test_setup_teardown(read_to_the_end, begin, end),
+	};
+
+	log_open(2, LOG_ERROR, "test");
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
