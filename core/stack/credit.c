@@ -138,12 +138,14 @@ credit_ring(struct conn *c)
 	return err;
 }
 
+/* Where there is a small ring for each connection that may come, all of them may. */
 bool
 credit_is_short(const struct stack *s)
 {
 	size_t most = s->config.memory / 2;
+	bool all_have = s->config.conns_max * RING_LEAST <= spare(s);
 
-	return s->rings > most / 8 * 7 || memory_is_short();
+	return (!all_have && s->rings > most / 8 * 7) || memory_is_short();
 }
 
 void

@@ -1,0 +1,52 @@
+# SPDX-License-Identifier: MIT
+"""10,000 downloads that stop in the middle: within sluice.memory, others are served, and all bytes are right when they go
+on."""
+import json
+import pathlib
+import subprocess
+
+from direct import NEAR, World, at_once, count_exactly, lab, noise, private, read_exactly, running, sites, tcp, works
+
+HERE = pathlib.Path(__file__).resolve().parent
+READERS, SIZE, FIRST = 10000, 64 * 1024, 2000
+MB = 1 << 20
+
+
+def transfer(w):
+    """Through an echo and back, with the others stalled."""
+    content = noise(MB)
+    with tcp(w.app, NEAR, 7) as s:
+        got = []
+        at_once([lambda: s.sendall(content), lambda: got.append(read_exactly(s, len(content)))])
+        assert got == [content]
+
+
+def test_10000_readers(l):
+    w = World(l)
+    sites(w)
+    # What waits in the kernels is not what is looked at here.
+    for space in (w.app, w.near):
+        space.sysctl("net.ipv4.tcp_max_syn_backlog", 4096)
+        space.sysctl("net.core.somaxconn", 4096)
+    stall = l.program("stall", [HERE / "stall.c"])
+    l.server(w.near, NEAR, 7, lab.echo)
+    w.near.start([stall, "serve", NEAR, "4000", str(SIZE)]).wait_line("ready")
+    with running(w) as p:
+        works(w)
+        before = private(p)
+        readers = w.app.start([stall, "read", NEAR, "4000", str(READERS), str(FIRST)], stdin=subprocess.PIPE)
+        readers.wait_line("stalled, 0 failed, 0 waited", seconds=120)
+        works(w)
+        at_once([lambda: transfer(w)] * 4)
+        grown = private(p) - before
+        print(f"        {grown / MB:.0f} MB for {READERS} of them, {grown // READERS} bytes each", flush=True)
+        assert grown < 256 * MB, f"{grown / MB:.0f} MB"
+        readers.popen.stdin.write(b"%d\n" % (SIZE >> 10))
+        readers.popen.stdin.flush()
+        how = json.loads(readers.wait_line(r"(\{.*\})", seconds=120).group(1))
+        assert how == {"right": READERS, "wrong": 0, "failed": 0, "stuck": 0}, how
+        works(w)
+
+
+count_exactly()
+lab.main(test_10000_readers)
