@@ -207,10 +207,10 @@ def pseudo(src, dst, proto, n):
     return both + (struct.pack("!BBH", 0, proto, n) if f == socket.AF_INET else struct.pack("!II", n, proto))
 
 
-def segment(src, dst, sport, dport, flags, seq=1000, ack=0, payload=b"", options=b"", offset=None, wrong=0):
+def segment(src, dst, sport, dport, flags, seq=1000, ack=0, payload=b"", options=b"", offset=None, wrong=0, window=64240):
     """A TCP segment with a right checksum (but for `wrong`)."""
     offset = 5 + len(options) // 4 if offset is None else offset
-    head = struct.pack("!HHIIBBHHH", sport, dport, seq, ack, offset << 4, flags, 64240, 0, 0) + options
+    head = struct.pack("!HHIIBBHHH", sport, dport, seq, ack, offset << 4, flags, window, 0, 0) + options
     c = checksum(pseudo(src, dst, 6, len(head) + len(payload)) + head + payload) ^ wrong
     return head[:16] + struct.pack("!H", c) + head[18:] + payload
 
@@ -228,12 +228,17 @@ FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
 class Injector:
     """Puts packets, whatever they are, into the device as an application's host would."""
 
-    def __init__(self, w, dev=TUN):
+    def __init__(self, w, dev=TUN, every=100):
         def open_there():
             return socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
 
-        self.w, self.dev = w, dev
-        self.socket = w.app.inside(open_there)
+        def open_headed():
+            s = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0)
+            s.setsockopt(263, 15, 1)            # SOL_PACKET, PACKET_VNET_HDR
+            return s
+
+        self.w, self.dev, self.every = w, dev, every
+        self.socket, self.headed = w.app.inside(open_there), w.app.inside(open_headed)
         self.sent = self.turns = 0
         self.echo = w.lab.server(w.near, NEAR, 7777, lab.echo_datagram, socket.SOCK_DGRAM)
         self.probe = udp(w.app, NEAR, seconds=1)
@@ -247,10 +252,22 @@ class Injector:
         return self.w.app.inside(read)
 
     def send(self, packet):
+        self._send(self.socket, b"", packet)
+
+    def send_headed(self, packet, flags=0, gso=0, hdr_len=0, gso_size=0, start=0, offset=0):
+        """With what a kernel tells of a packet that it has not summed or cut (struct virtio_net_hdr). False: it does
+        not let this pass itself."""
+        try:
+            self._send(self.headed, struct.pack("=BBHHHH", flags, gso, hdr_len, gso_size, start, offset), packet)
+        except OSError:
+            return False
+        return True
+
+    def _send(self, by, head, packet):
         kind = 0x86dd if packet[:1] and packet[0] >> 4 == 6 else 0x0800
-        self.socket.sendto(packet, (self.dev, kind))
+        by.sendto(head + packet, (self.dev, kind))
         self.sent += 1
-        if self.sent % 100 == 0:
+        if self.sent % self.every == 0:
             self.drain()
 
     def drain(self):
@@ -275,6 +292,7 @@ class Injector:
 
     def close(self):
         self.socket.close()
+        self.headed.close()
         self.probe.close()
         self.echo.close()
 

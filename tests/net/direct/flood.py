@@ -84,5 +84,30 @@ def test_open_and_silent(l):
         forgotten(w, p, "an open port, and the application is silent", NEAR, 80, own=False)
 
 
+def test_scan(l):
+    """All 65,535 ports of a host, with others at work meanwhile."""
+    w = World(l)
+    sites(w)
+    with running(w) as p:
+        works(w)
+        before = most = private(p)
+        injector, source = Injector(w, every=500), tun_address(w)
+        for port in range(1, 65536):
+            injector.send(ip4(source, NEAR, 6, segment(source, NEAR, 1024 + port % 50000, port, SYN, seq=port)))
+            if port % 8000 == 0:
+                injector.drain()
+                most = max(most, private(p))
+                works(w)
+        injector.drain()
+        lost = injector.dropped()
+        assert lost < 6000, f"{lost} SYNs did not reach the device"
+        injector.close()
+        settled(w)
+        works(w)
+        print(f"        {(most - before) / MB:+.1f} MB in the scan, {(private(p) - before) / MB:+.1f} after it", flush=True)
+        assert most - before < GROWTH and private(p) - before < LEFT
+
+
 count_exactly()
-lab.main(test_nobody_there, test_nobody_there_6, test_closed, test_open, test_open_and_silent)
+lab.main(test_nobody_there, test_nobody_there_6, test_closed, test_open, test_open_and_silent,
+         test_scan)
