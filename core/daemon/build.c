@@ -56,6 +56,8 @@ outbounds_build_all(struct setup *s, const struct config *c,
 	int r;
 
 	with.tls = tls_stock_new(NULL, TLS_CONNECTIONS_MAX);
+	if (with.tls)
+		tls_stock_share(with.tls, tcp_memory_budget(env->memory));
 	with.tls_library = c->tls;
 	r = outbounds_build(s, c, &with, e);
 	tls_stock_drop(with.tls);

@@ -487,15 +487,18 @@ assoc_datagram(struct flows *fs, const struct stack_datagram *d)
 /* The room's part. */
 
 int
-assocs_init(struct flows *fs, size_t max, unsigned idle)
+assocs_init(struct flows *fs, const struct flows_config *c)
 {
-	struct assocs *all = &fs->assocs;
+	size_t max = c->assocs_max ? c->assocs_max : ASSOCS_MAX;
 	size_t routes = max * ROUTES_PER_ASSOC;
+	struct assocs *all = &fs->assocs;
 
 	if (routes < ASSOC_ROUTES)
 		routes = ASSOC_ROUTES;
 	all->max = max;
-	all->idle = (uint64_t)idle * 1000;
+	all->idle = (uint64_t)(c->udp_idle ? c->udp_idle : UDP_IDLE) * 1000;
+	all->queued.most = c->queued_max && c->queued_max < QUEUED_BYTES ? c->queued_max
+									 : QUEUED_BYTES;
 	all->troubles.every = 60000;
 	/* Those that ended in this turn still have their block. */
 	pool_init(&all->pool, "associations", sizeof(struct assoc), 2 * max, 64);

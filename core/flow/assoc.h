@@ -8,6 +8,7 @@
 #include "base/table.h"
 #include "flow/line.h"
 #include "flow/outbox.h"
+#include "flow/queue.h"
 #include "loop/loop.h"
 
 /*
@@ -22,6 +23,7 @@ enum {
 	ROUTES_PER_ASSOC = 4,  /* on the average: the room's table of routes */
 	LEG_TURN = 64,         /* datagrams, joined or not, from one leg in a turn */
 	INBOX_MAX = 16,        /* at one go */
+	UDP_IDLE = 60,         /* seconds, where the configuration has no other */
 	ASSOC_EVICT_MS = 1000, /* one used later than that is not idle */
 	LEG_RETRY_MS = 1000,   /* between two tries of a way out that failed */
 	DNS_DONE_MS = 5000,    /* after a DNS exchange that was answered, and ... */
@@ -29,6 +31,7 @@ enum {
 };
 
 struct flows;
+struct flows_config;
 
 struct assocs {
 	struct pool pool, routes, legs;
@@ -38,15 +41,16 @@ struct assocs {
 	struct list dead, dead_legs;
 	struct outbox outbox;
 	struct lines lines;
-	uint8_t *datagram;  /* owned: INBOX_MAX datagrams, or a DNS reply */
-	size_t max, queued; /* associations; bytes in the queues of legs */
+	uint8_t *datagram; /* owned: INBOX_MAX datagrams, or a DNS reply */
+	size_t max;        /* associations */
+	struct queued_total queued;
 	size_t nanswered;
 	uint64_t idle; /* milliseconds */
 	struct log_limit troubles;
 };
 
-/* 0, or -ENOMEM. `idle` in seconds. */
-int assocs_init(struct flows *fs, size_t max, unsigned idle);
+/* 0, or -ENOMEM. */
+int assocs_init(struct flows *fs, const struct flows_config *c);
 void assocs_close(struct flows *fs);
 size_t assocs_fini(struct flows *fs); /* the blocks that did not come home */
 void assocs_reap(struct flows *fs);

@@ -16,6 +16,7 @@ enum {
 	EVICT_MS = 10000,      /* a flow that was used later than that is not idle */
 	EARLY_MAX = 1024, /* blocks of SNIFF_MAX; without one, the first window counts */
 	TURN_SYNS = TUN_TURN, /* those that may come before the evicted are gone */
+	RELIEF_MS = 1000,     /* between two looks for those who hold what others want */
 };
 
 static const char *
@@ -244,6 +245,16 @@ flow_step(struct flow *f)
 	}
 }
 
+/* Where others wait for memory, who holds it will be looked for. */
+static void
+hunger_note(struct flow *f)
+{
+	struct flow_table *t = &f->flows->tcp;
+
+	if (f->outbound != NULL && !t->relief.armed && outbound_is_starved(f->outbound))
+		timer_arm(&t->relief, RELIEF_MS);
+}
+
 static void
 flow_run(struct task *t)
 {
@@ -257,6 +268,7 @@ flow_run(struct task *t)
 		stream_park(f->relay.near);
 	if (f->relay.far != NULL)
 		stream_park(f->relay.far);
+	hunger_note(f);
 }
 
 static void
@@ -475,11 +487,54 @@ trim_look(struct flows *fs)
 		timer_arm(&t->trim, TRIM_MS);
 }
 
+static bool
+is_starved(const struct flows *fs)
+{
+	size_t i;
+
+	for (i = 0; i < fs->setup->noutbound; i++)
+		if (outbound_is_starved(fs->setup->outbound[i]))
+			return true;
+	return false;
+}
+
+static bool
+is_stalled(const struct flow *f)
+{
+	return f->relay.near_full && f->outbound->ops->heavy &&
+		flow_now(f) - f->used >= EVICT_MS;
+}
+
+/* Applications that have not read for long keep memory from those that do: their flows
+ * end. */
+static void
+relieve(struct timer *timer)
+{
+	struct flow_table *t = container_of(timer, struct flow_table, relief);
+	struct flows *fs = container_of(t, struct flows, tcp);
+	struct list *n, *next;
+	struct flow *f;
+
+	if (!is_starved(fs))
+		return;
+	timer_arm(&t->relief, RELIEF_MS);
+	for (n = t->by_use.next; n != &t->by_use; n = next) {
+		next = n->next;
+		f = container_of(n, struct flow, node);
+		if (flow_now(f) - f->used < EVICT_MS)
+			return;
+		if (is_stalled(f))
+			flow_end(f, STACK_RESET,
+				"closed: not read for long, while others need the memory");
+	}
+}
+
 void
 flow_table_init(struct flows *fs, size_t max)
 {
 	struct flow_table *t = &fs->tcp;
 
+	timer_init(&t->relief, fs->loop, relieve);
 	timer_init(&t->trim, fs->loop, trim);
 	t->max = max;
 	pool_init(&t->pool, "flows", sizeof(struct flow), max + TURN_SYNS, 64);
@@ -528,6 +583,7 @@ flow_table_fini(struct flows *fs)
 	list_join(&fs->tcp.dead, &fs->tcp.leaving);
 	flow_table_reap(fs);
 	timer_stop(&fs->tcp.trim);
+	timer_stop(&fs->tcp.relief);
 	return pool_fini(&fs->tcp.pool) + pool_fini(&fs->tcp.openings) +
 		pool_fini(&fs->tcp.early);
 }

@@ -74,6 +74,7 @@ enum { FLOWS_MAX = 16384, ASSOCS_MAX = 4096, HANDED_MAX = 65536 };
 struct flows_config {
 	size_t flows_max;  /* TCP connections; 0: FLOWS_MAX */
 	size_t assocs_max; /* UDP associations; 0: ASSOCS_MAX */
+	size_t queued_max; /* bytes of datagrams that wait; 0: 4 MiB, which is the most */
 	unsigned udp_idle; /* seconds; 0: 60 (5 for a DNS exchange that was answered) */
 	int ping4, ping6;  /* sockets of sock_ping_open, borrowed; -1: none */
 	/* The device's own addresses, copied. What is behind them leads back into the

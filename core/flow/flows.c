@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-enum { UDP_IDLE = 60 };
+enum { SHORTAGE_EVERY_MS = 60000 }; /* one line a minute */
 
 static struct flows *
 flows_of(struct stack_user *u)
@@ -78,6 +78,18 @@ flows_are_short(int error)
 {
 	return error == -EMFILE || error == -ENFILE || error == -ENOMEM ||
 		error == -ENOBUFS;
+}
+
+bool
+flows_let_out(struct flows *fs, const struct outbound *o)
+{
+	if (!outbound_is_short(o))
+		return true;
+	log_limited(&fs->shortage, loop_now(fs->loop), LOG_WARNING,
+		"the memory for connections by \"%s\" is used up: new ones have to wait "
+		"until others end; sluice.memory allows more",
+		o->tag);
+	return false;
 }
 
 void
@@ -157,8 +169,8 @@ parts_init(struct flows *fs, int tun, const struct flows_config *c)
 	int err;
 
 	flow_table_init(fs, c->flows_max ? c->flows_max : FLOWS_MAX);
-	err = assocs_init(fs, c->assocs_max ? c->assocs_max : ASSOCS_MAX,
-		c->udp_idle ? c->udp_idle : UDP_IDLE);
+	fs->shortage.every = SHORTAGE_EVERY_MS;
+	err = assocs_init(fs, c);
 	tun_port_init(&fs->tun, fs->loop, tun, c->plain);
 	if (err == 0)
 		err = handed_init(fs, c->handed_max ? c->handed_max : HANDED_MAX);

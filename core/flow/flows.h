@@ -22,8 +22,9 @@ struct flow_table {
 	struct list leaving; /* will end in this turn, or when the stack lets go */
 	struct list dead;
 	size_t max;
-	size_t peak;       /* the most at a time, since memory was given back */
-	struct timer trim; /* gives it back, a while after many have ended */
+	size_t peak;         /* the most at a time, since memory was given back */
+	struct timer relief; /* ends those who hold what others wait for */
+	struct timer trim;   /* gives it back, a while after many have ended */
 };
 
 struct flows {
@@ -34,6 +35,7 @@ struct flows {
 	struct names *names; /* borrowed */
 	struct stack_user user;
 	struct flow_counters count;
+	struct log_limit shortage;
 	struct cidr device[TUN_ADDRS];
 	int ndevice;
 	struct turn_end reaper;
@@ -47,6 +49,8 @@ struct flows {
 /* Whether a way out failed for want of descriptors or memory of this machine, which
  * says nothing about the target. */
 bool flows_are_short(int error);
+/* False: there is too little memory for one more connection by it, which is said. */
+bool flows_let_out(struct flows *fs, const struct outbound *o);
 /* A way out has failed: of the other side's doing where it did not keep to the protocol.
  * `reason` is for people, or NULL. */
 void

@@ -21,8 +21,11 @@ leg_new(struct assoc_route *r)
 {
 	struct target to = { .ip = r->key.target.ip, .port = r->key.target.port };
 	struct flows *fs = r->assoc->flows;
-	struct leg *g = pool_get(&fs->assocs.legs);
+	struct leg *g;
 
+	if (!flows_let_out(fs, r->outbound))
+		return NULL;
+	g = pool_get(&fs->assocs.legs);
 	if (g == NULL)
 		return NULL;
 	task_init(&g->task, leg_run);

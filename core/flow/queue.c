@@ -20,12 +20,12 @@ queue_init(struct queue *q)
 }
 
 static bool
-put_one(struct queue *q, size_t *bytes, const struct endpoint *to, const uint8_t *p,
-	size_t len)
+put_one(struct queue *q, struct queued_total *all, const struct endpoint *to,
+	const uint8_t *p, size_t len)
 {
 	struct queued *d = NULL;
 
-	if (q->n < QUEUE_MAX && *bytes + len <= QUEUED_BYTES)
+	if (q->n < QUEUE_MAX && all->bytes + sizeof(*d) + len <= all->most)
 		d = malloc(sizeof(*d) + len);
 	if (d == NULL)
 		return false;
@@ -35,35 +35,35 @@ put_one(struct queue *q, size_t *bytes, const struct endpoint *to, const uint8_t
 	memcpy(d->bytes, p, len);
 	list_append(&q->list, &d->node);
 	q->n++;
-	*bytes += len;
+	all->bytes += sizeof(*d) + len;
 	return true;
 }
 
 size_t
-queue_put(struct queue *q, size_t *bytes, const struct dgram_out *d)
+queue_put(struct queue *q, struct queued_total *all, const struct dgram_out *d)
 {
 	size_t most = d->segment > 0 ? d->segment : d->len, at = 0, len, lost = 0;
 
 	do {
 		len = d->len - at < most ? d->len - at : most;
-		lost += !put_one(q, bytes, &d->to, d->p + at, len);
+		lost += !put_one(q, all, &d->to, d->p + at, len);
 		at += len;
 	} while (at < d->len);
 	return lost;
 }
 
 static void
-drop_first(struct queue *q, size_t *bytes)
+drop_first(struct queue *q, struct queued_total *all)
 {
 	struct queued *d = container_of(list_take(&q->list), struct queued, node);
 
 	q->n--;
-	*bytes -= d->len;
+	all->bytes -= sizeof(*d) + d->len;
 	free(d);
 }
 
 int
-queue_send(struct queue *q, size_t *bytes, struct packets *k)
+queue_send(struct queue *q, struct queued_total *all, struct packets *k)
 {
 	struct queued *d;
 	struct target to;
@@ -77,14 +77,14 @@ queue_send(struct queue *q, size_t *bytes, struct packets *k)
 			return STREAM_OK;
 		if (r < 0 && r != -EMSGSIZE)
 			return r;
-		drop_first(q, bytes);
+		drop_first(q, all);
 	}
 	return STREAM_OK;
 }
 
 void
-queue_drop(struct queue *q, size_t *bytes)
+queue_drop(struct queue *q, struct queued_total *all)
 {
 	while (!list_empty(&q->list))
-		drop_first(q, bytes);
+		drop_first(q, all);
 }

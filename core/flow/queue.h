@@ -9,7 +9,12 @@
  * answer is waited for longer. */
 enum {
 	QUEUE_MAX = 16,         /* datagrams of one way out */
-	QUEUED_BYTES = 4 << 20, /* of all queues */
+	QUEUED_BYTES = 4 << 20, /* of all queues, at most */
+};
+
+/* What all queues hold, and may hold; bytes, structs and all. */
+struct queued_total {
+	size_t bytes, most;
 };
 
 struct queue {
@@ -18,11 +23,10 @@ struct queue {
 };
 
 void queue_init(struct queue *q);
-/* Copies d, or each of those that it stands for; *bytes is what all queues hold. How many
- * found no room. */
-size_t queue_put(struct queue *q, size_t *bytes, const struct dgram_out *d);
+/* Copies d, or each of those that it stands for. How many found no room. */
+size_t queue_put(struct queue *q, struct queued_total *all, const struct dgram_out *d);
 /* Sends what can be sent. STREAM_OK, or -errno: the way out has failed. */
-int queue_send(struct queue *q, size_t *bytes, struct packets *k);
-void queue_drop(struct queue *q, size_t *bytes);
+int queue_send(struct queue *q, struct queued_total *all, struct packets *k);
+void queue_drop(struct queue *q, struct queued_total *all);
 
 #endif

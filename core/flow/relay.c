@@ -107,8 +107,10 @@ copy_straight(struct relay *r, struct stream *from, struct stream *to, uint64_t 
 		err = stream_send_buf(to, &out);
 		if (err < 0)
 			return to_failed(r, err);
-		if (err != STREAM_OK)
+		if (err != STREAM_OK) {
+			r->near_full = to == r->near;
 			return COPIED_WAITS;
+		}
 		err = stream_read(from, out.p, smaller(out.len, budget), &n);
 		if (err < 0)
 			return from_failed(r, to, err);
@@ -189,6 +191,7 @@ down_run(struct relay *r)
 {
 	enum copied c;
 
+	r->near_full = false;
 	if (r->near_shut)
 		return COPIED_WAITS;
 	c = copy(r, r->far, r->near, &r->down);

@@ -35,6 +35,8 @@ struct relay {
 	 * for as long as the owner is patient. */
 	bool far_failed;
 	int error; /* -errno of the side that failed */
+	/* The application takes nothing, and the far side may have more for it. */
+	bool near_full;
 };
 
 enum relay_news {

@@ -97,6 +97,8 @@ flow_dial(struct flow *f)
 {
 	bool truthful = f->outbound->ops->truthful;
 
+	if (!flows_let_out(f->flows, f->outbound))
+		return false;
 	f->relay.far = outbound_dial(f->outbound, &f->opening->to, &f->task);
 	if (f->relay.far == NULL)
 		return false;

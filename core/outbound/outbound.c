@@ -82,6 +82,22 @@ outbound_drop(struct outbound *o)
 		o->ops->free(o);
 }
 
+/* Bytes for a connection with a handshake of TLS. */
+enum { ROOM_LEAST = 72 * 1024 };
+
+bool
+outbound_is_short(const struct outbound *o)
+{
+	return o->ops->heavy &&
+		budget_is_short(tcp_memory_budget(o->env.memory), ROOM_LEAST);
+}
+
+bool
+outbound_is_starved(const struct outbound *o)
+{
+	return o->ops->heavy && budget_is_wanted(tcp_memory_budget(o->env.memory));
+}
+
 struct stream *
 outbound_dial(struct outbound *o, const struct target *to, struct task *owner)
 {

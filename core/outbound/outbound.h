@@ -141,6 +141,8 @@ struct outbound_ops {
 	bool per_target;
 	/* True: the flow leaves this machine as it is: ping may be answered for it. */
 	bool direct;
+	/* True: connections hold memory of the ways out for as long as they live. */
+	bool heavy;
 	struct stream *(*dial)(
 		struct outbound *, const struct target *, struct task *owner);
 	struct packets *(*bind)(
@@ -181,6 +183,12 @@ struct outbound *outbound_hold(struct outbound *o);
  * it.  For who has made it, before the drop. NULL is fine. */
 void outbound_retire(struct outbound *o);
 void outbound_drop(struct outbound *o); /* the last one frees; NULL is fine */
+
+/* There is too little memory for one more connection: nobody else should come. */
+bool outbound_is_short(const struct outbound *o);
+
+/* Some of its connections wait for memory that others hold. */
+bool outbound_is_starved(const struct outbound *o);
 
 /*
  * Begins a connection to `to`, which is copied. `owner` is made ready whenever

@@ -59,6 +59,7 @@ vmess_free(struct outbound *o)
 static const struct outbound_ops vmess_ops = {
 	.kind = "vmess",
 	.per_target = true,
+	.heavy = true,
 	.dial = vmess_dial,
 	.bind = vmess_bind,
 	.retire = vmess_retire,

@@ -21,6 +21,10 @@
 /* So many alternative ids of a user are used at most: servers take any of them. */
 enum { VMESS_ALTER_MAX = 8 };
 
+/* What a connection is counted as, bytes: the structs of all its layers, TLS not among
+ * them. */
+enum { VMESS_CONNECTION = 3 * 1024 };
+
 struct vmess_user {
 	struct vmess_keys keys;             /* secret */
 	uint8_t alter[VMESS_ALTER_MAX][16]; /* secret */

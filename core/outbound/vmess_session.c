@@ -66,6 +66,9 @@ vmess_session_init(struct vmess_session *s, struct vmess *v, struct stream *lowe
 		s->to.name = s->name = strdup(to->name);
 	if (to->name && !to->ip.family && !s->name)
 		return -ENOMEM;
+	s->counted = budget_take(tcp_memory_budget(v->o.env.memory), VMESS_CONNECTION);
+	if (!s->counted)
+		return -ENOMEM;
 	if (s->name && !vmess_name_fits(s->name))
 		vmess_session_fail(s, -EINVAL,
 			"a name for VMess has letters, digits, '-', '.' and '_' only "
@@ -120,6 +123,8 @@ vmess_session_fini(struct vmess_session *s)
 	if (s->lower && !s->error && (s->finished || s->command == VMESS_UDP))
 		stream_shut(s->lower);
 	stream_free(s->lower);
+	if (s->counted)
+		budget_give(tcp_memory_budget(s->v->o.env.memory), VMESS_CONNECTION);
 	outbound_drop(&s->v->o);
 	free(s->name);
 	vmess_body_fini(&s->up);

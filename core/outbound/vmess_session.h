@@ -29,6 +29,7 @@ struct vmess_session {
 	struct vmess *v;        /* held */
 	struct vmess_pick pick; /* once open */
 	struct block_wait wait;
+	bool counted; /* in the budget of the ways out */
 	struct target to;
 	enum vmess_command command;
 	int error;       /* -errno: final */

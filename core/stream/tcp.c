@@ -14,10 +14,11 @@
  * are rare: no known peer sends one.
  */
 enum { BLOCKS_MAX = 4096, BLOCKS_KEEP = 16, LARGE_MAX = 256, LARGE_KEEP = 2 };
-enum { BLOCKS_MIN = 108, LARGE_MIN = 8 };
+enum { MEMORY_MIN = 4 << 20 }; /* bytes */
 enum { WRITEV_MAX = 8 };
 
 struct tcp_memory {
+	struct budget budget;
 	struct blocks blocks, large;
 	char text[128]; /* the last reason that was asked for */
 };
@@ -56,18 +57,26 @@ tcp_memory_new(void)
 		return NULL;
 	blocks_init(&m->blocks, "bytes in flight", TCP_BLOCK, BLOCKS_MAX, BLOCKS_KEEP);
 	blocks_init(&m->large, "large records", TCP_LARGE, LARGE_MAX, LARGE_KEEP);
+	budget_init(&m->budget, SIZE_MAX);
+	blocks_share(&m->blocks, &m->budget, TCP_BLOCK, false);
+	blocks_share(&m->large, &m->budget, TCP_LARGE, false);
 	return m;
 }
 
 void
 tcp_memory_limit(struct tcp_memory *m, size_t bytes)
 {
-	size_t n = bytes / 8 * 7 / TCP_BLOCK, large = bytes / 8 / TCP_LARGE;
+	size_t large;
 
-	n = n < BLOCKS_MIN ? BLOCKS_MIN : n;
-	large = large < LARGE_MIN ? LARGE_MIN : large;
-	m->blocks.pool.max = n < BLOCKS_MAX ? n : BLOCKS_MAX;
+	m->budget.most = bytes < MEMORY_MIN ? MEMORY_MIN : bytes;
+	large = m->budget.most / 8 / TCP_LARGE;
 	m->large.pool.max = large < LARGE_MAX ? large : LARGE_MAX;
+}
+
+struct budget *
+tcp_memory_budget(struct tcp_memory *m)
+{
+	return &m->budget;
 }
 
 void

@@ -18,8 +18,11 @@
 struct tcp_memory; /* one a loop */
 
 struct tcp_memory *tcp_memory_new(void);
-/* At most so many bytes in flight, 4 MB at least; beyond, streams wait for each other. */
+/* At most so many bytes for all that connections hold, 4 MB at least; beyond, streams wait
+ * for each other, and new ones are not made. */
 void tcp_memory_limit(struct tcp_memory *m, size_t bytes);
+/* What these blocks draw on, for others who hold memory of connections. */
+struct budget *tcp_memory_budget(struct tcp_memory *m);
 /* All streams that used it are gone by then. Logs an error when a block is missing. */
 void tcp_memory_free(struct tcp_memory *m);
 

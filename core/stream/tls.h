@@ -23,6 +23,7 @@
  * to 1.2; OpenSSL, where it was built in, speaks 1.3 too.  Nothing here imitates a
  * browser's handshake.
  */
+struct budget;
 struct tls_stock;
 struct tls_setup;
 
@@ -42,6 +43,9 @@ bool tls_library_built(enum tls_library l);
  * NULL only without memory.  The caller holds one count.
  */
 struct tls_stock *tls_stock_new(const char *trust_file, size_t max);
+/* Its connections draw on g, which outlives it; a connection for which there is not enough
+ * is not made. */
+void tls_stock_share(struct tls_stock *k, struct budget *g);
 void tls_stock_drop(struct tls_stock *k); /* NULL is fine */
 
 enum tls_version {

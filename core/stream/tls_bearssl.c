@@ -364,6 +364,7 @@ const struct tls_library_ops tls_bearssl = {
 	.name = "BearSSL",
 	.newest = TLS_1_2,
 	.connection = sizeof(struct engine),
+	.cost = sizeof(struct bearssl) + sizeof(struct engine),
 	.setup_init = tls_bearssl_setup_init,
 	.setup_fini = tls_bearssl_setup_fini,
 	.stock_fini = bearssl_stock_fini,

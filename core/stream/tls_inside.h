@@ -20,6 +20,10 @@ enum { TLS_CONNECTIONS_KEEP = 2 };
 enum { TLS_IDLE_RECORDS_MAX = 128 };
 /* The largest payload of a record (RFC 8446, 5.1), and windows of OpenSSL's. */
 enum { TLS_PAYLOAD_MAX = 16384, TLS_WINDOWS_MAX = 8192, TLS_WINDOWS_KEEP = 16 };
+/* What memory is counted as, bytes; measured by tests/interop/transports/budget.py: a
+ * handshake beside its connection (buffers for records, keys, the chain of certificates),
+ * and a window with the buffer that OpenSSL has behind it. */
+enum { TLS_HANDSHAKE_COST = 40 * 1024, TLS_WINDOW_COST = TLS_PAYLOAD_MAX + 17 * 1024 };
 
 /* The chain that a server sends, from its first byte to the end of the handshake. */
 struct tls_chain {
@@ -48,7 +52,8 @@ struct tls_stream;
 struct tls_library_ops {
 	const char *name;
 	enum tls_version newest;
-	size_t connection; /* bytes of memory that each open connection holds */
+	size_t connection; /* bytes of memory that each open connection takes here... */
+	size_t cost;       /* ...and all that it holds while it rests, struct and all */
 	int (*setup_init)(struct tls_setup *t, struct err *e); /* 0; -1 and why */
 	void (*setup_fini)(struct tls_setup *t);
 	void (*stock_fini)(struct tls_stock *k);
@@ -70,7 +75,8 @@ struct tls_stock {
 	struct blocks bearssl, openssl; /* a connection's memory each */
 	struct blocks windows;
 	struct pool chains;
-	size_t chain_bytes; /* in all of them */
+	size_t chain_bytes;    /* in all of them */
+	struct budget *budget; /* that connections draw on; NULL: none */
 	unsigned count;
 };
 
@@ -105,9 +111,10 @@ struct tls_stream {
 	struct deferred gone;
 	struct tls_records records;
 	struct tls_facts facts;
-	int error;  /* -errno: final */
-	bool begun; /* the lower stream is up */
-	bool up;    /* the handshake is over */
+	size_t held; /* bytes of the stock's budget */
+	int error;   /* -errno: final */
+	bool begun;  /* the lower stream is up */
+	bool up;     /* the handshake is over */
 	bool ended;
 	bool shut; /* our close_notify is out, or on its way */
 };

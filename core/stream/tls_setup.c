@@ -50,6 +50,13 @@ tls_stock_new(const char *trust_file, size_t max)
 }
 
 void
+tls_stock_share(struct tls_stock *k, struct budget *g)
+{
+	k->budget = g;
+	blocks_share(&k->windows, g, TLS_WINDOW_COST, false);
+}
+
+void
 tls_stock_drop(struct tls_stock *k)
 {
 	if (!k || --k->count)

@@ -40,6 +40,22 @@ tls_records_see(struct tls_records *r, const uint8_t *p, size_t len)
 	}
 }
 
+/* From now on t holds n bytes of the budget, and has room for them. */
+static bool
+hold(struct tls_stream *t, size_t n)
+{
+	struct budget *g = t->setup->stock->budget;
+
+	if (!g)
+		return true;
+	if (n > t->held && !budget_take(g, n - t->held))
+		return false;
+	if (n < t->held)
+		budget_give(g, t->held - n);
+	t->held = n;
+	return true;
+}
+
 static struct tls_chain *
 chain_of(struct tls_stream *t)
 {
@@ -87,6 +103,7 @@ tls_handshake_over(struct tls_stream *t)
 	struct tls_stock *k = t->setup->stock;
 	size_t i;
 
+	hold(t, t->setup->library->cost);
 	if (!t->chain)
 		return;
 	for (i = 0; i < TLS_CHAIN_MAX; i++)
@@ -144,6 +161,7 @@ void
 tls_stream_fini(struct tls_stream *t)
 {
 	tls_handshake_over(t);
+	hold(t, 0);
 	blocks_leave(&t->wait);
 	stream_free(t->s.lower);
 	tls_setup_drop(t->setup);
@@ -178,13 +196,16 @@ tls_new(struct tls_setup *setup, struct stream *lower, struct loop *l, struct ta
 {
 	struct tls_stream *t = calloc(1, setup->library->stream);
 
-	if (!t) {
+	if (t)
+		t->setup = setup;
+	if (!t || !hold(t, setup->library->cost + TLS_HANDSHAKE_COST)) {
 		stream_free(lower);
+		free(t);
 		return NULL;
 	}
+	tls_setup_hold(setup);
 	t->s.ops = setup->library->stream_ops;
 	t->s.lower = lower;
-	t->setup = tls_setup_hold(setup);
 	t->loop = l;
 	t->owner = owner;
 	t->unix_time = unix_time;

@@ -131,6 +131,79 @@ test_overtaken(void **state)
 	table_end(&t);
 }
 
+/* Two kinds draw on one budget: what one gives back is a block of the other. */
+static void
+test_shared(void **state)
+{
+	struct blocks other;
+	struct budget g;
+	struct table t;
+	void *block[2];
+
+	(void)state;
+	table_start(&t);
+	t.blocks.pool.max = 8;
+	budget_init(&g, 250);
+	blocks_share(&t.blocks, &g, 100, false);
+	blocks_init(&other, "other", 1, 8, 0);
+	blocks_share(&other, &g, 150, false);
+	block[0] = take(&t, 0);
+	block[1] = blocks_get(&other, &t.taker[1].wait);
+	assert_true(block[0] && block[1]);
+	assert_null(take(&t, 1));
+	assert_null(take(&t, 2));
+	blocks_put(&other, block[1]);
+	loop_turn(t.loop, 0);
+	/* There is room for one of them, and for a half. */
+	assert_int_equal(t.taker[1].called, 1);
+	assert_int_equal(t.taker[2].called, 0);
+	block[1] = take(&t, 1);
+	assert_non_null(block[1]);
+	blocks_put(&t.blocks, block[0]);
+	loop_turn(t.loop, 0);
+	assert_int_equal(t.taker[2].called, 1);
+	/* Not wanted any more: it is nobody's. */
+	blocks_leave(&t.taker[2].wait);
+	blocks_put(&t.blocks, block[1]);
+	assert_int_equal(g.used, 0);
+	assert_int_equal(g.called, 0);
+	assert_int_equal(blocks_fini(&other), 0);
+	table_end(&t);
+}
+
+/* What lasts leaves a quarter to what is in flight. */
+static void
+test_lasting(void **state)
+{
+	struct budget g;
+	struct table t;
+	void *block;
+
+	(void)state;
+	table_start(&t);
+	t.blocks.pool.max = 8;
+	budget_init(&g, 400);
+	blocks_share(&t.blocks, &g, 100, false);
+	assert_false(budget_is_short(&g, 300));
+	assert_true(budget_is_short(&g, 301));
+	assert_false(budget_take(&g, 301));
+	assert_true(budget_take(&g, 300));
+	assert_false(budget_take(&g, 1));
+	block = take(&t, 0);
+	assert_non_null(block);
+	assert_null(take(&t, 1));
+	budget_give(&g, 99);
+	loop_turn(t.loop, 0);
+	assert_int_equal(t.taker[1].called, 0);
+	budget_give(&g, 1);
+	loop_turn(t.loop, 0);
+	assert_int_equal(t.taker[1].called, 1);
+	blocks_put(&t.blocks, block);
+	budget_give(&g, 200);
+	table_end(&t);
+	assert_int_equal(g.used, 0);
+}
+
 /* stream_read and stream_writev through a layer that has windows only. */
 static void
 test_through_windows(void **state)
@@ -177,6 +250,8 @@ main(void)
 		cmocka_unit_test(test_first_come_first_called),
 		cmocka_unit_test(test_a_call_is_not_lost),
 		cmocka_unit_test(test_overtaken),
+		cmocka_unit_test(test_shared),
+		cmocka_unit_test(test_lasting),
 		cmocka_unit_test(test_through_windows),
 	};
 
