@@ -12,8 +12,9 @@ uint64_t sys_monotonic(void); /* does not count suspend */
 uint64_t sys_boottime(void);  /* does */
 int64_t sys_unix_time(void);  /* seconds; what people call the time */
 
-/* Raises the limit of descriptors as far as allowed; returns what it is now. */
-unsigned long sys_raise_descriptors(void);
+/* Raises the limit of descriptors as far as allowed, and who may raise what is allowed (root)
+ * does, up to `wanted`; returns what it is now. */
+unsigned long sys_raise_descriptors(unsigned long wanted);
 /* What was freed and is kept for the next time goes back to the system. */
 void sys_memory_trim(void);
 

@@ -20,7 +20,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FLOW_BYTES = 1400 };    /* of a direct flow that rests */
+enum { FLOW_BYTES = 1400, ASSOC_BYTES = 1024 }; /* of what is direct and rests */
 enum { OWN_DESCRIPTORS = 64 }; /* for what is no flow: devices, files, lookups */
 
 struct engine {
@@ -109,7 +109,7 @@ setup_load(struct engine *g, struct err *e)
 static int
 inside_build(struct engine *g, struct err *e)
 {
-	g->descriptors = sys_raise_descriptors();
+	g->descriptors = sys_raise_descriptors(engine_descriptors());
 	if (request_resolvers(g->keeper, &g->machine, e) < 0)
 		return -1;
 	g->loop = loop_new();
@@ -150,27 +150,37 @@ ping_open(struct engine *g, int family)
 }
 
 /*
- * Of the memory for traffic half is the stack's, a quarter that of the ways out, and an
- * eighth is for the structs of connections; the rest is for datagrams.
+ * Of the memory for traffic half is the stack's, five sixteenths are for what connections
+ * through servers hold, and an eighth is for the structs of flows; the rest is for
+ * datagrams: associations, and those that wait.
  */
 static void
 memory_limit(const struct engine *g, struct flows_config *c)
 {
 	size_t all = g->config->budget, flows = all / 8 / FLOW_BYTES;
+	size_t assocs = all / 32 / ASSOC_BYTES;
 
 	c->stack.memory = all / 2;
-	tcp_memory_limit(g->memory, all / 4);
+	tcp_memory_limit(g->memory, all / 16 * 5);
+	c->queued_max = all / 32;
+	c->assocs_max = c->assocs_max < assocs ? c->assocs_max : assocs;
 	c->flows_max = c->flows_max < flows ? c->flows_max : flows;
 	c->stack.conns_max = c->flows_max;
 }
 
-/* Fewer connections at a time than this are worth a word. */
+/* A connection takes one descriptor, an association mostly one: of four that there are the
+ * connections get three. */
+unsigned long
+engine_descriptors(void)
+{
+	return OWN_DESCRIPTORS + (FLOWS_MAX + 2ul) / 3 * 4;
+}
+
+/* Fewer connections at a time than this are worth a warning. */
 enum { FLOWS_FEW = 4096 };
 
-/*
- * A connection takes one descriptor, an association mostly one: where they are few,
- * there are fewer of both, so that one more waits instead of meeting an error.
- */
+/* Where they are few, there are fewer of both, so that one more waits instead of meeting
+ * an error. */
 static void
 flows_limit(const struct engine *g, struct flows_config *c)
 {
@@ -179,8 +189,8 @@ flows_limit(const struct engine *g, struct flows_config *c)
 
 	c->flows_max = n / 4 * 3 < FLOWS_MAX ? n / 4 * 3 : FLOWS_MAX;
 	c->assocs_max = n / 4 < ASSOCS_MAX ? n / 4 : ASSOCS_MAX;
-	if (c->flows_max < FLOWS_FEW)
-		log_warn(
+	if (c->flows_max < FLOWS_MAX)
+		(c->flows_max < FLOWS_FEW ? log_warn : log_info)(
 			"the limit of %lu descriptors allows %zu connections and %zu "
 			"UDP associations at a time: a higher one (ulimit -n, or LimitNOFILE "
 			"of the service) allows more",

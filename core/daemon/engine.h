@@ -13,6 +13,8 @@ struct engine_options {
 	int level;               /* enum log_level, or -1: the configuration's */
 };
 
+/* How many descriptors it needs for as many flows as it can have. */
+unsigned long engine_descriptors(void);
 /* For keeper_config.engine; `options` is a struct engine_options. The exit status: 0, or
  * 1 when something that it was given is wrong (it has said what). */
 int engine_run(int keeper, void *options);

@@ -112,12 +112,11 @@ int
 command_run(int argc, char **argv)
 {
 	struct engine_options o = { .level = DEFAULT_LEVEL };
-	struct keeper_config k = {
-		.version = SLUICE_VERSION,
+	struct keeper_config k = { .version = SLUICE_VERSION,
 		.state_dir = command_state_dir,
+		.descriptors = engine_descriptors(),
 		.engine = engine_run,
-		.arg = &o,
-	};
+		.arg = &o };
 	int r = run_parse(argc, argv, &k, &o);
 
 	if (r != 0) {

@@ -126,6 +126,9 @@ engine_live(struct keeper *k, int sock, pid_t keeper)
 	struct err e;
 
 	signals_set(SIG_DFL, SIG_DFL);
+	/* While it still may. */
+	if (k->config->descriptors > 0)
+		(void)sys_raise_descriptors(k->config->descriptors);
 	/* Ctrl-C is the keeper's, which then ends the engine in order; the engine may
 	 * still write to the terminal. */
 	(void)setpgid(0, 0);

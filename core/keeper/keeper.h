@@ -13,10 +13,11 @@
  * configuration.
  */
 struct keeper_config {
-	const char *version;     /* of the program, for who asks how things are */
-	const char *config_path; /* of `-c`, opened by the keeper for the engine */
-	const char *data_dir;    /* where geosite.dat and databases are by default */
-	const char *state_dir;   /* "/run/sluice": journal, lock */
+	const char *version;       /* of the program, for who asks how things are */
+	const char *config_path;   /* of `-c`, opened by the keeper for the engine */
+	const char *data_dir;      /* where geosite.dat and databases are by default */
+	const char *state_dir;     /* "/run/sluice": journal, lock */
+	unsigned long descriptors; /* that the engine wants to have; 0: what there are */
 	/* The engine: runs in the child, without privileges, with the socket to the
 	 * keeper. What it returns is its exit status. */
 	int (*engine)(int keeper, void *arg);

@@ -40,12 +40,18 @@ sys_unix_time(void)
 }
 
 unsigned long
-sys_raise_descriptors(void)
+sys_raise_descriptors(unsigned long wanted)
 {
 	struct rlimit limit;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
 		return 256; /* what every system grants */
+	if (limit.rlim_max < wanted) {
+		const struct rlimit higher = { wanted, wanted };
+
+		if (setrlimit(RLIMIT_NOFILE, &higher) == 0)
+			limit = higher;
+	}
 	limit.rlim_cur = limit.rlim_max;
 	(void)setrlimit(RLIMIT_NOFILE, &limit);
 	if (getrlimit(RLIMIT_NOFILE, &limit) == -1)
