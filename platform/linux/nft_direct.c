@@ -127,7 +127,8 @@ add_stages(struct script *s, const struct net_direct *d)
 		"ct state new jump begins\n"
 		"meta mark %u goto handed\n"
 		"meta mark set %u\n"
-		"ct mark { %u, %u } return\n"
+		"ct mark %u return\n"
+		"ct mark %u return\n"
 		"ct mark set %u\n"
 		"}\n",
 		asked, refused, refused, d->kept | STAGE_HANDED, d->mark, d->mark,
@@ -214,7 +215,6 @@ add_strict(struct script *s, const struct net_direct *d)
 			d->mark, (unsigned)d->gid);
 }
 
-/* Behind every other chain, but for those of no known use. */
 static void
 add_leaving(struct script *s, const struct net_direct *d)
 {
@@ -222,28 +222,24 @@ add_leaving(struct script *s, const struct net_direct *d)
 	unsigned handed = d->kept | STAGE_HANDED;
 
 	script_add(s,
-		"chain passes {\n"
-		"ct mark set %u\n"
-		"meta l4proto tcp update @flows { %s }\n"
-		"}\n"
-		"chain left {\n"
+		"chain unsure {\n"
 		"ct mark %u accept\n"
 		"ct mark %u meta l4proto tcp update @flows { %s timeout %ds } accept\n"
 		"ct mark %u meta l4proto udp update @flows { %s timeout %ds } accept\n"
 		"ct mark %u accept\n"
-		"ct mark %u jump passes\n",
-		d->kept, origin, d->kept | STAGE_REFUSED, handed, origin, TCP_TRIED,
-		handed, origin, UDP_TRIED, handed, d->kept | STAGE_ASKED);
+		"ct mark set %u\n"
+		"meta l4proto tcp update @flows { %s }\n"
+		"}\n",
+		d->kept | STAGE_REFUSED, handed, origin, TCP_TRIED, handed, origin,
+		UDP_TRIED, handed, d->kept, origin);
 	script_add(s,
+		"chain left {\n"
+		"ct mark != %u jump unsure\n"
 		"meta l4proto udp update @flows { %s timeout %ds } accept\n"
 		"tcp flags & (fin | rst) != 0 update @flows { %s timeout %ds } accept\n"
 		"tcp flags & psh != 0 update @flows { %s }\n"
-		"}\n"
-		"chain leaves {\n"
-		"type filter hook postrouting priority srcnat + 200; policy accept;\n"
-		"ct original zone %u goto left\n"
 		"}\n",
-		origin, UDP_SECONDS, origin, CLOSED_SECONDS, origin, d->kept);
+		d->kept, origin, UDP_SECONDS, origin, CLOSED_SECONDS, origin);
 }
 
 /*
@@ -265,15 +261,16 @@ add_edges(struct script *s, const struct net_direct *d)
 		"ct original zone %u masquerade\n"
 		"}\n"
 		"chain last {\n"
-		"type filter hook postrouting priority srcnat + 100; policy accept;\n",
+		"type filter hook postrouting priority srcnat + 200; policy accept;\n",
 		d->dev, d->family == 6 ? "ip6 hoplimit" : "ip ttl", d->kept);
 	/* Led back by somebody else's mark it would only come round again. */
 	script_add(s, "oifname \"%s\" ct original zone %u drop\n", d->dev, d->kept);
 	add_ours(s, d);
 	script_add(s,
 		" oifname != \"%s\" oifname != \"lo\" drop\n"
-		"tcp flags & (syn | rst) == syn ct original zone %u tcp option maxseg size "
-		"set rt mtu\n"
+		"ct original zone != %u accept\n"
+		"tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu\n"
+		"goto left\n"
 		"}\n",
 		d->dev, d->kept);
 }
@@ -345,8 +342,8 @@ net_direct_add(const struct net_direct *d, struct err *e)
 	add_first(s, d);
 	add_routed(s, d);
 	add_strict(s, d);
-	add_edges(s, d);
 	add_leaving(s, d);
+	add_edges(s, d);
 	script_add(s, "}\n");
 	r = script_run(s, e);
 	script_free(s);
