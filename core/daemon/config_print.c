@@ -1,55 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #include "daemon/config_print.h"
+
 #include "base/bytes.h"
+#include "daemon/config_members.h"
 
 #include <errno.h>
-#include <json-c/json.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 /*
  * The typed form as JSON.  Everything that config_read settles is written out,
  * an implied TUN too, so that what is printed says all that holds.
  */
-
-static void
-put(struct json_object *o, const char *key, struct json_object *v)
-{
-	json_object_object_add(o, key, v);
-}
-
-static void
-put_text(struct json_object *o, const char *key, const char *s)
-{
-	if (s && s[0])
-		put(o, key, json_object_new_string(s));
-}
-
-static void
-put_number(struct json_object *o, const char *key, unsigned n)
-{
-	put(o, key, json_object_new_int64(n));
-}
-
-static void
-add_text(struct json_object *list, const char *s)
-{
-	json_object_array_add(list, json_object_new_string(s));
-}
-
-static void
-put_texts(struct json_object *o, const char *key, const char *const *list)
-{
-	struct json_object *a;
-
-	if (!list)
-		return;
-	a = json_object_new_array();
-	for (; *list; list++)
-		add_text(a, *list);
-	put(o, key, a);
-}
 
 static struct json_object *
 log_print(const struct config *c)
@@ -61,7 +23,7 @@ log_print(const struct config *c)
 		[LOG_DEBUG] = "debug" };
 	struct json_object *o = json_object_new_object();
 
-	put_text(o, "loglevel", names[c->log_level]);
+	member_put_text(o, "loglevel", names[c->log_level]);
 	return o;
 }
 
@@ -76,7 +38,7 @@ host_print(const struct names_host *h)
 		return json_object_new_string(h->alias);
 	a = json_object_new_array();
 	for (i = 0; i < h->n; i++)
-		add_text(a, ip_format(&h->ip[i], text));
+		element_add_text(a, ip_format(&h->ip[i], text));
 	return a;
 }
 
@@ -90,14 +52,14 @@ dns_print(const struct config *c)
 	size_t i;
 
 	for (i = 0; i < c->ndns_server; i++)
-		add_text(servers,
+		element_add_text(servers,
 			c->dns_server[i].kind == DNS_SERVER_LOCALHOST
 				? "localhost"
 				: endpoint_format(&c->dns_server[i].at, text));
 	for (i = 0; i < c->nhost; i++)
-		put(hosts, c->host[i].name, host_print(&c->host[i]));
-	put(o, "servers", servers);
-	put(o, "hosts", hosts);
+		member_put(hosts, c->host[i].name, host_print(&c->host[i]));
+	member_put(o, "servers", servers);
+	member_put(o, "hosts", hosts);
 	return o;
 }
 
@@ -106,20 +68,20 @@ rule_print(const struct rule_spec *r)
 {
 	struct json_object *o = json_object_new_object();
 
-	put_text(o, "ruleTag", r->rule_tag);
-	put_texts(o, "inboundTag", r->inbound_tag);
-	put_texts(o, "domain", r->domain);
-	put_texts(o, "ip", r->ip);
-	put_text(o, "port", r->port);
-	put_texts(o, "source", r->source);
-	put_text(o, "sourcePort", r->source_port);
+	member_put_text(o, "ruleTag", r->rule_tag);
+	member_put_texts(o, "inboundTag", r->inbound_tag);
+	member_put_texts(o, "domain", r->domain);
+	member_put_texts(o, "ip", r->ip);
+	member_put_text(o, "port", r->port);
+	member_put_texts(o, "source", r->source);
+	member_put_text(o, "sourcePort", r->source_port);
 	if (r->networks)
-		put_text(o, "network",
+		member_put_text(o, "network",
 			r->networks == 1u << NETWORK_TCP           ? "tcp"
 				: r->networks == 1u << NETWORK_UDP ? "udp"
 								   : "tcp,udp");
-	put_texts(o, "protocol", r->protocol);
-	put_text(o, "outboundTag", r->outbound);
+	member_put_texts(o, "protocol", r->protocol);
+	member_put_text(o, "outboundTag", r->outbound);
 	return o;
 }
 
@@ -133,10 +95,10 @@ routing_print(const struct config *c)
 	struct json_object *rules = json_object_new_array();
 	size_t i;
 
-	put_text(o, "domainStrategy", names[c->strategy]);
+	member_put_text(o, "domainStrategy", names[c->strategy]);
 	for (i = 0; i < c->nrule; i++)
 		json_object_array_add(rules, rule_print(&c->rule[i]));
-	put(o, "rules", rules);
+	member_put(o, "rules", rules);
 	return o;
 }
 
@@ -146,14 +108,14 @@ put_level(struct json_object *levels, unsigned level, struct json_object *o)
 	char key[16];
 
 	snprintf(key, sizeof(key), "%u", level);
-	put(levels, key, o);
+	member_put(levels, key, o);
 }
 
 static void
 put_seconds(struct json_object *o, const char *key, unsigned seconds)
 {
 	if (seconds)
-		put_number(o, key, seconds);
+		member_put_number(o, key, seconds);
 }
 
 /* Nothing where nothing is set. */
@@ -192,13 +154,13 @@ policy_print(const struct config *c)
 		if (outbound_level(&c->outbound[i]) != c->level)
 			put_outbound_policy(levels, outbound_level(&c->outbound[i]),
 				&c->outbound[i].policy);
-	put_number(level, "handshake", c->policy.handshake);
+	member_put_number(level, "handshake", c->policy.handshake);
 	if (c->policy.conn_idle_set)
-		put_number(level, "connIdle", c->policy.conn_idle);
-	put_number(level, "uplinkOnly", c->policy.uplink_only);
-	put_number(level, "downlinkOnly", c->policy.downlink_only);
+		member_put_number(level, "connIdle", c->policy.conn_idle);
+	member_put_number(level, "uplinkOnly", c->policy.uplink_only);
+	member_put_number(level, "downlinkOnly", c->policy.downlink_only);
 	put_level(levels, c->level, level);
-	put(o, "levels", levels);
+	member_put(o, "levels", levels);
 	return o;
 }
 
@@ -209,13 +171,13 @@ sniffing_print(const struct sniffing *s)
 	struct json_object *over = json_object_new_array();
 
 	if (s->override & SNIFF_HTTP)
-		add_text(over, "http");
+		element_add_text(over, "http");
 	if (s->override & SNIFF_TLS)
-		add_text(over, "tls");
-	put(o, "enabled", json_object_new_boolean(s->override != 0));
-	put(o, "destOverride", over);
-	put(o, "routeOnly", json_object_new_boolean(s->route_only));
-	put_texts(o, "domainsExcluded", s->exclude);
+		element_add_text(over, "tls");
+	member_put_flag(o, "enabled", s->override != 0);
+	member_put(o, "destOverride", over);
+	member_put_flag(o, "routeOnly", s->route_only);
+	member_put_texts(o, "domainsExcluded", s->exclude);
 	return o;
 }
 
@@ -230,22 +192,22 @@ tun_settings_print(const struct config *c)
 	int i;
 
 	for (i = 0; i < c->tun.naddrs; i++)
-		add_text(gateway, cidr_format(&c->tun.addrs[i], text));
+		element_add_text(gateway, cidr_format(&c->tun.addrs[i], text));
 	for (i = 0; i < 2; i++)
 		if (c->tun_dns[i].family)
-			add_text(dns, ip_format(&c->tun_dns[i], text));
+			element_add_text(dns, ip_format(&c->tun_dns[i], text));
 	if (c->route_v4)
-		add_text(routes, "0.0.0.0/0");
+		element_add_text(routes, "0.0.0.0/0");
 	if (c->route_v6)
-		add_text(routes, "::/0");
+		element_add_text(routes, "::/0");
 	if (c->level)
-		put_number(o, "userLevel", c->level);
-	put_text(o, "name", c->tun.name);
-	put_number(o, "mtu", (unsigned)c->tun.mtu);
-	put(o, "gateway", gateway);
-	put(o, "dns", dns);
-	put(o, "autoSystemRoutingTable", routes);
-	put_text(o, "autoOutboundsInterface", c->auto_interface);
+		member_put_number(o, "userLevel", c->level);
+	member_put_text(o, "name", c->tun.name);
+	member_put_number(o, "mtu", (unsigned)c->tun.mtu);
+	member_put(o, "gateway", gateway);
+	member_put(o, "dns", dns);
+	member_put(o, "autoSystemRoutingTable", routes);
+	member_put_text(o, "autoOutboundsInterface", c->auto_interface);
 	return o;
 }
 
@@ -254,10 +216,10 @@ tun_print(const struct config *c)
 {
 	struct json_object *o = json_object_new_object();
 
-	put_text(o, "tag", c->tun_tag);
-	put_text(o, "protocol", "tun");
-	put(o, "settings", tun_settings_print(c));
-	put(o, "sniffing", sniffing_print(&c->sniffing));
+	member_put_text(o, "tag", c->tun_tag);
+	member_put_text(o, "protocol", "tun");
+	member_put(o, "settings", tun_settings_print(c));
+	member_put(o, "sniffing", sniffing_print(&c->sniffing));
 	return o;
 }
 
@@ -274,15 +236,15 @@ put_user(struct json_object *o, const struct vmess_user_spec *u)
 	for (i = 0; i < 16; i++)
 		n += snprintf(id + n, sizeof(id) - (size_t)n, "%s%02x",
 			i == 4 || i == 6 || i == 8 || i == 10 ? "-" : "", u->id[i]);
-	put_text(o, "id", id);
+	member_put_text(o, "id", id);
 	bytes_wipe(id, sizeof(id));
 	if (u->alter_ids)
-		put_number(o, "alterId", u->alter_ids);
-	put_text(o, "security", names[u->security]);
+		member_put_number(o, "alterId", u->alter_ids);
+	member_put_text(o, "security", names[u->security]);
 	if (u->level)
-		put_number(o, "level", u->level);
+		member_put_number(o, "level", u->level);
 	if (u->authenticated_length || u->no_termination_signal)
-		put_text(o, "experiments",
+		member_put_text(o, "experiments",
 			!u->no_termination_signal ? "AuthenticatedLength"
 				: u->authenticated_length
 				? "AuthenticatedLength|NoTerminationSignal"
@@ -296,14 +258,14 @@ server_print(const struct vmess_server_spec *s)
 	struct json_object *users = json_object_new_array(), *user;
 	size_t i;
 
-	put_text(o, "address", s->address);
-	put_number(o, "port", s->port);
+	member_put_text(o, "address", s->address);
+	member_put_number(o, "port", s->port);
 	for (i = 0; i < s->nuser; i++) {
 		user = json_object_new_object();
 		put_user(user, &s->user[i]);
 		json_object_array_add(users, user);
 	}
-	put(o, "users", users);
+	member_put(o, "users", users);
 	return o;
 }
 
@@ -315,15 +277,15 @@ vmess_print(const struct vmess_spec *v)
 	size_t i;
 
 	if (v->nserver == 1 && v->server[0].nuser == 1) {
-		put_text(o, "address", v->server[0].address);
-		put_number(o, "port", v->server[0].port);
+		member_put_text(o, "address", v->server[0].address);
+		member_put_number(o, "port", v->server[0].port);
 		put_user(o, &v->server[0].user[0]);
 		return o;
 	}
 	list = json_object_new_array();
 	for (i = 0; i < v->nserver; i++)
 		json_object_array_add(list, server_print(&v->server[i]));
-	put(o, "vnext", list);
+	member_put(o, "vnext", list);
 	return o;
 }
 
@@ -338,13 +300,13 @@ freedom_print(const struct freedom_spec *f)
 	char text[NAME_MAX_LEN + 16];
 	bool v6;
 
-	put_text(o, "domainStrategy", names[f->strategy]);
+	member_put_text(o, "domainStrategy", names[f->strategy]);
 	if (!f->redirect_address)
 		return o;
 	v6 = strchr(f->redirect_address, ':') != NULL;
 	snprintf(text, sizeof(text), "%s%s%s:%u", v6 ? "[" : "", f->redirect_address,
 		v6 ? "]" : "", f->redirect_port);
-	put_text(o, "redirect", text);
+	member_put_text(o, "redirect", text);
 	return o;
 }
 
@@ -354,8 +316,8 @@ blackhole_print(const struct blackhole_spec *b)
 	struct json_object *o = json_object_new_object();
 	struct json_object *response = json_object_new_object();
 
-	put_text(response, "type", b->http ? "http" : "none");
-	put(o, "response", response);
+	member_put_text(response, "type", b->http ? "http" : "none");
+	member_put(o, "response", response);
 	return o;
 }
 
@@ -382,14 +344,14 @@ outbound_print(const struct config *c, const struct outbound_spec *s)
 	struct json_object *o = json_object_new_object(), *stream;
 	char text[IP_TEXT];
 
-	put_text(o, "tag", s->tag);
-	put_text(o, "protocol", names[s->kind]);
+	member_put_text(o, "tag", s->tag);
+	member_put_text(o, "protocol", names[s->kind]);
 	if (s->sock.source.family)
-		put_text(o, "sendThrough", ip_format(&s->sock.source, text));
-	put(o, "settings", settings_print(s));
+		member_put_text(o, "sendThrough", ip_format(&s->sock.source, text));
+	member_put(o, "settings", settings_print(s));
 	stream = config_print_stream(c, s);
 	if (stream)
-		put(o, "streamSettings", stream);
+		member_put(o, "streamSettings", stream);
 	return o;
 }
 
@@ -408,7 +370,7 @@ sntp_print(const struct config *c)
 			snprintf(text, sizeof(text), "%s:%u", at->name, at->port);
 		else
 			endpoint_format(&e, text);
-		json_object_array_add(list, json_object_new_string(text));
+		element_add_text(list, text);
 	}
 	return list;
 }
@@ -424,21 +386,22 @@ own_print(const struct config *c)
 {
 	struct json_object *own = json_object_new_object();
 
-	put_text(own, "geoip", c->geoip_file);
+	member_put_text(own, "geoip", c->geoip_file);
 	if (c->tls != TLS_ANY)
-		put_text(own, "tls", c->tls == TLS_BEARSSL ? "bearssl" : "openssl");
+		member_put_text(
+			own, "tls", c->tls == TLS_BEARSSL ? "bearssl" : "openssl");
 	if (c->tun_plain)
-		put(own, "offload", json_object_new_boolean(false));
+		member_put_flag(own, "offload", false);
 	if (c->budget != CONFIG_BUDGET)
-		put(own, "memory", json_object_new_int64((int64_t)c->budget));
+		member_put_number(own, "memory", (int64_t)c->budget);
 	if (c->warm)
-		put(own, "warm", json_object_new_int((int)c->warm));
+		member_put_number(own, "warm", (int)c->warm);
 	if (c->clock_auto)
-		put_text(own, "clock", "auto");
+		member_put_text(own, "clock", "auto");
 	if (c->nsntp)
-		put(own, "sntp", sntp_print(c));
+		member_put(own, "sntp", sntp_print(c));
 	if ((int)c->direct != CONFIG_DIRECT)
-		put_text(own, "direct", direct_words[c->direct]);
+		member_put_text(own, "direct", direct_words[c->direct]);
 	return own;
 }
 
@@ -453,13 +416,13 @@ document_print(const struct config *c)
 	json_object_array_add(inbounds, tun_print(c));
 	for (i = 0; i < c->noutbound; i++)
 		json_object_array_add(outbounds, outbound_print(c, &c->outbound[i]));
-	put(o, "log", log_print(c));
-	put(o, "dns", dns_print(c));
-	put(o, "routing", routing_print(c));
-	put(o, "policy", policy_print(c));
-	put(o, "inbounds", inbounds);
-	put(o, "outbounds", outbounds);
-	put(o, "sluice", own_print(c));
+	member_put(o, "log", log_print(c));
+	member_put(o, "dns", dns_print(c));
+	member_put(o, "routing", routing_print(c));
+	member_put(o, "policy", policy_print(c));
+	member_put(o, "inbounds", inbounds);
+	member_put(o, "outbounds", outbounds);
+	member_put(o, "sluice", own_print(c));
 	return o;
 }
 
@@ -467,16 +430,8 @@ int
 config_print(const struct config *c, char **text)
 {
 	struct json_object *o = document_print(c);
-	const char *s = json_object_to_json_string_ext(o,
-		JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_PRETTY_TAB |
-			JSON_C_TO_STRING_SPACED | JSON_C_TO_STRING_NOSLASHESCAPE);
-	size_t len = s ? strlen(s) : 0;
 
-	*text = s ? malloc(len + 2) : NULL;
-	if (*text) {
-		memcpy(*text, s, len);
-		memcpy(*text + len, "\n", 2);
-	}
+	*text = document_text_new(o);
 	json_object_put(o);
 	return *text ? 0 : -ENOMEM;
 }
@@ -484,7 +439,5 @@ config_print(const struct config *c, char **text)
 void
 config_print_free(char *text)
 {
-	if (text)
-		bytes_wipe(text, strlen(text));
-	free(text);
+	document_text_free(text);
 }
