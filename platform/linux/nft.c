@@ -26,7 +26,7 @@ add_addresses(struct script *s, const struct net_firewall *f)
 
 	/* Who shares a link with us could else send into connections that run inside. */
 	for (i = 0; i < f->naddrs; i++)
-		script_add(s, "iifname != { \"%s\", \"lo\" } %s daddr %s drop\n", f->dev,
+		script_add(s, "%s daddr %s drop\n",
 			f->addrs[i].ip.family == 6 ? "ip6" : "ip",
 			ip_format(&f->addrs[i].ip, text));
 }
@@ -112,6 +112,8 @@ add_asked(struct script *s, const struct net_firewall *f)
 /*
  * What leaves: the engine's packets and all that belongs to a connection that
  * was marked, by way of a mark that makes the kernel look for the route again.
+ * The engine's own know theirs by the uid: for them only the connection is
+ * marked, unless a chain of somebody else's has put a mark on them before.
  * DHCP clients renew with the server itself, wherever it is.  Should a rule or
  * a mark of somebody else's lead any of this into the device after all, it ends
  * there: it would only come round again.
@@ -119,13 +121,19 @@ add_asked(struct script *s, const struct net_firewall *f)
 static void
 add_output(struct script *s, const struct net_firewall *f)
 {
+	unsigned uid = (unsigned)f->uid, m = f->mark;
+
 	script_add(s,
 		"chain output {\n"
 		"type route hook output priority mangle; policy accept;\n");
 	if (f->kept != 0)
 		script_add(s, "ct mark & 65535 == %u accept\n", f->kept);
 	script_add(s,
-		"meta skuid %u meta mark set %u\n"
+		"meta skuid %u meta mark 0 ct mark set %u accept\n"
+		"ct mark %u meta mark set %u accept\n"
+		"meta skuid %u meta mark set %u\n",
+		uid, m, m, m, uid, m);
+	script_add(s,
 		"meta l4proto . ip saddr . th sport . ip daddr . th dport @inbound4 "
 		"meta mark set %u\n"
 		"meta l4proto . ip6 saddr . th sport . ip6 daddr . th dport @inbound6 "
@@ -133,15 +141,18 @@ add_output(struct script *s, const struct net_firewall *f)
 		"udp sport 68 udp dport 67 meta mark set %u\n"
 		"udp sport 546 udp dport 547 meta mark set %u\n"
 		"meta mark %u ct mark set %u\n"
-		"ct mark %u meta mark set %u\n"
+		"}\n",
+		m, m, m, m, m, m);
+	script_add(s,
+		"chain into_device {\n"
+		"meta mark %u drop\n"
+		"ct mark %u drop\n"
 		"}\n"
 		"chain postrouting {\n"
 		"type filter hook postrouting priority mangle; policy accept;\n"
-		"oifname \"%s\" meta mark %u drop\n"
-		"oifname \"%s\" ct mark %u drop\n"
+		"oifname \"%s\" goto into_device\n"
 		"}\n",
-		(unsigned)f->uid, f->mark, f->mark, f->mark, f->mark, f->mark, f->mark,
-		f->mark, f->mark, f->mark, f->dev, f->mark, f->dev, f->mark);
+		m, m, f->dev);
 }
 
 /*
@@ -157,6 +168,8 @@ add_output(struct script *s, const struct net_firewall *f)
 static void
 add_prerouting(struct script *s, const struct net_firewall *f)
 {
+	unsigned m = f->mark;
+
 	script_add(s,
 		"chain began_outside {\n"
 		"meta l4proto . ip daddr . th dport . ip saddr . th sport @inbound4 "
@@ -170,16 +183,20 @@ add_prerouting(struct script *s, const struct net_firewall *f)
 		"meta l4proto . ip6 daddr . th dport . ip6 saddr . th sport @outbound6 return\n"
 		"ct mark set %u\n"
 		"}\n"
+		"chain inside {\n"
+		"ct mark %u meta mark set %u\n"
+		"}\n"
 		"chain prerouting {\n"
-		"type filter hook prerouting priority mangle; policy accept;\n",
-		f->mark, f->mark, f->mark);
+		"type filter hook prerouting priority mangle; policy accept;\n"
+		"iifname { \"%s\", \"lo\" } goto inside\n",
+		m, m, m, m, m, f->dev);
 	add_addresses(s, f);
 	script_add(s,
-		"iifname != { \"%s\", \"lo\" } jump began_outside\n"
-		"iifname != { \"%s\", \"lo\" } ct mark %u jump asked\n"
+		"ct mark != %u jump began_outside\n"
+		"ct mark %u jump asked\n"
 		"ct mark %u meta mark set %u\n"
 		"}\n",
-		f->dev, f->dev, f->mark, f->mark, f->mark);
+		m, m, m, m);
 }
 
 static void
