@@ -109,6 +109,17 @@ take(const struct fixture *f, const char *name)
 	file_put(f, beside, name);
 }
 
+/* Noted, and made. */
+static void
+made(struct fixture *f, const char *name, enum change_class until)
+{
+	struct change c = moved(f, name, until);
+	struct err e;
+
+	assert_int_equal(journal_add(&f->journal, &c, &e), 0);
+	take(f, name);
+}
+
 static void
 is_on_disk_before(void **state)
 {
@@ -134,18 +145,10 @@ static void
 undoes_the_session_only(void **state)
 {
 	struct fixture *f = *state;
-	struct change c;
-	struct err e;
 
-	c = moved(f, "a", CHANGE_SESSION);
-	assert_int_equal(journal_add(&f->journal, &c, &e), 0);
-	take(f, "a");
-	c = moved(f, "b", CHANGE_GUARD);
-	assert_int_equal(journal_add(&f->journal, &c, &e), 0);
-	take(f, "b");
-	c = moved(f, "c", CHANGE_SESSION);
-	assert_int_equal(journal_add(&f->journal, &c, &e), 0);
-	take(f, "c");
+	made(f, "a", CHANGE_SESSION);
+	made(f, "b", CHANGE_GUARD);
+	made(f, "c", CHANGE_SESSION);
 	assert_true(journal_has_session(&f->journal));
 	assert_int_equal(journal_undo(&f->journal, 0), 2);
 	assert_false(journal_has_session(&f->journal));
@@ -165,9 +168,7 @@ undoes_newest_first(void **state)
 	struct change c;
 	struct err e;
 
-	c = moved(f, "a", CHANGE_SESSION);
-	assert_int_equal(journal_add(&f->journal, &c, &e), 0);
-	take(f, "a");
+	made(f, "a", CHANGE_SESSION);
 	c = moved(f, "a.sluice", CHANGE_SESSION);
 	assert_int_equal(journal_add(&f->journal, &c, &e), 0);
 	file_put(f, "a.sluice", "# Written by sluice\n");
@@ -180,15 +181,9 @@ static void
 undoes_from_a_number(void **state)
 {
 	struct fixture *f = *state;
-	struct change c;
-	struct err e;
 
-	c = moved(f, "a", CHANGE_SESSION);
-	assert_int_equal(journal_add(&f->journal, &c, &e), 0);
-	take(f, "a");
-	c = moved(f, "b", CHANGE_SESSION);
-	assert_int_equal(journal_add(&f->journal, &c, &e), 0);
-	take(f, "b");
+	made(f, "a", CHANGE_SESSION);
+	made(f, "b", CHANGE_SESSION);
 	assert_int_equal(journal_undo(&f->journal, 1), 1);
 	assert_string_equal(file_get(f, "b"), "b");
 	assert_string_equal(file_get(f, "a"), "# Written by sluice\n");
@@ -224,9 +219,7 @@ keeps_what_fails(void **state)
 	struct change c;
 	struct err e;
 
-	c = moved(f, "a", CHANGE_SESSION);
-	assert_int_equal(journal_add(&f->journal, &c, &e), 0);
-	take(f, "a");
+	made(f, "a", CHANGE_SESSION);
 	c = moved(f, "b", CHANGE_SESSION);
 	assert_int_equal(journal_add(&f->journal, &c, &e), 0);
 	file_put(f, "b", "# Written by sluice\n"); /* and the original is lost */
