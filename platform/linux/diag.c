@@ -214,7 +214,7 @@ net_connections_end(const struct ip *from)
 	struct mnl_socket *bus;
 	size_t i;
 
-	if (is_here(from) || diag_connections(IPPROTO_TCP, &l) < 0)
+	if (is_here(from) || diag_connections(IPPROTO_TCP, &l) != 0)
 		return;
 	if (netlink_open(NETLINK_SOCK_DIAG, &bus) == 0) {
 		for (i = 0; i < l->n; i++)
