@@ -103,19 +103,17 @@ FARS = (FAR, FAR6)
 
 @contextlib.contextmanager
 def tunnelled(w):
-    """Traffic that a rule sends to the tunnel, on and on."""
-    ends, rounds, wrong = threading.Event(), [], []
+    """Traffic that a rule sends to the tunnel, on and on. Of thousands of connections in a short time this server takes
+    one or another for a repeated one, and does not answer."""
+    ends, rounds = threading.Event(), []
 
     def run(address):
-        try:
-            with udp(w.app, address, seconds=1) as u:
-                while not ends.is_set():
-                    with tcp(w.app, address, 7) as s:
-                        said(s, b"secret")
-                    heard(u, b"secret", (address, 7))
-                    rounds.append(address)
-        except OSError as e:
-            wrong.append(e)
+        with udp(w.app, address, seconds=1) as u:
+            while not ends.is_set():
+                with contextlib.suppress(TimeoutError), tcp(w.app, address, 7, seconds=2) as s:
+                    said(s, b"secret")
+                heard(u, b"secret", (address, 7))
+                rounds.append(address)
 
     threads = [threading.Thread(target=run, args=(address,), daemon=True) for address in FARS]
     for t in threads:
@@ -126,7 +124,7 @@ def tunnelled(w):
         ends.set()
         for t in threads:
             t.join()
-    assert not wrong and all(rounds.count(address) > 10 for address in FARS), (wrong, rounds)
+    assert all(rounds.count(address) > 10 for address in FARS), [rounds.count(address) for address in FARS]
 
 
 class Idle:
