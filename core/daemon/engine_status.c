@@ -8,16 +8,6 @@
 #include <string.h>
 #include <unistd.h>
 
-static size_t
-memory_used(const struct engine_status *s)
-{
-	const struct blocks *small = tcp_memory_blocks(s->memory);
-	const struct blocks *large = tcp_memory_large(s->memory);
-
-	return flows_memory(s->flows) + small->pool.out * small->pool.size +
-		large->pool.out * large->pool.size;
-}
-
 static void
 counters_fill(const struct engine_status *s, uint64_t n[static REPORT_COUNTERS])
 {
@@ -39,7 +29,7 @@ counters_fill(const struct engine_status *s, uint64_t n[static REPORT_COUNTERS])
 	n[REPORT_PACKETS_IN] = c.in;
 	n[REPORT_PACKETS_OUT] = c.out;
 	n[REPORT_QUESTIONS] = c.questions;
-	n[REPORT_MEMORY] = memory_used(s);
+	n[REPORT_MEMORY] = flows_memory(s->flows) + tcp_memory_budget(s->memory)->used;
 	n[REPORT_MEMORY_MOST] = s->config->budget;
 }
 

@@ -127,7 +127,7 @@ struct flow_counters {
 void flows_count(const struct flows *f, struct flow_counters *c);
 /* One line for people: packets and what became of them, the stack's and the flows'. */
 void flows_log_counters(const struct flows *f);
-/* Bytes that the stack has in use for them. */
+/* Bytes that are in use for them, here and in the stack. */
 size_t flows_memory(const struct flows *f);
 /* TUN_ bits: what the device does for us. */
 unsigned flows_offload(const struct flows *f);

@@ -292,10 +292,21 @@ flows_count(const struct flows *fs, struct flow_counters *c)
 	c->held = s->waiting;
 }
 
+static size_t
+pool_bytes(const struct pool *p)
+{
+	return p->out * p->size;
+}
+
 size_t
 flows_memory(const struct flows *fs)
 {
-	return stack_memory(fs->stack);
+	const struct flow_table *t = &fs->tcp;
+	const struct assocs *a = &fs->assocs;
+
+	return stack_memory(fs->stack) + pool_bytes(&t->pool) + pool_bytes(&t->openings) +
+		pool_bytes(&t->early) + pool_bytes(&a->pool) + pool_bytes(&a->routes) +
+		pool_bytes(&a->legs) + a->queued.bytes + pool_bytes(&fs->handback.pool);
 }
 
 unsigned

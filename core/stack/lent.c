@@ -47,7 +47,8 @@ lent_end(struct stack *s)
 size_t
 stack_memory(const struct stack *s)
 {
-	return s->rings + memory_used() + s->lent_pool.out * sizeof(struct lent);
+	return s->rings + memory_used() + s->lent_pool.out * sizeof(struct lent) +
+		s->conn_pool.out * s->conn_pool.size;
 }
 
 void *

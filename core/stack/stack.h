@@ -129,7 +129,7 @@ const struct stack_packet *stack_packet(const struct stack *s);
 /* The device takes packets again. */
 void stack_resume(struct stack *s);
 const struct stack_counters *stack_counters(const struct stack *s);
-/* Bytes of stack_config's `memory` that are in use now. */
+/* Bytes that are in use now: of stack_config's `memory`, and for connections. */
 size_t stack_memory(const struct stack *s);
 
 /* Answers a held SYN, which is then gone (for ADMIT, `conn` or `gone` follows). */
