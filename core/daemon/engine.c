@@ -125,16 +125,16 @@ inside_build(struct engine *g, struct err *e)
 	return g->dns ? 0 : err_set(e, "no memory to start with");
 }
 
-/* What flows do not get: warm connections are none yet. */
+/* What flows do not get; a few warm connections find room in it. */
 static size_t
 own_descriptors(const struct engine *g)
 {
-	size_t i, n = OWN_DESCRIPTORS;
+	size_t i, warm = 0;
 
 	for (i = 0; i < g->config->noutbound; i++)
 		if (g->config->outbound[i].kind == OUTBOUND_VMESS)
-			n += g->config->warm;
-	return n;
+			warm += g->config->warm;
+	return OWN_DESCRIPTORS + (warm > OWN_DESCRIPTORS / 2 ? warm : 0);
 }
 
 /* A kernel without ping sockets costs the answers to pings, and nothing else. */

@@ -31,6 +31,12 @@ loop_of(const struct vmess_warm *w)
 	return w->v->o.env.loop;
 }
 
+static struct budget *
+budget_of(const struct vmess_warm *w)
+{
+	return tcp_memory_budget(w->v->o.env.memory);
+}
+
 static struct kept *
 kept_of(struct list *n)
 {
@@ -71,6 +77,7 @@ kept_drop(struct kept *k)
 
 	list_remove(&k->node);
 	k->w->n--;
+	budget_give(budget_of(k->w), VMESS_CONNECTION);
 	task_fini(&k->task);
 	if (k->s)
 		vmess_reach_hang_up(k->s);
@@ -196,22 +203,38 @@ vmess_warm_take(struct vmess_warm *w, struct task *owner)
 	return s;
 }
 
-static bool
-begin(struct vmess_warm *w)
+static struct kept *
+kept_new(struct vmess_warm *w)
 {
 	struct kept *k = calloc(1, sizeof(*k));
 
 	if (!k)
-		return false;
+		return NULL;
 	task_init(&k->task, kept_run);
 	k->w = w;
 	k->s = vmess_reach_new_early(w->v, &k->task);
 	if (!k->s) {
 		free(k);
-		return false;
+		return NULL;
 	}
 	k->began = loop_now(loop_of(w));
 	k->began_at = w->v->o.env.unix_time();
+	return k;
+}
+
+/* None where memory is short: those who wait for it come first. */
+static bool
+begin(struct vmess_warm *w)
+{
+	struct kept *k;
+
+	if (outbound_is_short(&w->v->o) || !budget_take(budget_of(w), VMESS_CONNECTION))
+		return false;
+	k = kept_new(w);
+	if (!k) {
+		budget_give(budget_of(w), VMESS_CONNECTION);
+		return false;
+	}
 	list_append(&w->kept, &k->node);
 	w->n++;
 	loop_ready(loop_of(w), &k->task);

@@ -127,7 +127,7 @@ class Servers:
             mark.sendto(b"mark", ("198.18.0.1", 9))
             wire.wait(lambda p: p.body == b"mark", "the datagram behind all else")
             said = wire.seen(lambda p: SERVER in (p.src, p.dst) and p.proto == 6 and (p.body or p.payload[13] & SYN))
-            if self.warm:       # the next one is made meanwhile
+            if self.warm:       # another one is made meanwhile
                 new = {p.sport for p in said if p.outgoing and p.payload[13] & SYN}
                 said = [p for p in said if not {p.sport, p.dport} & new]
             s.close()

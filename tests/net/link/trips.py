@@ -9,9 +9,9 @@ import lab                                              # noqa: E402
 from flights import Servers, needed                # noqa: E402
 from world import SLUICE                                # noqa: E402
 
-CELLS = [("raw", "plain"), ("raw, fast open", "plain"), ("raw", "TLS 1.2"), ("ws", "TLS 1.3"), ("ws, early data", "TLS 1.2 resumed"),
-         ("ws, early data", "TLS 1.3 resumed"), ("httpupgrade", "plain"), ("raw, warm", "plain"),
-         ("ws, warm", "TLS 1.2"), ("ws, early data, warm", "TLS 1.3 resumed")]
+CELLS = [("raw", "plain"), ("raw, fast open", "plain"), ("raw", "TLS 1.2"), ("ws", "TLS 1.3"),
+         ("ws, early data", "TLS 1.2 resumed"), ("ws, early data", "TLS 1.3 resumed"), ("httpupgrade", "plain"),
+         ("raw, warm", "plain"), ("ws, warm", "TLS 1.2"), ("ws, early data, warm", "TLS 1.3 resumed")]
 LIBRARY = {"plain": None, "TLS 1.2": "bearssl", "TLS 1.3": "openssl"}
 
 

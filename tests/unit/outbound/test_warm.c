@@ -368,6 +368,29 @@ sleep_makes_them_old(void **state)
 	bench_end();
 }
 
+/* They are counted, and come after all others. */
+static void
+they_draw_on_the_budget(void **state)
+{
+	struct budget *g;
+	size_t used;
+
+	(void)state;
+	bench_warmed();
+	g = tcp_memory_budget(bench.memory);
+	used = g->used;
+	assert_true(used >= WARM * VMESS_CONNECTION);
+	pass(AGE_MS);
+	assert_int_equal(g->used, used - WARM * VMESS_CONNECTION);
+	used = g->most;
+	g->most = g->used + VMESS_CONNECTION * 2;
+	stream_free(dial());
+	settle();
+	assert_int_equal(kept(), 0);
+	g->most = used;
+	bench_end();
+}
+
 static void
 a_server_that_is_away_gets_none(void **state)
 {
@@ -405,6 +428,7 @@ main(void)
 		cmocka_unit_test(the_server_teaches_their_age),
 		cmocka_unit_test(one_that_closes_at_once_gets_none),
 		cmocka_unit_test(sleep_makes_them_old),
+		cmocka_unit_test(they_draw_on_the_budget),
 		cmocka_unit_test(a_server_that_is_away_gets_none),
 	};
 
