@@ -117,7 +117,7 @@ def test_counts(l):
 
 
 def test_deaths(l):
-    """The engine killed, hanging, and not coming back; the keeper killed."""
+    """The engine killed, hanging, and not coming back."""
     m = Machine(l)
     p = m.start(m.path)
     first = m.told()["engine"]["pid"]
@@ -150,7 +150,14 @@ def test_deaths(l):
     t = m.told()
     assert t["state"] == "running" and t["engine"]["restarts"] >= 3, t
     assert t["engine"]["last_end"] == "ended with status 1", t
+    assert p.stop() == 0, p.text
 
+
+def test_kills(l):
+    """The keeper killed: nobody answers, and what it left is in nobody's way."""
+    m = Machine(l)
+    p = m.start(m.path)
+    t = m.told()
     p.send(signal.SIGKILL)
     p.wait()
     lab.until(lambda: not os.path.exists(f"/proc/{t['engine']['pid']}"), "the engine to end, too")
@@ -226,4 +233,4 @@ def test_kernel(l):
     m.stop(p)
 
 
-lab.main(test_counts, test_deaths, test_askers, test_kernel)
+lab.main(test_counts, test_deaths, test_kills, test_askers, test_kernel)
