@@ -8,7 +8,7 @@ import subprocess
 from direct import NEAR, World, at_once, count_exactly, lab, noise, private, read_exactly, running, sites, tcp, works
 
 HERE = pathlib.Path(__file__).resolve().parent
-READERS, SIZE, FIRST = 10000, 64 * 1024, 2000
+READERS, SIZE, FIRST = 10000, 48 * 1024, 2000
 MB = 1 << 20
 
 
