@@ -36,7 +36,7 @@ enum direct_way {
 };
 
 /* Where the file says nothing. */
-enum { CONFIG_DIRECT = DIRECT_STACK };
+enum { CONFIG_DIRECT = DIRECT_AUTO };
 
 /* A file whose text is wanted, and where it goes. */
 struct config_certificate {

@@ -176,9 +176,6 @@ engine_descriptors(void)
 	return OWN_DESCRIPTORS + (FLOWS_MAX + 2ul) / 3 * 4;
 }
 
-/* Fewer connections at a time than this are worth a warning. */
-enum { FLOWS_FEW = 4096 };
-
 /* Where they are few, there are fewer of both, so that one more waits instead of meeting
  * an error. */
 static void
@@ -189,12 +186,24 @@ flows_limit(const struct engine *g, struct flows_config *c)
 
 	c->flows_max = n / 4 * 3 < FLOWS_MAX ? n / 4 * 3 : FLOWS_MAX;
 	c->assocs_max = n / 4 < ASSOCS_MAX ? n / 4 : ASSOCS_MAX;
-	if (c->flows_max < FLOWS_MAX)
-		(c->flows_max < FLOWS_FEW ? log_warn : log_info)(
-			"the limit of %lu descriptors allows %zu connections and %zu "
-			"UDP associations at a time: a higher one (ulimit -n, or LimitNOFILE "
-			"of the service) allows more",
-			g->descriptors, c->flows_max, c->assocs_max);
+}
+
+/* Fewer connections at a time than this are worth a warning. */
+enum { FLOWS_FEW = 4096 };
+
+static void
+flows_limit_say(const struct engine *g)
+{
+	struct flows_config c = { 0 };
+
+	flows_limit(g, &c);
+	if (c.flows_max == FLOWS_MAX)
+		return;
+	(c.flows_max < FLOWS_FEW ? log_warn : log_info)(
+		"the limit of %lu descriptors allows %zu connections and %zu UDP "
+		"associations at a time: a higher one (ulimit -n, or LimitNOFILE of the "
+		"service) allows more",
+		g->descriptors, c.flows_max, c.assocs_max);
 }
 
 enum { HANDED_BYTES = 96 }; /* of a flow in the kernel, with its share of a table */
@@ -290,10 +299,6 @@ direct_take(struct engine *g, struct err *e)
 {
 	struct err why;
 
-	if (g->config->direct != DIRECT_STACK)
-		log_warn(
-			"sluice.direct: direct flows in the kernel are experimental; what is known "
-			"against them is in core/DESIGN.md, section 5");
 	if (direct_begin(g, 4, &g->direct4, e) < 0 ||
 		direct_begin(g, 6, &g->direct6, e) < 0)
 		return -1;
@@ -370,6 +375,7 @@ engine_build(struct engine *g, const struct engine_options *o, struct err *e)
 	if (config_load(g, o, e) < 0 || inside_build(g, e) < 0 ||
 		outside_build(g, e) < 0 || request_ready(g->keeper, e) < 0)
 		return -1;
+	flows_limit_say(g);
 	status_init(g);
 	/* A watch makes the socket non-blocking, so it comes after the last request. */
 	task_init(&g->keeper_task, keeper_heard);

@@ -130,7 +130,7 @@ direct_is_taken(void **state)
 		const char *own;
 		enum direct_way way;
 	} cases[] = {
-		{ "{}", DIRECT_STACK },
+		{ "{}", DIRECT_AUTO },
 		{ "{\"direct\":\"stack\"}", DIRECT_STACK },
 		{ "{\"direct\":\"Auto\"}", DIRECT_AUTO },
 		{ "{\"direct\":\"kernel\"}", DIRECT_KERNEL },
