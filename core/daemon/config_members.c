@@ -74,7 +74,8 @@ document_text_new(struct json_object *o)
 
 	if (text) {
 		memcpy(text, s, len);
-		memcpy(text + len, "\n", 2);
+		text[len] = '\n';
+		text[len + 1] = '\0';
 	}
 	return text;
 }
