@@ -109,12 +109,26 @@ credit_call(struct stack *s)
 	}
 }
 
-/* Nobody takes more than a quarter of what is left: the fewer bytes there are, the more
- * even is what each connection has. */
-static void
-ring_fit(struct conn *c, size_t left)
+/* How much of `room` all rings may hold once one of `cap` bytes is among them: large ones
+ * are for few.  Whoever comes when many applications do not read, which keep theirs, still
+ * has one that is worth a turn. */
+static size_t
+rings_most(size_t cap, size_t room)
 {
-	while (c->ring_cap > RING_FIRST && c->ring_cap > left / 4)
+	if (cap > 512 * 1024)
+		return room / 4;
+	if (cap > 256 * 1024)
+		return room / 8 * 3;
+	if (cap > 64 * 1024)
+		return room / 2;
+	return cap > RING_FIRST ? room / 4 * 3 : room;
+}
+
+static void
+ring_fit(struct conn *c, size_t held, size_t room)
+{
+	while (c->ring_cap > RING_FIRST &&
+		held + c->ring_cap > rings_most(c->ring_cap, room))
 		c->ring_cap /= 2;
 }
 
@@ -125,7 +139,7 @@ credit_ring(struct conn *c)
 	size_t most = s->config.memory / 2, few = most - spare(s);
 	int err;
 
-	ring_fit(c, few > s->rings ? few - s->rings : 0);
+	ring_fit(c, s->rings, few);
 	if (s->rings + c->ring_cap > few)
 		c->ring_cap = RING_LEAST;
 	if (s->rings + c->ring_cap > most && s->rings > 0) {

@@ -14,33 +14,19 @@
 #include <netinet/in.h>
 #include <string.h>
 
+/* Asks for all connections of a family (0: of both) with this mark. */
 static void
-marked_begin(struct netlink_message *m, uint16_t what, uint16_t flags, int family,
-	unsigned mark)
+marked_begin(struct netlink_message *m, int family, unsigned mark)
 {
 	struct nfgenmsg *g;
 
 	g = netlink_begin(
-		m, (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | what), flags, sizeof *g);
-	g->nfgen_family = family == 6 ? AF_INET6 : AF_INET;
-	/* Of version 0 a deletion would look at no family. */
-	g->version = 1;
+		m, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, NLM_F_DUMP, sizeof *g);
+	g->nfgen_family = AF_UNSPEC;
+	if (family != 0)
+		g->nfgen_family = family == 6 ? AF_INET6 : AF_INET;
 	mnl_attr_put_u32(m->head, CTA_MARK, htonl(mark));
 	mnl_attr_put_u32(m->head, CTA_MARK_MASK, htonl(NET_DIRECT_MARK));
-}
-
-void
-conntrack_flush(int family, unsigned mark)
-{
-	struct netlink_message m;
-	int r;
-
-	marked_begin(&m, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, family, mark);
-	r = netlink_ask(NETLINK_NETFILTER, &m, NULL, NULL);
-	if (r < 0 && r != -ENOENT)
-		log_warn(
-			"the IPv%d connections that the kernel carried are not ended: %s",
-			family, strerror(-r));
 }
 
 /* An attribute of exactly `len` bytes, or nothing. */
@@ -197,37 +183,96 @@ conntrack_read(const struct nlmsghdr *h, struct net_direct_end *end)
 	(void)mnl_attr_parse(h, sizeof(struct nfgenmsg), connection_read, end);
 }
 
+/* What is done to each connection of a list. */
 struct walk {
-	void (*each)(const struct net_direct_end *, void *arg);
+	struct mnl_socket *to; /* changes go by another socket than the list comes by */
+	void (*each)(const struct net_direct_end *, void *arg); /* NULL: none */
 	void *arg;
+	int worst; /* -errno */
 };
 
-static int
-connection_see(const struct nlmsghdr *h, void *arg)
+static void
+walk_say(struct walk *w, struct netlink_message *m)
 {
-	const struct walk *w = arg;
+	int r = netlink_say(w->to, m, NULL, NULL);
+
+	if (r < 0 && r != -ENOENT)
+		w->worst = r;
+}
+
+static int
+walk_marked(struct walk *w, int family, unsigned mark, mnl_cb_t see)
+{
+	struct netlink_message m;
+	int r = netlink_open(NETLINK_NETFILTER, &w->to);
+
+	if (r < 0)
+		return r;
+	marked_begin(&m, family, mark);
+	r = netlink_ask(NETLINK_NETFILTER, &m, see, w);
+	mnl_socket_close(w->to);
+	return r < 0 ? r : w->worst;
+}
+
+/* Begins a message about the very connection of `h`. Whether it can be named: a deletion
+ * that names none is one of all that the machine has. */
+static bool
+change_begin(struct netlink_message *m, uint16_t what, const struct nlmsghdr *h)
+{
+	const struct nlattr *a;
+	struct nfgenmsg *g;
+	bool is_named = false;
+
+	g = netlink_begin(
+		m, (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | what), NLM_F_ACK, sizeof *g);
+	*g = *(const struct nfgenmsg *)mnl_nlmsg_get_payload(h);
+	mnl_attr_for_each(a, h, sizeof *g)
+	{
+		uint16_t type = mnl_attr_get_type(a), len = mnl_attr_get_payload_len(a);
+
+		if (len >= sizeof m->room / 4 ||
+			(type != CTA_TUPLE_ORIG && type != CTA_ID))
+			continue;
+		mnl_attr_put(m->head, a->nla_type, len, mnl_attr_get_payload(a));
+		is_named = is_named || type == CTA_TUPLE_ORIG;
+	}
+	return is_named;
+}
+
+static int
+connection_forget(const struct nlmsghdr *h, void *arg)
+{
 	struct net_direct_end now;
+	struct netlink_message m;
+	struct walk *w = arg;
 
 	conntrack_read(h, &now);
-	w->each(&now, w->arg);
+	if (w->each)
+		w->each(&now, w->arg);
+	if (change_begin(&m, IPCTNL_MSG_CT_DELETE, h))
+		walk_say(w, &m);
 	return MNL_CB_OK;
 }
 
+/*
+ * One by one, and not by one deletion of all with this mark.  For that the
+ * kernel walks through what all namespaces track, gives way to others after
+ * each place in the table, and holds all the while two locks that every rule
+ * set and every such question on the machine waits for: on a busy one that
+ * takes many seconds, and nothing can interrupt who waits.
+ */
 int
-conntrack_each(int family, unsigned mark,
+conntrack_forget(int family, unsigned mark,
 	void (*each)(const struct net_direct_end *, void *arg), void *arg)
 {
-	struct walk w = { each, arg };
-	struct netlink_message m;
+	struct walk w = { .each = each, .arg = arg };
+	int r = walk_marked(&w, family, mark, connection_forget);
 
-	marked_begin(&m, IPCTNL_MSG_CT_GET, NLM_F_DUMP, family, mark);
-	return netlink_ask(NETLINK_NETFILTER, &m, connection_see, &w);
+	if (r < 0)
+		log_warn("not all connections that the kernel carried are ended: %s",
+			strerror(-r));
+	return r;
 }
-
-struct easing {
-	struct mnl_socket *to; /* changes go by another socket than the list comes by */
-	int worst;             /* -errno */
-};
 
 /* Datagrams have no such flags, and the kernel looks at none then. */
 static int
@@ -236,48 +281,26 @@ connection_ease(const struct nlmsghdr *h, void *arg)
 	const struct nf_ct_tcp_flags liberal = { IP_CT_TCP_FLAG_BE_LIBERAL,
 		IP_CT_TCP_FLAG_BE_LIBERAL };
 	struct nlattr *protocol, *tcp;
-	struct easing *e = arg;
 	struct netlink_message m;
-	const struct nlattr *a;
-	struct nfgenmsg *g;
-	int r;
 
-	g = netlink_begin(
-		&m, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW, NLM_F_ACK, sizeof *g);
-	*g = *(const struct nfgenmsg *)mnl_nlmsg_get_payload(h);
-	mnl_attr_for_each(a, h, sizeof *g)
-	{
-		if (mnl_attr_get_type(a) == CTA_TUPLE_ORIG &&
-			mnl_attr_get_payload_len(a) < sizeof m.room / 2)
-			mnl_attr_put(m.head, a->nla_type, mnl_attr_get_payload_len(a),
-				mnl_attr_get_payload(a));
-	}
+	if (!change_begin(&m, IPCTNL_MSG_CT_NEW, h))
+		return MNL_CB_OK;
 	protocol = mnl_attr_nest_start(m.head, CTA_PROTOINFO);
 	tcp = mnl_attr_nest_start(m.head, CTA_PROTOINFO_TCP);
 	mnl_attr_put(m.head, CTA_PROTOINFO_TCP_FLAGS_ORIGINAL, sizeof liberal, &liberal);
 	mnl_attr_put(m.head, CTA_PROTOINFO_TCP_FLAGS_REPLY, sizeof liberal, &liberal);
 	mnl_attr_nest_end(m.head, tcp);
 	mnl_attr_nest_end(m.head, protocol);
-	r = netlink_say(e->to, &m, NULL, NULL);
-	if (r < 0 && r != -ENOENT)
-		e->worst = r;
+	walk_say(arg, &m);
 	return MNL_CB_OK;
 }
 
 void
 net_direct_ease(int family, unsigned kept)
 {
-	struct netlink_message m;
-	struct easing e = { 0 };
-	int r = netlink_open(NETLINK_NETFILTER, &e.to);
+	struct walk w = { 0 };
+	int r = walk_marked(&w, family, kept, connection_ease);
 
-	if (r == 0) {
-		marked_begin(&m, IPCTNL_MSG_CT_GET, NLM_F_DUMP, family, kept);
-		r = netlink_ask(NETLINK_NETFILTER, &m, connection_ease, &e);
-		mnl_socket_close(e.to);
-	}
-	if (r == 0)
-		r = e.worst;
 	if (r < 0)
 		log_warn(
 			"the IPv%d connections that the kernel carries may stand still: %s",

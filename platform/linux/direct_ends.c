@@ -174,13 +174,8 @@ net_direct_end_all(const struct net_direct *d)
 
 	if (r < 0)
 		return r;
-	r = conntrack_each(4, d->kept, connection_abort, &a);
-	if (r == 0)
-		r = conntrack_each(6, d->kept, connection_abort, &a);
+	r = conntrack_forget(0, d->kept, connection_abort, &a);
 	mnl_socket_close(a.bus);
-	/* After both: older kernels know no families here. */
-	conntrack_flush(4, d->kept);
-	conntrack_flush(6, d->kept);
 	return r < 0 ? r : a.n;
 }
 

@@ -372,7 +372,7 @@ net_direct_del(int family, unsigned kept, struct err *e)
 	if (table_change("add table", family, "", e) < 0 ||
 		table_change("delete table", family, "", e) < 0)
 		return -1;
-	conntrack_flush(family, kept);
+	(void)conntrack_forget(family, kept, NULL, NULL);
 	return 0;
 }
 
