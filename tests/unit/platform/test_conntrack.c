@@ -12,12 +12,16 @@
 
 #include <arpa/inet.h>
 #include <endian.h>
+#include <errno.h>
+#include <libmnl/libmnl.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tcp.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <netinet/in.h>
 #include <stdlib.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 static struct netlink_bytes m;
 static struct net_direct_end end;
@@ -229,6 +233,227 @@ cut_short(void **state)
 	}
 }
 
+/*
+ * A kernel that tracks what is in `tracked`, and notes what it is asked.  It
+ * has the library's names, so that nothing reaches the real one.
+ */
+enum { TRACKED_MAX = 4, ASKED_MAX = 16 };
+
+static struct {
+	struct netlink_bytes tracked[TRACKED_MAX];
+	int ntracked;
+	struct netlink_bytes asked[ASKED_MAX];
+	int nasked;
+	struct netlink_bytes answer[TRACKED_MAX + 1]; /* of the last question */
+	int nanswer, nread;
+	int refusal; /* -errno, of each deletion */
+} kernel;
+
+struct mnl_socket *
+mnl_socket_open2(int bus, int flags)
+{
+	static int fds[2];
+	static int n;
+
+	(void)flags;
+	assert_int_equal(bus, NETLINK_NETFILTER);
+	/* Options are set on it, so it must be one. */
+	fds[n % 2] = socket(AF_UNIX, SOCK_DGRAM, 0);
+	return (struct mnl_socket *)&fds[n++ % 2];
+}
+
+int
+mnl_socket_bind(struct mnl_socket *s, unsigned groups, pid_t pid)
+{
+	(void)s;
+	(void)groups;
+	(void)pid;
+	return 0;
+}
+
+int
+mnl_socket_close(struct mnl_socket *s)
+{
+	return close(*(int *)s);
+}
+
+int
+mnl_socket_get_fd(const struct mnl_socket *s)
+{
+	return *(const int *)s;
+}
+
+unsigned
+mnl_socket_get_portid(const struct mnl_socket *s)
+{
+	(void)s;
+	return 0;
+}
+
+static void
+kernel_says(uint16_t type, uint16_t flags, int number)
+{
+	struct netlink_bytes *b = &kernel.answer[kernel.nanswer++];
+	struct nlmsgerr e = { .error = number };
+	struct nlmsghdr *h;
+
+	netlink_bytes_begin(b, type, &e, sizeof(e));
+	netlink_bytes_end(b);
+	h = (void *)b->p;
+	h->nlmsg_flags = flags;
+}
+
+/* The list comes whole at once, before anything is asked about one of it. */
+ssize_t
+mnl_socket_sendto(const struct mnl_socket *s, const void *p, size_t n)
+{
+	struct netlink_bytes *b = &kernel.asked[kernel.nasked++];
+	const struct nlmsghdr *h = p;
+
+	(void)s;
+	assert_true(kernel.nasked <= ASKED_MAX && n <= sizeof(b->p));
+	memcpy(b->p, p, n);
+	b->len = n;
+	kernel.nanswer = kernel.nread = 0;
+	if ((h->nlmsg_flags & NLM_F_DUMP) != NLM_F_DUMP) {
+		kernel_says(NLMSG_ERROR, 0, kernel.refusal);
+		return (ssize_t)n;
+	}
+	for (int i = 0; i < kernel.ntracked; i++)
+		kernel.answer[kernel.nanswer++] = kernel.tracked[i];
+	kernel_says(NLMSG_DONE, NLM_F_MULTI, 0);
+	return (ssize_t)n;
+}
+
+/* All that there is at once. */
+ssize_t
+mnl_socket_recvfrom(const struct mnl_socket *s, void *to, size_t cap)
+{
+	size_t n = 0;
+
+	(void)s;
+	for (; kernel.nread < kernel.nanswer; kernel.nread++) {
+		struct netlink_bytes *b = &kernel.answer[kernel.nread];
+
+		assert_true(n + b->len <= cap);
+		memcpy((uint8_t *)to + n, b->p, b->len);
+		n += b->len;
+	}
+	assert_true(n > 0);
+	return (ssize_t)n;
+}
+
+static void
+kernel_tracks(const char *source, const char *target, uint8_t proto, uint32_t id)
+{
+	struct nfgenmsg g = { .nfgen_family = strchr(source, ':') ? AF_INET6 : AF_INET };
+
+	netlink_bytes_begin(
+		&m, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW, &g, sizeof(g));
+	put_tuple(CTA_TUPLE_ORIG, source, target, proto);
+	put_tuple(CTA_TUPLE_REPLY, target, source, proto);
+	netlink_bytes_put(&m, CTA_ID, &id, sizeof(id));
+	netlink_bytes_end(&m);
+	((struct nlmsghdr *)(void *)m.p)->nlmsg_flags = NLM_F_MULTI;
+	kernel.tracked[kernel.ntracked++] = m;
+}
+
+static int
+kernel_begin(void **state)
+{
+	(void)state;
+	memset(&kernel, 0, sizeof(kernel));
+	return 0;
+}
+
+static void
+shown(const struct net_direct_end *e, void *arg)
+{
+	struct net_direct_end *seen = arg;
+
+	/* Before it is forgotten. */
+	assert_int_equal(kernel.nasked, e->network == NETWORK_TCP ? 1 : 2);
+	*seen = *e;
+}
+
+static const struct nlattr *
+attribute(const struct netlink_bytes *b, uint16_t type)
+{
+	const struct nlmsghdr *h = (const void *)b->p;
+	const struct nlattr *a;
+
+	mnl_attr_for_each(a, h, sizeof(struct nfgenmsg))
+	{
+		if (mnl_attr_get_type(a) == type)
+			return a;
+	}
+	return NULL;
+}
+
+/* A deletion of all with a mark holds up every rule set of the machine, so there is none:
+ * each of them names its connection. */
+static void
+forgotten_one_by_one(void **state)
+{
+	struct net_direct_end seen = { 0 };
+
+	(void)state;
+	kernel_tracks("198.18.0.1", "192.0.2.80", IPPROTO_TCP, 7);
+	kernel_tracks("2001:db8::1", "2001:db8::80", IPPROTO_UDP, 8);
+	assert_int_equal(conntrack_forget(0, 5, shown, &seen), 0);
+	assert_int_equal(seen.network, NETWORK_UDP);
+	assert_int_equal(kernel.nasked, 3);
+	for (int i = 1; i < kernel.nasked; i++) {
+		const struct netlink_bytes *b = &kernel.asked[i];
+		const struct nlmsghdr *h = (const void *)b->p;
+		const struct nfgenmsg *g = mnl_nlmsg_get_payload(h);
+		const struct nlattr *tuple = attribute(b, CTA_TUPLE_ORIG),
+				    *was = attribute(
+					    &kernel.tracked[i - 1], CTA_TUPLE_ORIG);
+
+		assert_int_equal(
+			h->nlmsg_type, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE);
+		assert_int_equal(g->nfgen_family, i == 1 ? AF_INET : AF_INET6);
+		assert_non_null(tuple);
+		assert_memory_equal(tuple, was, was->nla_len);
+		assert_non_null(attribute(b, CTA_ID));
+		assert_int_equal(mnl_attr_get_u32(attribute(b, CTA_ID)), 6 + i);
+	}
+}
+
+/* A deletion without a name would be one of all connections of the machine. */
+static void
+nameless_ones_stay(void **state)
+{
+	struct nfgenmsg g = { .nfgen_family = AF_INET };
+	uint32_t id = 7;
+
+	(void)state;
+	netlink_bytes_begin(
+		&m, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW, &g, sizeof(g));
+	netlink_bytes_put(&m, CTA_ID, &id, sizeof(id));
+	netlink_bytes_end(&m);
+	((struct nlmsghdr *)(void *)m.p)->nlmsg_flags = NLM_F_MULTI;
+	kernel.tracked[kernel.ntracked++] = m;
+	assert_int_equal(conntrack_forget(4, 5, NULL, NULL), 0);
+	assert_int_equal(kernel.nasked, 1);
+}
+
+/* The others are tried all the same, and one that has just ended is no failure. */
+static void
+refusals(void **state)
+{
+	(void)state;
+	kernel_tracks("198.18.0.1", "192.0.2.80", IPPROTO_TCP, 7);
+	kernel_tracks("198.18.0.1", "192.0.2.81", IPPROTO_TCP, 8);
+	kernel.refusal = -EPERM;
+	assert_int_equal(conntrack_forget(4, 5, NULL, NULL), -EPERM);
+	assert_int_equal(kernel.nasked, 3);
+	kernel.refusal = -ENOENT;
+	assert_int_equal(conntrack_forget(4, 5, NULL, NULL), 0);
+	assert_int_equal(kernel.nasked, 6);
+}
+
 int
 main(void)
 {
@@ -238,6 +463,9 @@ main(void)
 		cmocka_unit_test(unanswered_and_uncounted),
 		cmocka_unit_test(wrong_sizes),
 		cmocka_unit_test(cut_short),
+		cmocka_unit_test_setup(forgotten_one_by_one, kernel_begin),
+		cmocka_unit_test_setup(nameless_ones_stay, kernel_begin),
+		cmocka_unit_test_setup(refusals, kernel_begin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
