@@ -350,17 +350,12 @@ net_direct_add(const struct net_direct *d, struct err *e)
 	return r == 0 ? 0 : name_missing(d->family, e);
 }
 
-/* `verb` is what is done to the table, or `what` in it. */
+/* Runs it, where there was memory for it, and frees it. */
 static int
-table_change(const char *verb, int family, const char *what, struct err *e)
+script_spend(struct script *s, struct err *e)
 {
-	struct script *s = script_new(256);
-	int r;
+	int r = s ? script_run(s, e) : err_set(e, "nft: out of memory");
 
-	if (!s)
-		return err_set(e, "nft: out of memory");
-	script_add(s, "%s %s sluice_direct %s\n", verb, word_of(family), what);
-	r = script_run(s, e);
 	script_free(s);
 	return r;
 }
@@ -368,9 +363,15 @@ table_change(const char *verb, int family, const char *what, struct err *e)
 int
 net_direct_del(int family, unsigned kept, struct err *e)
 {
+	struct script *s = script_new(256);
+	const char *word = word_of(family);
+
 	/* Adding first makes the deletion succeed where the table is gone. */
-	if (table_change("add table", family, "", e) < 0 ||
-		table_change("delete table", family, "", e) < 0)
+	if (s)
+		script_add(s,
+			"add table %s sluice_direct\ndelete table %s sluice_direct\n",
+			word, word);
+	if (script_spend(s, e) < 0)
 		return -1;
 	(void)conntrack_forget(family, kept, NULL, NULL);
 	return 0;
@@ -379,5 +380,9 @@ net_direct_del(int family, unsigned kept, struct err *e)
 int
 net_direct_forget(int family, struct err *e)
 {
-	return table_change("flush set", family, "flows", e);
+	struct script *s = script_new(256);
+
+	if (s)
+		script_add(s, "flush set %s sluice_direct flows\n", word_of(family));
+	return script_spend(s, e);
 }
