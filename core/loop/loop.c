@@ -58,9 +58,17 @@ loop_free(struct loop *l)
 void
 loop_run(struct loop *l)
 {
+	l->over = false;
 	while (!l->stopped)
 		loop_turn(l, -1);
 	l->stopped = false;
+	l->over = true;
+}
+
+bool
+loop_is_over(const struct loop *l)
+{
+	return l->over;
 }
 
 void

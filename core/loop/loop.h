@@ -32,6 +32,8 @@ void loop_run(struct loop *l);
 /* One turn; waits at most `wait` ms (-1: as long as it takes) where nothing is ready. */
 void loop_turn(struct loop *l, int wait);
 void loop_stop(struct loop *l);
+/* loop_run has come to its end: what ends now is ended by us, with everything. */
+bool loop_is_over(const struct loop *l);
 uint64_t loop_now(const struct loop *l);
 
 /* Something that gets its turn: a flow, a carrier, a listener. */

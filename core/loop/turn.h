@@ -14,6 +14,7 @@ struct loop {
 	uint64_t now;
 	bool turning; /* `now` is this turn's, and must not move */
 	bool stopped;
+	bool over; /* stopped, and the last turn has been */
 
 	struct {
 		struct signal_watch *watch; /* NULL: the place is free */

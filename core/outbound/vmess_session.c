@@ -107,14 +107,22 @@ drop_out(struct vmess_session *s)
 	s->at = s->end = 0;
 }
 
+/* Who waits for an answer gives up. Where we end all that there is, that tells nothing of
+ * the server. */
+static bool
+is_given_up(const struct vmess_session *s)
+{
+	const struct loop *l = s->v->o.env.loop;
+
+	return !s->error && !s->finished && s->greeted && !s->heard && !loop_is_over(l) &&
+		s->command == VMESS_TCP && loop_now(l) - s->greeted_at >= PATIENCE_MS &&
+		vmess_reach_is_up(s->lower);
+}
+
 void
 vmess_session_fini(struct vmess_session *s)
 {
-	uint64_t now = loop_now(s->v->o.env.loop);
-
-	if (!s->error && !s->finished && s->greeted && !s->heard &&
-		s->command == VMESS_TCP && now - s->greeted_at >= PATIENCE_MS &&
-		vmess_reach_is_up(s->lower))
+	if (is_given_up(s))
 		unanswered(s);
 	vmess_session_drop_in(s);
 	drop_out(s);

@@ -417,7 +417,9 @@ a_stop_ends_the_run_after_its_turn(void **state)
 	loop_at_end(loop, &end);
 	task_init(&t, stop_in_a_task);
 	loop_ready(loop, &t);
+	assert_false(loop_is_over(loop));
 	loop_run(loop);
+	assert_true(loop_is_over(loop));
 	assert_string_equal(noted(), "sE");
 	loop_run(loop); /* it can go on */
 	assert_string_equal(noted(), "sE");

@@ -275,6 +275,66 @@ test_said_when_kept(void **state)
 	bench_end();
 }
 
+static bool has_passed;
+
+static void
+passed(struct timer *t)
+{
+	(void)t;
+	has_passed = true;
+}
+
+static void
+eleven_seconds(void)
+{
+	struct timer t;
+
+	timer_init(&t, bench.loop, passed);
+	timer_arm(&t, 11000);
+	for (has_passed = false; !has_passed;)
+		loop_turn(bench.loop, -1);
+}
+
+static bool at_the_end;
+
+/* Two connections that wait for an answer, until their applications have enough, or
+ * everything ends. */
+static void
+two_that_wait(void)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		call_start();
+		call_send("x");
+		assert_int_equal(stream_flush(call.s), STREAM_OK);
+		eleven_seconds();
+		if (at_the_end) {
+			loop_stop(bench.loop);
+			loop_run(bench.loop);
+		}
+		call_end();
+	}
+}
+
+/* Those that we end tell nothing of the server. */
+static void
+test_given_up(void **state)
+{
+	char text[4096];
+	int i;
+
+	(void)state;
+	for (i = 0; i < 2; i++) {
+		at_the_end = i == 1;
+		start(false, false);
+		logged(text, sizeof(text), two_that_wait);
+		assert_int_equal(count(text, "answers nothing"), !at_the_end);
+		assert_int_equal(the_server()->unanswered, at_the_end ? 0 : 2);
+		bench_end();
+	}
+}
+
 int
 main(void)
 {
@@ -287,6 +347,7 @@ main(void)
 		cmocka_unit_test(test_upgrade_without_date),
 		cmocka_unit_test(test_said_once_a_change),
 		cmocka_unit_test(test_said_when_kept),
+		cmocka_unit_test(test_given_up),
 	};
 
 	log_open(2, LOG_NONE, NULL);
