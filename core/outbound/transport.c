@@ -11,7 +11,7 @@ enum {
 	PATIENCE_MS = 3000,   /* with the oldest attempt, where RACE_MAX of them run */
 	DOUBT_MS = 1000,      /* without an answer to a SYN that has taken bytes along */
 	REMEMBER_MS = 600000, /* which family won; then the other one gets its chance */
-	FAST_PAUSE_MS = 3600000, /* after a SYN with bytes was lost (RFC 7413, 4.1.3.1) */
+	FAST_PAUSE_MS = 3600000, /* after two lost SYNs with bytes (RFC 7413, 4.1.3.1) */
 };
 
 enum transport_state {
@@ -38,6 +38,7 @@ struct transport {
 	const char *why; /* static text; NULL: lower or the lookup knows */
 	uint16_t port;
 	struct endpoint peer; /* once UP */
+	uint64_t began;       /* once UP: when it was */
 	struct ip otherwise;
 	struct ip ip[NAMES_ADDRS]; /* in the order of trying */
 	size_t nip, at;            /* ip[at] is the next */
@@ -233,6 +234,7 @@ won(struct transport *t, size_t i)
 	lookup_free(t->lookup);
 	t->lookup = NULL;
 	t->state = TRANSPORT_UP;
+	t->began = loop_now(t->o->env.loop);
 	t->held = tcp_is_unproven(t->s.lower);
 	if (t->held)
 		timer_arm(&t->stagger, DOUBT_MS);
@@ -241,21 +243,40 @@ won(struct transport *t, size_t i)
 	return STREAM_OK;
 }
 
+/* Any SYN may be lost: only of two in a row is it the bytes that are to blame. Those that
+ * left before the first was missed are one with it. */
+static void
+note_lost(struct transport *t)
+{
+	uint64_t now = loop_now(t->o->env.loop);
+	struct way_fast *f = t->fast;
+	char at[ENDPOINT_TEXT];
+
+	if (f->lost == 0) {
+		f->lost = now;
+		return;
+	}
+	if (t->began < f->lost)
+		return;
+	f->lost = 0;
+	f->pause = now + FAST_PAUSE_MS;
+	log_info(
+		"%s: two SYNs with bytes were lost on the way there; for an hour none has "
+		"any",
+		endpoint_format(&t->peer, at));
+}
+
 /* The first bytes of a connection that was held have come, or its end: it was up. */
 static void
 prove(struct transport *t)
 {
-	char at[ENDPOINT_TEXT];
-
 	t->held = false;
 	t->fast->proven = t->peer.ip;
 	timer_stop(&t->stagger);
-	if (!tcp_fast_lost(t->s.lower))
-		return;
-	t->fast->pause = loop_now(t->o->env.loop) + FAST_PAUSE_MS;
-	log_info(
-		"%s: a SYN with bytes was lost on the way there; for an hour none has any",
-		endpoint_format(&t->peer, at));
+	if (tcp_fast_lost(t->s.lower))
+		note_lost(t);
+	else
+		t->fast->lost = 0;
 }
 
 static int

@@ -17,6 +17,7 @@ struct way_family {
 struct way_fast {
 	struct ip proven; /* was connected to, and nothing failed since; family 0: none */
 	uint64_t pause;   /* on the loop's clock: no bytes with a SYN until then */
+	uint64_t lost; /* when one with bytes was lost, and none has come since; or 0 */
 };
 
 /*
