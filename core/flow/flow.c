@@ -245,13 +245,12 @@ flow_step(struct flow *f)
 	}
 }
 
-/* Where others wait for memory, who holds it will be looked for. */
-static void
-hunger_note(struct flow *f)
+void
+flows_note_hunger(struct flows *fs, const struct outbound *o)
 {
-	struct flow_table *t = &f->flows->tcp;
+	struct flow_table *t = &fs->tcp;
 
-	if (f->outbound != NULL && !t->relief.armed && outbound_is_starved(f->outbound))
+	if (!t->relief.armed && outbound_is_starved(o))
 		timer_arm(&t->relief, RELIEF_MS);
 }
 
@@ -268,7 +267,8 @@ flow_run(struct task *t)
 		stream_park(f->relay.near);
 	if (f->relay.far != NULL)
 		stream_park(f->relay.far);
-	hunger_note(f);
+	if (f->outbound != NULL)
+		flows_note_hunger(f->flows, f->outbound);
 }
 
 static void

@@ -57,6 +57,9 @@ void
 flows_note_failure(struct flows *fs, struct outbound *o, int error, const char *reason);
 /* Bytes of applications have passed, either way. */
 void flows_note_bytes(struct flows *fs, struct outbound *o, uint64_t up, uint64_t down);
+/* Something by it has had its turn: where any wait for memory, those who hold it without need
+ * will be looked for. */
+void flows_note_hunger(struct flows *fs, const struct outbound *o);
 /* No flow goes to such an address: nobody, everybody, or the engine itself. */
 bool flows_refuse(const struct ip *target);
 /* Our resolver's address, whatever the port: it is nobody else's. */

@@ -199,6 +199,7 @@ post(struct leg *g, const struct dgram_out *d, int n)
 	}
 	for (; i < n; i++)
 		g->flows->count.dropped += queue_put(&g->queue, &all->queued, &d[i]);
+	flows_note_hunger(g->flows, g->outbound);
 }
 
 static void
@@ -429,9 +430,8 @@ leg_receive(struct leg *g)
 }
 
 static void
-leg_run(struct task *t)
+leg_step(struct leg *g)
 {
-	struct leg *g = container_of(t, struct leg, task);
 	int r;
 
 	if (g->packets == NULL || !leg_try_open(g) || !g->open)
@@ -441,4 +441,14 @@ leg_run(struct task *t)
 		leg_fail(g, r);
 	else
 		leg_receive(g);
+}
+
+/* One that has ended in it is there until the end of the turn. */
+static void
+leg_run(struct task *t)
+{
+	struct leg *g = container_of(t, struct leg, task);
+
+	leg_step(g);
+	flows_note_hunger(g->flows, g->outbound);
 }

@@ -180,6 +180,20 @@ recv_ack(struct stream *s, size_t n)
 }
 
 static int
+read_far(struct stream *s, uint8_t *p, size_t cap, size_t *n)
+{
+	struct window w;
+	int r = recv_buf(s, &w);
+
+	if (r != STREAM_OK)
+		return r;
+	*n = w.len < cap ? w.len : cap;
+	memcpy(p, w.p, *n);
+	recv_ack(s, *n);
+	return STREAM_OK;
+}
+
+static int
 shut(struct stream *s)
 {
 	of(s)->shut = true;
@@ -217,6 +231,7 @@ static const struct stream_ops stream_ops = {
 	.park = park,
 	.reason = reason,
 	.free = free_stream,
+	.read = read_far,
 };
 
 static struct far *

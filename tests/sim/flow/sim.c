@@ -12,6 +12,7 @@
 
 struct loop *loop;
 struct flows *flows;
+struct tcp_memory *memory;
 
 static struct setup *first;
 static struct dns *dns;
@@ -25,6 +26,7 @@ static const struct outbound_ops direct_ops = { .kind = "direct",
 	.free = far_outbound_free };
 static const struct outbound_ops vmess_ops = { .kind = "vmess",
 	.per_target = true,
+	.heavy = true,
 	.dial = far_dial,
 	.bind = far_bind,
 	.free = far_outbound_free };
@@ -43,6 +45,7 @@ outbound_of(const struct outbound_ops *ops)
 	o->ops = ops;
 	o->count = 1;
 	o->plain = ops->direct;
+	o->env.memory = memory;
 	snprintf(o->tag, sizeof(o->tag), "%s", ops->kind);
 	return o;
 }
@@ -105,6 +108,8 @@ sim_begin(const struct sim_config *c)
 	assert_non_null(loop);
 	dns = dns_new(loop, &d);
 	assert_non_null(dns);
+	memory = tcp_memory_new();
+	assert_non_null(memory);
 	first = sim_setup(c);
 	f.ping4 = SIM_PING4;
 	f.ping6 = -1;
@@ -145,6 +150,7 @@ sim_end(void)
 	setup_drop(first);
 	assert_int_equal(setups, 0);
 	dns_free(dns);
+	tcp_memory_free(memory);
 	loop_free(loop);
 	loop = NULL;
 	sides_end();

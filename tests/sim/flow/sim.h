@@ -120,6 +120,7 @@ struct sim_config {
 
 extern struct loop *loop;
 extern struct flows *flows;
+extern struct tcp_memory *memory; /* of the outbounds; only "vmess" is heavy */
 
 /* A setup of the test's own, to be swapped in; dropped by the caller. */
 struct setup *sim_setup(const struct sim_config *c);

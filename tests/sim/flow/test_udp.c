@@ -2,6 +2,7 @@
 #include "sim/flow/sim.h"
 
 #include "base/bytes.h"
+#include "stream/tcp.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -428,6 +429,48 @@ pings_are_bounded(void **state)
 	sim_end();
 }
 
+/* From here on there is no memory for any outbound, and somebody waits for it. */
+static void
+memory_ends(struct block_wait *w, struct task *waiting)
+{
+	task_init(waiting, NULL);
+	block_wait_init(w, loop, waiting);
+	tcp_memory_budget(memory)->most = 0;
+	assert_null(blocks_get(tcp_memory_blocks(memory), w));
+}
+
+/* Who does not read, and holds what the way of datagrams waits for, has to go. */
+static void
+datagrams_that_wait_for_memory_are_heard(void **state)
+{
+	static uint8_t bytes[600000];
+	struct app *idle, *a;
+	struct block_wait w;
+	struct task waiting;
+	struct far *f;
+
+	(void)state;
+	begin();
+	idle = sim_connected("198.18.0.1:3000", "203.0.113.5:80", &f);
+	idle->deaf = true;
+	far_says(f, bytes, sizeof(bytes));
+	a = app_new("198.18.0.1:4000", "203.0.113.7:100");
+	app_sends_to(a, "203.0.113.7:100", "one", 3);
+	far_opens(far_at(1), STREAM_OK);
+	sim_settle();
+	memory_ends(&w, &waiting);
+	sim_pass(11000);
+	assert_false(f->freed);
+	far_at(1)->room = 0;
+	app_sends_to(a, "203.0.113.7:100", "two", 3);
+	sim_pass(1010);
+	assert_true(f->freed);
+	assert_false(far_at(1)->freed);
+	blocks_leave(&w);
+	task_fini(&waiting);
+	sim_end();
+}
+
 int
 main(void)
 {
@@ -439,6 +482,7 @@ main(void)
 		cmocka_unit_test(refused_and_unreachable),
 		cmocka_unit_test(failed_leg_is_tried_again),
 		cmocka_unit_test(direct_leg_that_fails_is_told),
+		cmocka_unit_test(datagrams_that_wait_for_memory_are_heard),
 		cmocka_unit_test(idle_associations_end),
 		cmocka_unit_test(idle_targets_end),
 		cmocka_unit_test(too_many_targets),
