@@ -42,6 +42,7 @@ struct vmess_server {
 	struct carrier carrier;
 	struct way_family family;
 	struct way_fast fast;
+	struct vmess_patience patience;
 	unsigned failures;   /* in a row, to reach it */
 	uint64_t resume;     /* on the loop's clock: others come first until then */
 	unsigned unanswered; /* connections in a row that ended without an answer */
@@ -89,8 +90,10 @@ void vmess_server_failed(struct vmess *v, struct vmess_server *s, const char *wh
  * covers every attempt. Holds the outbound. NULL only without memory.
  */
 struct stream *vmess_reach_new(struct vmess *v, struct task *owner);
-/* The same, before it is needed: its SYN waits for nothing. */
-struct stream *vmess_reach_new_early(struct vmess *v, struct task *owner);
+/* The same, before it is needed: its SYN waits for nothing, and it goes to none of the
+ * servers whose bits are set in `without`, but to one there is. */
+struct stream *
+vmess_reach_new_early(struct vmess *v, uint64_t without, struct task *owner);
 /* Of one that is open and unused: AGAIN, and the owner made ready when that changes, as long
  * as its server is silent; OK where it has spoken, or its end. */
 int vmess_reach_listen(struct stream *s);

@@ -33,7 +33,7 @@ struct reach {
 	int error;       /* -errno, once DEAD */
 	const char *why; /* static text, or the server's; NULL: lower knows */
 	struct vmess_pick pick;
-	uint64_t tried; /* a bit for each server */
+	uint64_t tried; /* a bit for each server that is not to be tried any more */
 	uint64_t began; /* with this server */
 	bool impatient; /* this server has had its time */
 	bool heard;     /* bytes have come, or it has ended in order */
@@ -391,7 +391,7 @@ static const struct stream_ops reach_ops = {
 };
 
 static struct stream *
-reach_new(struct vmess *v, struct task *owner, bool early)
+reach_new(struct vmess *v, uint64_t without, struct task *owner, bool early)
 {
 	struct reach *a = calloc(1, sizeof(*a));
 
@@ -401,6 +401,7 @@ reach_new(struct vmess *v, struct task *owner, bool early)
 	a->v = container_of(outbound_hold(&v->o), struct vmess, o);
 	a->owner = owner;
 	a->early = early;
+	a->tried = without;
 	timer_init(&a->patience, v->o.env.loop, lose_patience);
 	begin(a);
 	return &a->s;
@@ -409,13 +410,13 @@ reach_new(struct vmess *v, struct task *owner, bool early)
 struct stream *
 vmess_reach_new(struct vmess *v, struct task *owner)
 {
-	return reach_new(v, owner, false);
+	return reach_new(v, 0, owner, false);
 }
 
 struct stream *
-vmess_reach_new_early(struct vmess *v, struct task *owner)
+vmess_reach_new_early(struct vmess *v, uint64_t without, struct task *owner)
 {
-	return reach_new(v, owner, true);
+	return reach_new(v, without, owner, true);
 }
 
 int

@@ -304,7 +304,26 @@ a_talking_one_is_dropped(void **state)
 	bench_end();
 }
 
-/* What a server does to late headers is learnt, and forgotten after ten minutes. */
+/* All that there are; what is asked for after that makes others. */
+static void
+far_close_all(void)
+{
+	size_t i;
+
+	for (i = 0; i < bench.nfar; i++)
+		far_close(i);
+	settle();
+	assert_int_equal(kept(), 0);
+}
+
+static void
+ask(void)
+{
+	stream_free(dial());
+	settle();
+}
+
+/* What a server does to late headers twice is learnt, and forgotten after ten minutes. */
 static void
 the_server_teaches_their_age(void **state)
 {
@@ -313,12 +332,12 @@ the_server_teaches_their_age(void **state)
 	(void)state;
 	bench_warmed();
 	pass(4000);
-	far_close(1);
-	far_close(2);
-	settle();
-	assert_int_equal(kept(), 0);
-	stream_free(dial());
-	settle();
+	far_close_all();
+	ask();
+	pass(4400);
+	assert_int_equal(kept(), WARM);
+	far_close_all();
+	ask();
 	assert_int_equal(kept(), WARM);
 	pass(2900);
 	assert_int_equal(kept(), WARM);
@@ -332,6 +351,46 @@ the_server_teaches_their_age(void **state)
 	bench_end();
 }
 
+/* Those that it has closed were of any age, and say nothing of those that come after. */
+static void
+a_restart_teaches_nothing(void **state)
+{
+	static const uint64_t age[] = { 0, 4000, 0, 1500 };
+	size_t i;
+
+	(void)state;
+	bench_warmed();
+	for (i = 0; i < sizeof(age) / sizeof(*age); i++) {
+		pass(age[i]);
+		far_close_all();
+		pass(1500);
+		ask();
+		assert_int_equal(kept(), WARM);
+	}
+	pass(AGE_MS - 1000);
+	assert_int_equal(kept(), WARM);
+	bench_end();
+}
+
+/* Two restarts at one age, but some have lived longer in between. */
+static void
+one_that_lives_longer_disproves_it(void **state)
+{
+	(void)state;
+	bench_warmed();
+	pass(4000);
+	far_close_all();
+	ask();
+	pass(AGE_MS);
+	ask();
+	pass(4000);
+	far_close_all();
+	ask();
+	pass(AGE_MS - 1000);
+	assert_int_equal(kept(), WARM);
+	bench_end();
+}
+
 /* A server that closes at once is not bothered again and again. */
 static void
 one_that_closes_at_once_gets_none(void **state)
@@ -340,14 +399,17 @@ one_that_closes_at_once_gets_none(void **state)
 
 	(void)state;
 	bench_warmed();
-	far_close(1);
-	far_close(2);
-	settle();
+	far_close_all();
+	pass(1000);
+	ask();
+	far_close_all();
 	before = bench.nfar;
-	stream_free(dial());
-	settle();
+	ask();
 	assert_int_equal(bench.nfar, before + 1);
 	assert_int_equal(kept(), 0);
+	pass(60000);
+	ask();
+	assert_int_equal(kept(), WARM);
 	bench_end();
 }
 
@@ -391,6 +453,29 @@ they_draw_on_the_budget(void **state)
 	bench_end();
 }
 
+/* They never stand among those who wait for memory. */
+static void
+they_do_not_wait_for_memory(void **state)
+{
+	struct budget *g;
+	struct stream *s;
+	size_t most;
+
+	(void)state;
+	bench_start(WARM);
+	g = tcp_memory_budget(bench.memory);
+	most = g->most;
+	s = dial();
+	assert_int_equal(kept(), WARM);
+	g->most = g->used;
+	settle();
+	assert_false(outbound_is_starved(bench.o));
+	assert_int_equal(kept(), 0);
+	g->most = most;
+	stream_free(s);
+	bench_end();
+}
+
 static void
 a_server_that_is_away_gets_none(void **state)
 {
@@ -403,9 +488,7 @@ a_server_that_is_away_gets_none(void **state)
 	close(bench.listener);
 	bench.listener = -1;
 	unreal_time_serve = NULL;
-	container_of(bench.o, struct vmess, o)->warm.age = AGE_MS;
 	settle();
-	container_of(bench.o, struct vmess, o)->warm.age = AGE_MS;
 	s = dial();
 	settle();
 	assert_int_equal(stream_open(s), -ECONNREFUSED);
@@ -426,9 +509,12 @@ main(void)
 		cmocka_unit_test(a_dead_one_costs_nothing),
 		cmocka_unit_test(a_talking_one_is_dropped),
 		cmocka_unit_test(the_server_teaches_their_age),
+		cmocka_unit_test(a_restart_teaches_nothing),
+		cmocka_unit_test(one_that_lives_longer_disproves_it),
 		cmocka_unit_test(one_that_closes_at_once_gets_none),
 		cmocka_unit_test(sleep_makes_them_old),
 		cmocka_unit_test(they_draw_on_the_budget),
+		cmocka_unit_test(they_do_not_wait_for_memory),
 		cmocka_unit_test(a_server_that_is_away_gets_none),
 	};
 
