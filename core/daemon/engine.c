@@ -14,6 +14,7 @@
 #include "platform/sys.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -21,7 +22,8 @@
 #include <unistd.h>
 
 enum { FLOW_BYTES = 1400, ASSOC_BYTES = 1024 }; /* of what is direct and rests */
-enum { OWN_DESCRIPTORS = 64 }; /* for what is no flow: devices, files, lookups */
+enum { OWN_DESCRIPTORS = 64 };   /* for what is no flow: devices, files, lookups */
+enum { WARM_DESCRIPTORS = 512 }; /* for all warm connections together, at most */
 
 struct engine {
 	struct config *config;
@@ -37,6 +39,7 @@ struct engine {
 	int keeper, tun, ping4, ping6;
 	int direct4, direct6, endings; /* -1: none */
 	unsigned long descriptors;     /* the limit */
+	size_t warm, warm_all; /* kept ready: of each VMess outbound, and in all */
 	char device[TUN_NAME];
 	struct net_resolvers machine;
 	struct engine_status status;
@@ -83,7 +86,7 @@ setup_load(struct engine *g, struct err *e)
 		.names = g->names,
 		.memory = g->memory,
 		.unix_time = sys_unix_time,
-		.warm = g->config->warm };
+		.warm = (unsigned)g->warm };
 	struct config_say say = { .warn = warn_line };
 	struct keeper_files files;
 	struct rules *rules;
@@ -105,11 +108,28 @@ setup_load(struct engine *g, struct err *e)
 	return 0;
 }
 
+/* As many as are asked for, but not so many that flows would miss their descriptors. */
+static void
+warm_limit(struct engine *g)
+{
+	size_t i, n = 0, most = g->descriptors / 8;
+
+	for (i = 0; i < g->config->noutbound; i++)
+		n += g->config->outbound[i].kind == OUTBOUND_VMESS;
+	if (most > WARM_DESCRIPTORS)
+		most = WARM_DESCRIPTORS;
+	g->warm = g->config->warm;
+	if (g->warm * n > most)
+		g->warm = most / n;
+	g->warm_all = g->warm * n;
+}
+
 /* What needs nothing of the system beyond memory and descriptors. */
 static int
 inside_build(struct engine *g, struct err *e)
 {
 	g->descriptors = sys_raise_descriptors(engine_descriptors());
+	warm_limit(g);
 	if (request_resolvers(g->keeper, &g->machine, e) < 0)
 		return -1;
 	g->loop = loop_new();
@@ -129,12 +149,16 @@ inside_build(struct engine *g, struct err *e)
 static size_t
 own_descriptors(const struct engine *g)
 {
-	size_t i, warm = 0;
+	return OWN_DESCRIPTORS + (g->warm_all > OWN_DESCRIPTORS / 2 ? g->warm_all : 0);
+}
 
-	for (i = 0; i < g->config->noutbound; i++)
-		if (g->config->outbound[i].kind == OUTBOUND_VMESS)
-			warm += g->config->warm;
-	return OWN_DESCRIPTORS + (warm > OWN_DESCRIPTORS / 2 ? warm : 0);
+/* Who was asked to end while it starts: what fails then is no news. */
+static bool
+keeper_has_ended(const struct engine *g)
+{
+	struct pollfd one = { .fd = g->keeper };
+
+	return poll(&one, 1, 0) == 1;
 }
 
 /* A kernel without ping sockets costs the answers to pings, and nothing else. */
@@ -144,7 +168,7 @@ ping_open(struct engine *g, int family)
 	struct err e;
 	int fd = request_ping(g->keeper, family, &e);
 
-	if (fd < 0)
+	if (fd < 0 && !keeper_has_ended(g))
 		log_warn("pings over IPv%d will not be answered: %s", family, e.text);
 	return fd;
 }
@@ -173,7 +197,7 @@ memory_limit(const struct engine *g, struct flows_config *c)
 unsigned long
 engine_descriptors(void)
 {
-	return OWN_DESCRIPTORS + (FLOWS_MAX + 2ul) / 3 * 4;
+	return OWN_DESCRIPTORS + WARM_DESCRIPTORS + (FLOWS_MAX + 2ul) / 3 * 4;
 }
 
 /* Where they are few, there are fewer of both, so that one more waits instead of meeting
@@ -204,6 +228,18 @@ flows_limit_say(const struct engine *g)
 		"associations at a time: a higher one (ulimit -n, or LimitNOFILE of the "
 		"service) allows more",
 		g->descriptors, c.flows_max, c.assocs_max);
+}
+
+static void
+warm_limit_say(const struct engine *g)
+{
+	if (g->warm == g->config->warm)
+		return;
+	log_warn(
+		"sluice.warm: %zu connections of each VMess outbound are kept ready, and "
+		"not %u: all together may have an eighth of the limit of %lu "
+		"descriptors, and %d at most",
+		g->warm, g->config->warm, g->descriptors, WARM_DESCRIPTORS);
 }
 
 enum { HANDED_BYTES = 96 }; /* of a flow in the kernel, with its share of a table */
@@ -264,6 +300,8 @@ direct_begin(struct engine *g, int family, int *fd, struct err *e)
 	if (g->config->direct == DIRECT_STACK)
 		return 0;
 	*fd = request_direct(g->keeper, family, e);
+	if (*fd < 0 && keeper_has_ended(g))
+		return -1;
 	if (*fd < 0 && all)
 		return err_prefix(e, "%s: sluice.direct: \"kernel\"", g->config->file);
 	if (*fd < 0) {
@@ -308,7 +346,7 @@ direct_take(struct engine *g, struct err *e)
 	g->endings = request_endings(g->keeper, &why);
 	if (g->endings >= 0)
 		flows_follow(g->flows, g->endings);
-	else
+	else if (!keeper_has_ended(g))
 		log_warn("flows in the kernel are not counted: %s", why.text);
 	return 0;
 }
@@ -376,6 +414,7 @@ engine_build(struct engine *g, const struct engine_options *o, struct err *e)
 		outside_build(g, e) < 0 || request_ready(g->keeper, e) < 0)
 		return -1;
 	flows_limit_say(g);
+	warm_limit_say(g);
 	status_init(g);
 	/* A watch makes the socket non-blocking, so it comes after the last request. */
 	task_init(&g->keeper_task, keeper_heard);
@@ -450,6 +489,8 @@ engine_run(int keeper, void *options)
 		loop_run(g.loop);
 		flows_read_ends(g.flows);
 		flows_log_counters(g.flows);
+	} else if (keeper_has_ended(&g)) {
+		log_debug("the keeper has ended before this engine was ready");
 	} else {
 		log_error("%s", e.text);
 	}

@@ -246,7 +246,7 @@ def test_descriptors_raised(l):
     """A low limit is none for root: its engine gets what all flows together need.  Where the hard one stays, the soft one
     becomes it, and the log says what that means."""
     w = World(l)
-    enough = 64 + 16384 * 4 // 3
+    enough = 64 + 512 + 16384 * 4 // 3
     for soft, hard in ((64, 128), (64, 6000)):
         p = start_limited(w, soft, hard)
         with open(f"/proc/{engine_of(p)}/limits") as f:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Connections that are made before they are needed (sluice.warm): whatever becomes of them, no flow notices."""
-from vmess import FAR, VMESS_PORT, World, lab, noise, read_exactly, tcp
+from vmess import FAR, VMESS_PORT, World, config, lab, noise, read_exactly, tcp, vmess
+from world import SLUICE
 
 WARM = 2
 READY = r"debug engine: a connection is ready \(proxy, 203\.0\.113\.10:10086\)"
@@ -106,4 +107,27 @@ def test_address_that_changes(l):
     w.stop(p)
 
 
-lab.main(test_used_and_replaced, test_server_that_is_strict, test_server_that_restarts, test_address_that_changes)
+def start_limited(w, servers, *limit):
+    """sluice with so many VMess outbounds of 16 each; what it has said when it is ready."""
+    path = config(w, [vmess(f"proxy{i}") for i in range(1, servers)], sluice={"warm": 16})
+    p = w.app.start([*limit, SLUICE, "run", "-c", path, "--state", w.app.state])
+    p.wait_line(r"\bready\b")
+    w.stop(p)
+    return p.text
+
+
+def test_descriptors_of_many(l):
+    """They never have most of them; and root gets enough for them, too, and not a word of a limit."""
+    w = World(l)
+    drop = ("setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource")
+    text = start_limited(w, 20, "prlimit", "--nofile=400:400", *drop)
+    assert "the limit of 400 descriptors allows 222 connections and 74 UDP" in text, text
+    assert "2 connections of each VMess outbound are kept ready, and not 16" in text, text
+    many = 30000
+    if w.app.call(["prlimit", f"--nofile={many}:{many}", "true"])[0] == 0:
+        text = start_limited(w, 4)
+        assert "descriptors" not in text, text
+
+
+lab.main(test_used_and_replaced, test_server_that_is_strict, test_server_that_restarts, test_address_that_changes,
+         test_descriptors_of_many)
