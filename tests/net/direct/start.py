@@ -150,11 +150,12 @@ def test_signal_during_start(l):
               "its firewall": lambda: "sluice" in w.app.run("nft list tables"),
               "its rules": lambda: "7370" in w.app.run("ip -6 rule")}
     for stage, reached in stages.items():
-        for number in (signal.SIGTERM, signal.SIGINT):
-            p = w.start(w.config(first="direct"), wait=False)
+        for number, direct in ((signal.SIGTERM, "stack"), (signal.SIGINT, "auto")):
+            p = w.start(w.config(first="direct", direct=direct), wait=False)
             lab.until(reached, stage)
             # Before it has begun to listen to signals there is nothing to undo.
             assert p.stop(number) in (0, -number), p.text
+            assert not re.search("warning|error|keeper has ended", p.text), p.text
             lab.equal(w.app.system(), before, f"after {stage} and signal {number}")
             shutil.rmtree(w.app.state)
 
