@@ -139,7 +139,7 @@ sntp_read(const struct node *own)
 	return 0;
 }
 
-enum { MEMORY_MIN = 16, MEMORY_MAX = 64 << 10 }; /* MB */
+static const uint64_t memory_min = 16ull << 20, memory_max = 64ull << 30;
 
 /* "256 MB", "1 GB", or a number of bytes. False: none of these. */
 static bool
@@ -157,11 +157,13 @@ size_parse(uint64_t *bytes, const char *s)
 		return false;
 	memcpy(number, s, digits);
 	number[digits] = '\0';
-	if (!number_parse(bytes, number, UINT64_MAX >> 30))
+	if (!number_parse(bytes, number, UINT64_MAX))
 		return false;
 	for (i = 0; i < sizeof(units) / sizeof(*units); i++) {
 		if (strcasecmp(unit, units[i].name) != 0)
 			continue;
+		if (*bytes > UINT64_MAX >> units[i].shift)
+			return false;
 		*bytes <<= units[i].shift;
 		return true;
 	}
@@ -174,11 +176,11 @@ memory_read(const struct node *own, size_t *memory)
 	struct node n = node_get(own, "memory");
 	uint64_t bytes = CONFIG_BUDGET;
 	const char *s = NULL;
-	char number[32];
 	int r;
 
 	if (node_is_number(&n))
-		r = node_number(&n, "a number of bytes", 0, UINT64_MAX >> 30, &bytes);
+		r = node_number(&n, "a number of bytes from 16 MB to 64 GB", memory_min,
+			memory_max, &bytes);
 	else
 		r = node_text(&n, &s);
 	if (r == -1)
@@ -188,10 +190,8 @@ memory_read(const struct node *own, size_t *memory)
 			"%s is not a size: a whole number of KB, MB or GB, such as "
 			"\"256 MB\"",
 			said(s).text);
-	snprintf(number, sizeof(number), "%llu bytes", (unsigned long long)bytes);
-	if (bytes < (uint64_t)MEMORY_MIN << 20 || bytes > (uint64_t)MEMORY_MAX << 20)
-		return node_fail(&n, "%s is not from %d MB to %d GB",
-			s ? said(s).text : number, MEMORY_MIN, MEMORY_MAX >> 10);
+	if (s && (bytes < memory_min || bytes > memory_max))
+		return node_fail(&n, "%s is not from 16 MB to 64 GB", said(s).text);
 	*memory = (size_t)bytes;
 	return 0;
 }

@@ -306,7 +306,15 @@ static const struct {
 	{ "no memory", TOP("\"sluice\":{\"memory\":\"\"}"),
 		"c.json: sluice.memory: \"\" is not a size" },
 	{ "memory as a number of MB", TOP("\"sluice\":{\"memory\":256}"),
-		"c.json: sluice.memory: 256 bytes is not from 16 MB to 64 GB" },
+		"c.json: sluice.memory: 256 is not a number of bytes from 16 MB to 64 GB "
+		"(16777216-68719476736)" },
+	{ "memory as a number that is too large",
+		TOP("\"sluice\":{\"memory\":68719476737}"),
+		"c.json: sluice.memory: 68719476737 is not a number of bytes from 16 MB to 64 GB "
+		"(16777216-68719476736)" },
+	{ "more memory than a number can say",
+		TOP("\"sluice\":{\"memory\":\"99999999999 GB\"}"),
+		"c.json: sluice.memory: 99999999999 GB is not a size" },
 	{ "empty way of direct flows", TOP("\"sluice\":{\"direct\":\"\"}"),
 		"c.json: sluice.direct: \"\" is not auto, stack or kernel" },
 	{ "empty library", TOP("\"sluice\":{\"tls\":\"\"}"),
