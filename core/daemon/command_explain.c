@@ -268,6 +268,19 @@ decide(struct explain *x)
 	}
 }
 
+/* What is routed into the device is only one family: the rules never see the other. */
+static void
+family_remark(struct explain *x)
+{
+	const struct config *c = x->setup.config;
+	int left_out = c->route_v4 ? 6 : 4;
+
+	if (c->route_v4 != c->route_v6 && x->facts.ip.family == left_out)
+		remark(x, left_out == 6 ? "IPv6" : "IPv4",
+			" beyond this machine's own networks is unreachable while sluice "
+			"runs, and never comes to the rules (autoSystemRoutingTable)");
+}
+
 static const struct outbound_spec *
 outbound_of(const struct explain *x)
 {
@@ -512,6 +525,7 @@ explain(struct explain *x)
 		return STATUS_WRONG;
 	}
 	decide(x);
+	family_remark(x);
 	if (x->json)
 		json_print(x);
 	else

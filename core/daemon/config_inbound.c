@@ -144,8 +144,11 @@ routes_read(const struct node *settings, struct config *c)
 			"device; ask for it with [\"0.0.0.0/0\", \"::/0\"], or route "
 			"by hand");
 	else if (!c->route_v4 || !c->route_v6)
-		node_warn(&n, "IPv%d is not routed into the device and passes by",
-			c->route_v4 ? 6 : 4);
+		node_warn(&n,
+			"IPv%d beyond this machine's own networks is unreachable while "
+			"sluice runs, so that none passes by; %s would route it into the "
+			"device",
+			c->route_v4 ? 6 : 4, c->route_v4 ? "::/0" : "0.0.0.0/0");
 	return 0;
 }
 

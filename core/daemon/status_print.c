@@ -103,6 +103,10 @@ device_print(const struct status_heard *s)
 		!k->routed4 && !k->routed6 ? "nothing but by routes of yours"
 			: k->resolver      ? ", DNS"
 					   : "");
+	if (k->routed4 != k->routed6)
+		printf("           IPv%d beyond this machine's own networks is unreachable "
+		       "meanwhile\n",
+			k->routed4 ? 6 : 4);
 	if (s->whole)
 		offload_print(s->engine.offload);
 	if (k->exposed)

@@ -422,6 +422,31 @@ explain_says_what_the_kernel_carries(void **state)
 	}
 }
 
+static void
+explain_knows_what_is_not_routed(void **state)
+{
+	static const char *const words[] = { "[2001:db8::1]:80", "192.0.2.1:80" };
+	static const char text[] =
+		"{\"outbounds\":[{\"protocol\":\"freedom\"}],\"inbounds\":[{\"protocol\":"
+		"\"tun\",\"settings\":{\"autoSystemRoutingTable\":[\"0.0.0.0/0\"]}}]}";
+	char path[64], line[160];
+	struct said s;
+	int i;
+
+	(void)state;
+	file_write(path, sizeof(path), "one.json", text);
+	for (i = 0; i < 2; i++) {
+		snprintf(line, sizeof(line), "explain -c %s %s", path, words[i]);
+		s = call(command_explain, STDOUT_FILENO, line);
+		assert_int_equal(s.status, STATUS_OK);
+		assert_int_equal(strstr(s.text,
+					 "note: IPv6 beyond this machine's own "
+					 "networks is unreachable") != NULL,
+			i == 0);
+	}
+	unlink(path);
+}
+
 /* By the hosts of the configuration; nothing is asked of the network. */
 static void
 explain_finds_addresses(void **state)
@@ -528,6 +553,7 @@ main(void)
 		cmocka_unit_test(quiet_is_quiet),
 		cmocka_unit_test(explain_tells_each_rule),
 		cmocka_unit_test(explain_says_what_the_kernel_carries),
+		cmocka_unit_test(explain_knows_what_is_not_routed),
 		cmocka_unit_test(explain_uses_what_it_is_told),
 		cmocka_unit_test(explain_finds_addresses),
 		cmocka_unit_test(explain_speaks_json),

@@ -210,8 +210,9 @@ static const struct {
 	{ "one family",
 		TOP("\"inbounds\":[{\"protocol\":\"tun\",\"settings\":{"
 		    "\"autoSystemRoutingTable\":[\"0.0.0.0/0\"]}}]"),
-		"c.json: inbounds[0].settings.autoSystemRoutingTable: IPv6 is not routed "
-		"into the device and passes by" },
+		"c.json: inbounds[0].settings.autoSystemRoutingTable: IPv6 beyond this "
+		"machine's own networks is unreachable while sluice runs, so that none "
+		"passes by; ::/0 would route it into the device" },
 	{ "line breaks in a key", TOP("\"line\\nbreak\":1"),
 		"c.json: line?break: unknown key, without effect" },
 };

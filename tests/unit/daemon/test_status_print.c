@@ -104,6 +104,22 @@ states(void **state)
 }
 
 static void
+one_family(void **state)
+{
+	struct status_heard *s = heard();
+
+	(void)state;
+	s->keeper.routed4 = true;
+	said_by(status_print, s);
+	must_say(
+		"led into it: IPv4\n           IPv6 beyond this machine's own networks is "
+		"unreachable meanwhile\n");
+	s->keeper.routed6 = true;
+	said_by(status_print, s);
+	assert_null(strstr(said, "unreachable"));
+}
+
+static void
 outbounds(void **state)
 {
 	struct status_heard *s = heard();
@@ -163,6 +179,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(states),
+		cmocka_unit_test(one_family),
 		cmocka_unit_test(outbounds),
 		cmocka_unit_test(memory),
 		cmocka_unit_test(direct_ways),
