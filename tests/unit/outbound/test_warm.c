@@ -50,14 +50,15 @@ accept_all(void)
 	}
 }
 
+/* The servers are all in one place. */
 static void
-bench_start(unsigned warm)
+bench_start_servers(unsigned warm, size_t n)
 {
 	const struct vmess_user_spec user = { .id = { 1 }, .security = VMESS_AES128_GCM };
 	struct endpoint at = { .port = 0 };
-	struct vmess_server_spec server = { "127.0.0.1", 0, &user, 1 };
+	struct vmess_server_spec server[2] = { { "127.0.0.1", 0, &user, 1 } };
 	struct outbound_spec spec = {
-		.tag = "proxy", .kind = OUTBOUND_VMESS, .u.vmess = { &server, 1 }
+		.tag = "proxy", .kind = OUTBOUND_VMESS, .u.vmess = { server, n }
 	};
 	struct outbound_env env = { .unix_time = unix_time, .warm = warm };
 	struct err e;
@@ -66,7 +67,8 @@ bench_start(unsigned warm)
 	assert_true(ip_parse(&at.ip, "127.0.0.1"));
 	bench.listener = sock_tcp_listen(&at, FAR_MAX);
 	assert_int_equal(sock_local(bench.listener, &at), 0);
-	server.port = at.port;
+	server->port = at.port;
+	server[1] = *server;
 	bench.now = NOW;
 	bench.loop = env.loop = loop_new();
 	bench.memory = env.memory = tcp_memory_new();
@@ -74,6 +76,12 @@ bench_start(unsigned warm)
 	assert_non_null(bench.o);
 	task_init(&bench.owner, woken);
 	unreal_time_serve = accept_all;
+}
+
+static void
+bench_start(unsigned warm)
+{
+	bench_start_servers(warm, 1);
 }
 
 static void
@@ -413,6 +421,30 @@ one_that_closes_at_once_gets_none(void **state)
 	bench_end();
 }
 
+/* What one has taught is not true of the other. */
+static void
+each_server_is_known_for_itself(void **state)
+{
+	const struct vmess_patience hasty = { .until = UINT64_MAX };
+	struct vmess_server *server;
+
+	(void)state;
+	bench_start_servers(WARM, 2);
+	server = container_of(bench.o, struct vmess, o)->server;
+	server[1].patience = hasty;
+	ask();
+	assert_int_equal(kept(), WARM);
+	pass(AGE_MS - 1000);
+	assert_int_equal(kept(), WARM);
+	far_close_all();
+	assert_int_equal(server[0].patience.closed, AGE_MS - 1000);
+	assert_int_equal(server[1].patience.closed_at, 0);
+	server[0].patience = hasty;
+	ask();
+	assert_int_equal(kept(), 0);
+	bench_end();
+}
+
 /* The machine has slept: the loop's clock has not. */
 static void
 sleep_makes_them_old(void **state)
@@ -512,6 +544,7 @@ main(void)
 		cmocka_unit_test(a_restart_teaches_nothing),
 		cmocka_unit_test(one_that_lives_longer_disproves_it),
 		cmocka_unit_test(one_that_closes_at_once_gets_none),
+		cmocka_unit_test(each_server_is_known_for_itself),
 		cmocka_unit_test(sleep_makes_them_old),
 		cmocka_unit_test(they_draw_on_the_budget),
 		cmocka_unit_test(they_do_not_wait_for_memory),
