@@ -2,10 +2,12 @@
 #include "base/text.h"
 #include "daemon/command.h"
 #include "daemon/status_print.h"
+#include "keeper/journal.h"
 #include "keeper/status.h"
 
 #include <getopt.h>
 #include <stdio.h>
+#include <sys/stat.h>
 
 /* As `systemctl status` has it. */
 enum { EXIT_NOT_RUNNING = 3 };
@@ -36,7 +38,8 @@ static const char help[] =
 	"  keeper     pid, age_ms\n"
 	"  engine     pid, age_ms, restarts, last_end (how the last one ended),\n"
 	"             last_end_ago_ms\n"
-	"  device     name, mtu; ipv4, ipv6, dns: led into it; firewall_lost\n"
+	"  device     name, mtu; ipv4, ipv6, dns: led into it (where one of ipv4 and ipv6 is,\n"
+	"             the other is unreachable meanwhile); firewall_lost\n"
 	"\n"
 	"and where the state is `running`:\n"
 	"\n"
@@ -97,6 +100,29 @@ words_parse(int argc, char **argv, struct words *w)
 	return STATUS_USAGE;
 }
 
+/* Each change is written down before it is made, and crossed out when it is undone. */
+static bool
+has_left_changes(const char *state_dir)
+{
+	char path[JOURNAL_PATH];
+	struct stat about;
+	int n = snprintf(path, sizeof(path), "%s/journal", state_dir);
+
+	return n > 0 && (size_t)n < sizeof(path) && stat(path, &about) == 0 &&
+		about.st_size > 0;
+}
+
+static void
+remains_tell(const char *state_dir, struct err *e)
+{
+	if (has_left_changes(state_dir))
+		err_set(e,
+			"sluice does not run, but was killed, or could not undo all that it "
+			"had changed: changes of the system are left (%s/journal), and "
+			"\"sudo sluice recover\" puts them back",
+			state_dir);
+}
+
 /* There is nothing to tell of. */
 static int
 nothing_print(const struct words *w, const char *state, struct err *e)
@@ -139,6 +165,7 @@ command_status(int argc, char **argv)
 	case ASKED_PART:
 		return heard_print(&w, &s);
 	case ASKED_NOBODY:
+		remains_tell(w.state_dir, &e);
 		nothing_print(&w, "not running", &e);
 		return EXIT_NOT_RUNNING;
 	case ASKED_FAILED:

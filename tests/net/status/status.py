@@ -162,7 +162,10 @@ def test_kills(l):
     p.wait()
     lab.until(lambda: not os.path.exists(f"/proc/{t['engine']['pid']}"), "the engine to end, too")
     assert os.path.exists(f"{m.app.state}/status")
-    assert "does not run" in m.status(want=NOT_THERE)
+    for words in ((), ("--json",)):
+        asked = m.status(*words, want=NOT_THERE)
+        assert "does not run" in asked and "was killed" in asked and "sluice recover" in asked, asked
+    assert "sluice recover" in json.loads(asked[asked.index("{"):asked.index("}") + 1])["why"], asked
     # The next start is not kept off by what lies there, nor does anything of it stay.
     p = m.start(m.path)
     assert m.told()["engine"]["restarts"] == 0
@@ -170,6 +173,7 @@ def test_kills(l):
     p.wait()
     m.app.run([SLUICE, "recover", "--state", m.app.state])
     assert os.listdir(m.app.state) == ["lock"]
+    assert "was killed" not in m.status(want=NOT_THERE)
 
 
 def test_askers(l):
