@@ -48,6 +48,9 @@ void net_direct_ease(int family, unsigned kept);
 /* A socket that sends whole packets, from the device's addresses alone, while the table is
  * there; or -errno. */
 int net_direct_open(const struct net_direct *d);
+/* While it is held it sends nothing, whoever has a copy: without the whole table packets
+ * would leave with the device's address. It needs the rules of net_routes. 0, or -errno. */
+int net_direct_hold(int fd, const struct net_direct *d, bool held);
 /* Tells of each such connection that has ended (both families); or -errno. */
 int net_direct_follow(unsigned kept);
 
@@ -69,7 +72,8 @@ int net_direct_losses(unsigned kept);
 int net_direct_end_lost(int fd, const struct net_direct *d);
 
 /* The engine's.  One packet with all its headers, its transport checksum whole. 0, or
- * -errno: -EPERM where a firewall refused it. */
+ * -errno: -EPERM where a firewall refused it, -EINVAL while the socket is held, or where the
+ * route is a black hole. */
 int net_direct_send(int fd, const struct ip *to, const struct iovec *v, int n);
 
 struct net_direct_end {

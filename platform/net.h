@@ -41,6 +41,8 @@ struct net_routes {
 };
 int net_routes_add(const struct net_routes *r, struct err *e);
 int net_routes_del(const struct net_routes *r, struct err *e);
+/* While the routes are there, what has this mark goes nowhere, and its sender gets -EINVAL. */
+unsigned net_mark_nowhere(unsigned mark);
 
 /* The one firewall table (design 10). Connections that came in from outside before it was
  * there are found and kept outside too. Adding is one transaction, and fails when a table

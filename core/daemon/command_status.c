@@ -134,9 +134,22 @@ nothing_print(const struct words *w, const char *state, struct err *e)
 	return STATUS_WRONG;
 }
 
-static int
-heard_print(const struct words *w, const struct status_heard *s)
+/* The engine is not told that the keeper holds it off. */
+static void
+direct_correct(struct direct_report *d, bool held)
 {
+	if (!held || (d->way != REPORT_WAY_SAFE && d->way != REPORT_WAY_KERNEL))
+		return;
+	d->way = REPORT_WAY_STACK;
+	snprintf(d->why, sizeof(d->why),
+		"somebody took our firewall rules away, and they cannot be put back");
+}
+
+static int
+heard_print(const struct words *w, struct status_heard *s)
+{
+	direct_correct(&s->engine.direct[0], s->keeper.held4);
+	direct_correct(&s->engine.direct[1], s->keeper.held6);
 	if (w->json)
 		status_print_json(s);
 	else

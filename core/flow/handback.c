@@ -131,7 +131,7 @@ handback_syn(struct flows *fs, const struct endpoint *source,
 /*
  * Of a flow that was handed back, or of one from before this engine: the
  * kernel knows it, or answers with a reset.  One that the rules send elsewhere
- * has nobody to belong to.
+ * has nobody to belong to; nor has one that is not known, where nothing leaves.
  */
 bool
 handback_stray(
@@ -139,6 +139,7 @@ handback_stray(
 {
 	struct choice c;
 	enum handed_state h;
+	int err;
 
 	if (socket_for(fs, &target->ip) < 0 || !is_own(fs, &source->ip))
 		return false;
@@ -146,10 +147,12 @@ handback_stray(
 	if (h == HANDED_OVER ||
 		(h == HANDED_NOT && !is_direct(fs, NETWORK_TCP, source, target, &c)))
 		return false;
+	err = hand_on(fs, NETWORK_TCP, &target->ip);
+	if (h == HANDED_NOT && err == -EINVAL)
+		return false;
 	if (h == HANDED_NOT)
 		note(fs, NETWORK_TCP, source, target, &c);
 	/* What did not leave is sent again by the application. */
-	(void)hand_on(fs, NETWORK_TCP, &target->ip);
 	return true;
 }
 
@@ -191,6 +194,9 @@ handback_datagram(
 	if (err == 0 && !known)
 		note(fs, NETWORK_UDP, source, target, &c);
 	if (err == 0 || err == -EAGAIN || err == -ENOBUFS)
+		return true;
+	/* Lost, as it may be: soon it leaves again, or the flow is known no more. */
+	if (err == -EINVAL && known)
 		return true;
 	handed_revoke(fs, NETWORK_UDP, source, target);
 	return false;

@@ -367,6 +367,8 @@ report_make(const struct keeper *k, struct keeper_report *r)
 	r->routed6 = k->serve.routed && k->serve.routes.v6;
 	r->resolver = k->serve.taken;
 	r->exposed = k->serve.lost != 0;
+	r->held4 = (k->serve.lost & NET_RULES_DIRECT4) != 0;
+	r->held6 = (k->serve.lost & NET_RULES_DIRECT6) != 0;
 }
 
 /* An engine that is not ready yet has other things to do, and one that was asked to end

@@ -105,6 +105,8 @@ keeper_report_write(const struct keeper_report *r, uint8_t p[static REPORT_MAX])
 	writer_u8(&w, r->routed6);
 	writer_u8(&w, r->resolver);
 	writer_u8(&w, r->exposed);
+	writer_u8(&w, r->held4);
+	writer_u8(&w, r->held6);
 	assert(!w.bad);
 	return w.len;
 }
@@ -136,6 +138,8 @@ keeper_report_read(struct keeper_report *r, const void *p, size_t len)
 	r->routed6 = flag_read(&from);
 	r->resolver = flag_read(&from);
 	r->exposed = flag_read(&from);
+	r->held4 = flag_read(&from);
+	r->held6 = flag_read(&from);
 	return end_read(&from);
 }
 

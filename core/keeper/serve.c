@@ -29,24 +29,33 @@ serve_init(struct serve *s, const struct keeper_config *c, struct journal *j)
 	s->tun = -1;
 	s->rules = -1;
 	s->losses = -1;
+	s->raw4 = s->raw6 = -1;
+}
+
+static void
+descriptor_end(int *fd)
+{
+	if (*fd >= 0)
+		close(*fd);
+	*fd = -1;
 }
 
 void
 serve_renew(struct serve *s)
 {
 	s->ready = s->asked4 = s->asked6 = false;
+	descriptor_end(&s->raw4);
+	descriptor_end(&s->raw6);
 }
 
 void
 serve_fini(struct serve *s)
 {
-	if (s->tun >= 0)
-		close(s->tun);
-	if (s->rules >= 0)
-		close(s->rules);
-	if (s->losses >= 0)
-		close(s->losses);
-	s->tun = s->rules = s->losses = -1;
+	descriptor_end(&s->tun);
+	descriptor_end(&s->rules);
+	descriptor_end(&s->losses);
+	descriptor_end(&s->raw4);
+	descriptor_end(&s->raw6);
 }
 
 static int
@@ -354,7 +363,6 @@ direct_serve(struct serve *s, const struct request *q, struct reply *r, struct e
 	if (check_direct(&q->u.direct, e) < 0)
 		return -1;
 	r->fd = serve_direct(s, q->u.direct.family, e);
-	r->passes = true;
 	return r->fd < 0 ? -1 : 0;
 }
 

@@ -30,9 +30,10 @@ struct serve {
 	bool routed;
 	bool direct4, direct6; /* see serve_direct.h */
 	bool asked4, asked6;   /* this engine wants them */
-	int rules;             /* net_rules_watch; -1: none; closed by serve_fini */
-	int losses;            /* net_direct_losses; -1: none; closed by serve_fini */
-	unsigned lost;         /* NET_RULES_ bits: taken away and not back yet */
+	int raw4, raw6; /* what it sends by; -1: none; closed by serve_renew, _fini */
+	int rules;      /* net_rules_watch; -1: none; closed by serve_fini */
+	int losses;     /* net_direct_losses; -1: none; closed by serve_fini */
+	unsigned lost;  /* NET_RULES_ bits: taken away and not back yet */
 	struct net_routes routes;
 	struct net_resolvers before; /* the machine's own, noted before any change */
 	bool noted, taken;

@@ -77,14 +77,55 @@ counting_wish(struct serve *s)
 		log_warn("%s: the bytes of flows in the kernel are not counted", e.text);
 }
 
+/* As long as a table is not whole, the engine hands nothing back to the kernel. */
+static void
+direct_hold(const struct serve *s, int family)
+{
+	int r, fd = family == 6 ? s->raw6 : s->raw4;
+	struct net_direct d;
+
+	if (fd < 0)
+		return;
+	serve_direct_of(s, family, &d);
+	r = net_direct_hold(fd, &d, (s->lost & bit_of(family)) != 0);
+	if (r < 0)
+		log_error("direct IPv%d packets leave as they do: %s", family,
+			strerror(-r));
+}
+
+static void
+all_hold(const struct serve *s)
+{
+	direct_hold(s, 4);
+	direct_hold(s, 6);
+}
+
+/* Kept: only so can it be held. */
+static int
+socket_make(struct serve *s, int family, int *raw, struct err *e)
+{
+	struct net_direct d;
+	int fd;
+
+	serve_direct_of(s, family, &d);
+	fd = net_direct_open(&d);
+	if (fd < 0)
+		return err_set(
+			e, "packets cannot be handed to the kernel: %s", strerror(-fd));
+	*raw = fd;
+	direct_hold(s, family);
+	return fd;
+}
+
 int
 serve_direct(struct serve *s, int family, struct err *e)
 {
 	bool *made = family == 6 ? &s->direct6 : &s->direct4;
 	bool *asked = family == 6 ? &s->asked6 : &s->asked4;
-	struct net_direct d;
-	int fd;
+	int fd, *raw = family == 6 ? &s->raw6 : &s->raw4;
 
+	if (*raw >= 0)
+		return err_set(e, "this engine has its IPv%d socket already", family);
 	if (!has_address(s, family))
 		return err_set(e, "%s has no IPv%d address", s->tun_name, family);
 	/* Another engine may have other rules. */
@@ -97,12 +138,9 @@ serve_direct(struct serve *s, int family, struct err *e)
 		serve_ends_watch(s);
 	}
 	*made = true;
-	serve_direct_of(s, family, &d);
-	fd = net_direct_open(&d);
+	fd = socket_make(s, family, raw, e);
 	*asked = fd >= 0;
-	if (fd >= 0)
-		return fd;
-	return err_set(e, "packets cannot be handed to the kernel: %s", strerror(-fd));
+	return fd;
 }
 
 static void
@@ -187,6 +225,21 @@ ours_of(const struct serve *s)
 		(s->direct6 ? NET_RULES_DIRECT6 : 0);
 }
 
+/* What could not be put back this time, and was not missed before. The applications ask
+ * again, and are carried by the stack. */
+static void
+give_up(const struct serve *s, unsigned left, const struct err *e)
+{
+	bool direct = (left & (NET_RULES_DIRECT4 | NET_RULES_DIRECT6)) != 0;
+
+	log_error("somebody took our firewall rules away, and they cannot be put back: "
+		  "%s; sluice tries again each second%s",
+		e->text,
+		direct ? ", and carries direct flows itself until they are" : "");
+	if (direct)
+		serve_ends_all(s);
+}
+
 void
 serve_rules_mend(struct serve *s)
 {
@@ -195,6 +248,7 @@ serve_rules_mend(struct serve *s)
 	int i;
 
 	s->lost = (s->lost | net_rules_lost(s->rules, 0)) & ours_of(s);
+	all_hold(s);
 	for (i = 0; i < MENDS && s->lost != 0 && left == 0; i++) {
 		left = all_mend(s, &e);
 		s->lost = left | net_rules_lost(s->rules, NET_RULES_ALL & ~left);
@@ -203,8 +257,7 @@ serve_rules_mend(struct serve *s)
 			log_warn("somebody took our firewall rules away; they are put "
 				 "back");
 	}
-	if (left != 0 && before == 0)
-		log_error("somebody took our firewall rules away, and they cannot be put "
-			  "back: %s; sluice tries again each second",
-			e.text);
+	all_hold(s);
+	if ((left & ~before) != 0)
+		give_up(s, left & ~before, &e);
 }

@@ -7,7 +7,8 @@
 
 /* Direct flows in the kernel, and the rule sets that somebody else may take away. */
 
-/* What request_direct and request_endings ask for: a descriptor, or -1 and why. */
+/* What request_direct and request_endings ask for: a descriptor (the first is kept), or -1
+ * and why. */
 int serve_direct(struct serve *s, int family, struct err *e);
 /* An engine is ready: what one before it asked for, and it did not, ends with its flows. */
 void serve_direct_settle(struct serve *s);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "platform/direct.h"
+#include "platform/net.h"
 #include "platform/posix/sock_os.h"
 
 #include <errno.h>
@@ -27,6 +28,13 @@ net_direct_open(const struct net_direct *d)
 		return fd;
 	close(fd);
 	return r;
+}
+
+/* The engine may not change a mark. */
+int
+net_direct_hold(int fd, const struct net_direct *d, bool held)
+{
+	return sock_os_mark(fd, held ? net_mark_nowhere(d->mark) : d->mark);
 }
 
 int

@@ -40,13 +40,14 @@ enum rule {
 	RULE_SPECIFIC, /* whatever the main table knows better than by default */
 	RULE_OURS,     /* everything else: our table */
 	RULE_PAST,     /* does nothing: where the first two jump to */
+	RULE_NOWHERE,  /* beside the first: what is marked so is dropped */
 	RULES
 };
 
 /* As they are added, and in reverse removed: each moment is either the machine's own
  * routing or ours, and no jump is without its aim. */
-static const enum rule rule_order[RULES] = { RULE_PAST, RULE_MARKED, RULE_ENGINE,
-	RULE_SPECIFIC, RULE_OURS };
+static const enum rule rule_order[RULES] = { RULE_NOWHERE, RULE_PAST, RULE_MARKED,
+	RULE_ENGINE, RULE_SPECIFIC, RULE_OURS };
 
 /* For marked packets and the engine's sockets, in this order, all at WAY_PREF. */
 enum way {
@@ -111,14 +112,20 @@ route_change(uint16_t type, uint16_t flags, const struct route *t)
 }
 
 static void
+mark_put(struct netlink_message *m, unsigned mark)
+{
+	mnl_attr_put_u32(m->head, FRA_FWMARK, mark);
+	mnl_attr_put_u32(m->head, FRA_FWMASK, 0xffffffff);
+}
+
+static void
 whose_put(struct netlink_message *m, enum whose whose, const struct net_routes *c)
 {
 	struct fib_rule_uid_range engine = { c->uid, c->uid };
 
 	switch (whose) {
 	case WHOSE_MARKED:
-		mnl_attr_put_u32(m->head, FRA_FWMARK, c->mark);
-		mnl_attr_put_u32(m->head, FRA_FWMASK, 0xffffffff);
+		mark_put(m, c->mark);
 		break;
 	case WHOSE_ENGINE:
 	case WHOSES:
@@ -314,6 +321,12 @@ ways_del(int family, const struct net_routes *c)
 	return r < 0 && r != -EAFNOSUPPORT ? r : worst;
 }
 
+static unsigned
+rule_pref(enum rule which, const struct net_routes *c)
+{
+	return c->pref + (unsigned)(which == RULE_NOWHERE ? RULE_MARKED : which);
+}
+
 static int
 rule_change(uint16_t type, uint16_t flags, int family, enum rule which,
 	const struct net_routes *c)
@@ -323,7 +336,7 @@ rule_change(uint16_t type, uint16_t flags, int family, enum rule which,
 
 	h = netlink_begin(&m, type, (uint16_t)(flags | NLM_F_ACK), sizeof *h);
 	h->family = (uint8_t)domain_of(family);
-	mnl_attr_put_u32(m.head, FRA_PRIORITY, c->pref + (unsigned)which);
+	mnl_attr_put_u32(m.head, FRA_PRIORITY, rule_pref(which, c));
 	switch (which) {
 	case RULE_MARKED:
 		h->action = FR_ACT_GOTO;
@@ -343,6 +356,10 @@ rule_change(uint16_t type, uint16_t flags, int family, enum rule which,
 	case RULE_OURS:
 		h->action = FR_ACT_TO_TBL;
 		mnl_attr_put_u32(m.head, FRA_TABLE, c->table);
+		break;
+	case RULE_NOWHERE:
+		h->action = FR_ACT_BLACKHOLE;
+		mark_put(&m, net_mark_nowhere(c->mark));
 		break;
 	case RULE_PAST:
 	case RULES:
@@ -419,7 +436,7 @@ family_add(int family, const struct net_routes *c, struct err *e)
 			RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, family, rule_order[i], c);
 		if (r < 0)
 			return err_set(e, "the IPv%d routing rule %u cannot be set: %s",
-				family, c->pref + (unsigned)rule_order[i], strerror(-r));
+				family, rule_pref(rule_order[i], c), strerror(-r));
 	}
 	return 0;
 }
@@ -460,6 +477,12 @@ table_claim(const struct net_routes *c, struct err *e)
 		return err_set(e, "routing table %u cannot be filled: %s", c->table,
 			strerror(-r));
 	return 0;
+}
+
+unsigned
+net_mark_nowhere(unsigned mark)
+{
+	return mark + 1;
 }
 
 int

@@ -214,6 +214,37 @@ refused_connections_are_the_stack_s(void **state)
 	end();
 }
 
+/* Nothing leaves: what is new is the stack's, what is known rests, and nobody is left in
+ * silence whose flow is not. */
+static void
+while_nothing_leaves(void **state)
+{
+	struct app *known, *strange, *late;
+
+	(void)state;
+	begin(true);
+	known = app_new(app, site);
+	strange = app_new("198.18.0.1:4001", site);
+	late = app_new("198.18.0.1:4002", site);
+	syn(known);
+	app_sends_to(known, site, "one", 3);
+	kernel.answer = -EINVAL;
+	says(known);
+	app_sends_to(known, site, "two", 3);
+	assert_false(known->rst);
+	assert_int_equal(far_count(), 0);
+	says(strange);
+	assert_true(strange->rst);
+	syn(late);
+	assert_int_equal(far_count(), 1);
+	assert_int_equal(kernel.sent, 2);
+	kernel.answer = 0;
+	says(known);
+	app_sends_to(known, site, "three", 5);
+	assert_int_equal(kernel.sent, 4);
+	end();
+}
+
 /* The end of a flow is counted, whoever has its ports by then. */
 static void
 an_end_is_counted(void **state)
@@ -246,6 +277,7 @@ main(void)
 		cmocka_unit_test(datagrams_are_believed_for_a_minute),
 		cmocka_unit_test(refused_datagrams_stay_with_the_stack),
 		cmocka_unit_test(refused_connections_are_the_stack_s),
+		cmocka_unit_test(while_nothing_leaves),
 		cmocka_unit_test(an_end_is_counted),
 	};
 

@@ -32,6 +32,7 @@ keeper_sample(void)
 		.routed6 = true,
 		.resolver = true,
 		.exposed = true,
+		.held6 = true,
 	};
 }
 
@@ -85,6 +86,7 @@ keeper_there_and_back(void **state)
 	assert_string_equal(got.device, want.device);
 	assert_int_equal(got.mtu, want.mtu);
 	assert_true(!got.routed4 && got.routed6 && got.resolver && got.exposed);
+	assert_true(!got.held4 && got.held6);
 }
 
 static void
