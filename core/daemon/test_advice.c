@@ -27,8 +27,10 @@ advice_tcp(const struct test_failure *f)
 		return "the server is down, or something on the way drops the connection: "
 		       "check address and port, and try from another network";
 	case ENETUNREACH:
-	case EHOSTUNREACH:
 		return "there is no way from this machine to that address: check its network";
+	case EHOSTUNREACH:
+		return "there is no way from this machine to that address: check its network; "
+		       "where sluice was killed, \"sudo sluice recover\" opens it again";
 	}
 	return "check address and port";
 }

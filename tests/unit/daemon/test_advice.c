@@ -33,7 +33,7 @@ static const struct {
 	{ { .step = TEST_TCP, .error = -ECONNREFUSED }, "nothing listens on that port" },
 	{ { .step = TEST_TCP, .error = -ETIMEDOUT }, "try from another network" },
 	{ { .step = TEST_TCP, .error = -ENETUNREACH }, "no way from this machine" },
-	{ { .step = TEST_TCP, .error = -EHOSTUNREACH }, "no way from this machine" },
+	{ { .step = TEST_TCP, .error = -EHOSTUNREACH }, "\"sudo sluice recover\"" },
 	{ { .step = TEST_TCP, .error = -EIO }, "check address and port" },
 	{ { .step = TEST_TLS, .fault = TLS_FAULT_VERSION }, "minVersion and maxVersion" },
 	{ { .step = TEST_TLS, .fault = TLS_FAULT_DATES }, "must be renewed" },
