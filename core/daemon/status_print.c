@@ -125,7 +125,7 @@ way_text(enum report_way w)
 	case REPORT_WAY_SAFE:
 		return "the kernel (TCP, QUIC, pings), sluice (other UDP)";
 	case REPORT_WAY_KERNEL:
-		return "the kernel";
+		return "the kernel (all but DNS)";
 	case REPORT_WAYS:
 		break;
 	}

@@ -165,7 +165,7 @@ direct_ways(void **state)
 		.why = "nft: no NAT" };
 	snprintf(s->engine.outbound[0].kept, REPORT_WHY, "it has settings");
 	said_by(status_print, s);
-	must_say("IPv4 by the kernel\n");
+	must_say("IPv4 by the kernel (all but DNS)\n");
 	must_say("IPv6 by sluice: nft: no NAT\n");
 	must_say("carried by sluice all the same: it has settings\n");
 	said_by(status_print_json, s);
