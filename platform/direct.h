@@ -72,9 +72,12 @@ int net_direct_losses(unsigned kept);
 int net_direct_end_lost(int fd, const struct net_direct *d);
 
 /* The engine's.  One packet with all its headers, its transport checksum whole. 0, or
- * -errno: -EPERM where a firewall refused it, -EINVAL while the socket is held, or where the
- * route is a black hole. */
+ * -errno: -EPERM where a firewall refused it, -EMSGSIZE where it is too long, -EINVAL while
+ * the socket is held, or where the route is a black hole. */
 int net_direct_send(int fd, const struct ip *to, const struct iovec *v, int n);
+/* How long a packet may be on the way there, in bytes, for one that got -EMSGSIZE; or
+ * -errno. */
+int net_direct_mtu(int fd, const struct ip *to);
 
 struct net_direct_end {
 	struct endpoint source, target; /* as the application has them; echo: no ports */

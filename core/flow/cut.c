@@ -12,6 +12,7 @@ enum {
 	TCP_SUM = 16, /* where the checksum is, RFC 9293 3.1 */
 	UDP_SUM = 6,  /* RFC 768 */
 	FLAG_FIN = 1,
+	FLAG_SYN = 2,
 	FLAG_PSH = 8,
 	FLAG_CWR = 128,
 };
@@ -110,5 +111,20 @@ cut_next(struct cut *c)
 		sum_write(c);
 	c->done += n;
 	c->n++;
+	return true;
+}
+
+/* A connection's bytes have no borders, but a SYN would be one more in each piece. */
+bool
+cut_again(struct cut *c, size_t max)
+{
+	size_t n = c->v[1].iov_len;
+
+	if (c->network != NETWORK_TCP || c->mem[c->whole->at + 13] & FLAG_SYN ||
+		max <= c->header || max - c->header >= n)
+		return false;
+	c->segment = max - c->header;
+	c->done -= n;
+	c->n--;
 	return true;
 }

@@ -27,5 +27,8 @@ struct cut {
 bool cut_begin(struct cut *c, const struct stack_packet *k, enum network network);
 /* The next one is in c->v. False: there is none. */
 bool cut_next(struct cut *c);
+/* The last one is too long for its way: it and what is behind it once more, in packets of
+ * at most `max` bytes. False: that cannot be, since it is no TCP, a SYN, or short enough. */
+bool cut_again(struct cut *c, size_t max);
 
 #endif

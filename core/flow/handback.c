@@ -70,7 +70,20 @@ is_direct(struct flows *fs, enum network network, const struct endpoint *source,
 		!flow_policy_limits(&fs->setup->policy, &c->outbound->policy);
 }
 
-/* The packet that the stack was given. 0, or -errno: (some of) it did not leave. */
+/* 0: nobody knows. */
+static size_t
+mtu_towards(const struct flows *fs, const struct ip *target)
+{
+	int mtu = net_direct_mtu(socket_for(fs, target), target);
+
+	return mtu > 0 ? (size_t)mtu : 0;
+}
+
+/*
+ * The packet that the stack was given. 0, or -errno: (some of) it did not leave.
+ * The device's MTU, by which the application cuts, may be larger than that of
+ * the way: segments are cut once more, as nobody else tells the application.
+ */
 static int
 hand_on(struct flows *fs, enum network network, const struct ip *target)
 {
@@ -79,8 +92,12 @@ hand_on(struct flows *fs, enum network network, const struct ip *target)
 
 	if (!cut_begin(&c, stack_packet(fs->stack), network))
 		return -EMSGSIZE;
-	while (err == 0 && cut_next(&c))
+	while (err == 0 && cut_next(&c)) {
 		err = net_direct_send(socket_for(fs, target), target, c.v, 2);
+		if (err == -EMSGSIZE && network == NETWORK_TCP &&
+			cut_again(&c, mtu_towards(fs, target)))
+			err = 0;
+	}
 	return err;
 }
 
@@ -174,6 +191,26 @@ is_quic(struct flows *fs, const struct endpoint *source, const struct endpoint *
 		p[0] >> 6 == 3 && be32_get(p + 1) != 0 && !assoc_is_open(fs, source);
 }
 
+/*
+ * Of a flow that was handed back: whoever forbids fragments is told, as a
+ * router would, and keeps its port.  What may be cut the stack's sockets cut.
+ */
+static bool
+tell_too_big(
+	struct flows *fs, const struct endpoint *source, const struct endpoint *target)
+{
+	enum { UNCUT = 0x40 }; /* of byte 6, RFC 791 3.1 */
+	const struct stack_packet *k = stack_packet(fs->stack);
+	bool six = target->ip.family == 6, several = k->offload.gso != OFFLOAD_NONE;
+	size_t mtu = mtu_towards(fs, &target->ip), headers = (six ? 40 : 20) + UDP_HEADER;
+	size_t len = several ? k->offload.segment : k->len - k->at - UDP_HEADER;
+
+	if ((!six && !(k->p[6] & UNCUT)) || mtu <= headers || mtu >= headers + len)
+		return false;
+	stack_udp_too_big(fs->stack, source, target, len, mtu - headers);
+	return true;
+}
+
 bool
 handback_datagram(
 	struct flows *fs, const struct endpoint *source, const struct endpoint *target)
@@ -197,6 +234,8 @@ handback_datagram(
 		return true;
 	/* Lost, as it may be: soon it leaves again, or the flow is known no more. */
 	if (err == -EINVAL && known)
+		return true;
+	if (err == -EMSGSIZE && known && tell_too_big(fs, source, target))
 		return true;
 	handed_revoke(fs, NETWORK_UDP, source, target);
 	return false;

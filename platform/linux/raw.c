@@ -51,3 +51,33 @@ net_direct_send(int fd, const struct ip *to, const struct iovec *v, int n)
 		return errno == EINTR ? -EAGAIN : -errno;
 	return 0;
 }
+
+static int
+mtu_of(int fd, int family)
+{
+	int level = family == 6 ? IPPROTO_IPV6 : IPPROTO_IP, mtu = 0;
+	socklen_t len = sizeof(mtu);
+
+	if (getsockopt(fd, level, family == 6 ? IPV6_MTU : IP_MTU, &mtu, &len) == -1)
+		return -errno;
+	return mtu;
+}
+
+/* A socket that is connected has a route, and this one's mark chooses the same as for what
+ * it sends.  Afterwards it has none, since packets go anywhere by it. */
+int
+net_direct_mtu(int fd, const struct ip *to)
+{
+	struct sockaddr none = { .sa_family = AF_UNSPEC };
+	struct endpoint e = { .ip = *to };
+	struct sockaddr_storage sa;
+	socklen_t len = sock_address_put(&sa, &e);
+	int mtu;
+
+	if (connect(fd, (struct sockaddr *)&sa, len) == -1)
+		return -errno;
+	mtu = mtu_of(fd, to->family);
+	if (connect(fd, &none, sizeof(none)) == -1)
+		return -errno;
+	return mtu;
+}

@@ -249,6 +249,7 @@ icmp_take(const struct ip *to, struct reader *r)
 {
 	uint8_t type = reader_u8(r), code = reader_u8(r);
 	struct endpoint inner;
+	uint16_t mtu;
 	struct app *a;
 
 	reader_skip(r, 2);
@@ -261,12 +262,15 @@ icmp_take(const struct ip *to, struct reader *r)
 		return;
 	}
 	assert_int_equal(type, 3);
-	reader_skip(r, 4 + 16);
+	reader_skip(r, 2);
+	mtu = reader_be16(r);
+	reader_skip(r, 16);
 	inner.ip = ip_make(4, reader_bytes(r, 4));
 	inner.port = reader_be16(r);
 	a = app_find(to, inner.port, NULL);
 	assert_non_null(a);
 	a->icmp = code;
+	a->icmp_mtu = mtu;
 }
 
 static void

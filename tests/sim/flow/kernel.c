@@ -26,14 +26,26 @@ kernel_tells(const struct net_direct_end *end)
 int
 net_direct_send(int fd, const struct ip *to, const struct iovec *v, int n)
 {
-	(void)v;
-	(void)n;
+	size_t len = 0;
+
 	assert_int_equal(fd, SIM_DIRECT4);
+	for (int i = 0; i < n; i++)
+		len += v[i].iov_len;
+	if (kernel.mtu > 0 && len > (size_t)kernel.mtu)
+		return -EMSGSIZE;
 	if (kernel.answer == 0) {
 		kernel.sent++;
 		kernel.to = *to;
 	}
 	return kernel.answer;
+}
+
+int
+net_direct_mtu(int fd, const struct ip *to)
+{
+	(void)to;
+	assert_int_equal(fd, SIM_DIRECT4);
+	return kernel.mtu;
 }
 
 int

@@ -36,6 +36,7 @@ struct app {
 	bool connected, fin, rst; /* what it was told */
 	bool deaf;                /* acknowledges nothing */
 	int icmp;                 /* code of an "unreachable"; -1: none */
+	uint16_t icmp_mtu;        /* that it named */
 	uint8_t *got;             /* SIM_BYTES */
 	size_t got_len;
 	unsigned datagrams, echoes;
@@ -102,6 +103,7 @@ struct kernel {
 	unsigned sent; /* packets that it took */
 	struct ip to;  /* of the last one */
 	int answer;    /* to those that follow */
+	int mtu;       /* what is longer is too long; 0: nothing is */
 	bool ended;    /* there is news: */
 	struct net_direct_end end;
 };

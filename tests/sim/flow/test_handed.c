@@ -245,6 +245,68 @@ while_nothing_leaves(void **state)
 	end();
 }
 
+/* Of the 40 + 6 bytes of "secret". */
+static void
+segments_are_cut_for_their_way(void **state)
+{
+	static const struct {
+		int mtu;
+		unsigned packets;
+	} ways[] = { { 46, 1 }, { 45, 2 }, { 43, 2 }, { 41, 6 }, { 40, 0 } };
+	struct app *a;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(ways) / sizeof(*ways); i++) {
+		begin(true);
+		a = app_new(app, site);
+		syn(a);
+		kernel.mtu = ways[i].mtu;
+		kernel.sent = 0;
+		says(a);
+		assert_int_equal(kernel.sent, ways[i].packets);
+		assert_false(a->rst);
+		end();
+	}
+}
+
+/* By ICMP 3/4, and the flow stays where it is. */
+static void
+datagrams_that_are_too_long_are_told_of(void **state)
+{
+	enum { FRAGMENT_NEEDED = 4 };
+	struct app *a;
+
+	(void)state;
+	begin(true);
+	a = app_new(app, site);
+	app_sends_to(a, site, "one", 3);
+	kernel.mtu = 32;
+	app_sends_to(a, site, "secret", 6);
+	assert_int_equal(a->icmp, FRAGMENT_NEEDED);
+	assert_int_equal(a->icmp_mtu, 32);
+	app_sends_to(a, site, "two", 3);
+	assert_int_equal(kernel.sent, 2);
+	assert_int_equal(far_count(), 0);
+	end();
+}
+
+static void
+a_first_datagram_that_is_too_long_is_the_stack_s(void **state)
+{
+	struct app *a;
+
+	(void)state;
+	begin(true);
+	a = app_new(app, site);
+	kernel.mtu = 32;
+	app_sends_to(a, site, "secret", 6);
+	app_sends_to(a, site, "two", 3);
+	assert_int_equal(kernel.sent, 0);
+	assert_int_equal(a->icmp, -1);
+	assert_int_equal(far_at(0)->sent, 2);
+	end();
+}
+
 /* The end of a flow is counted, whoever has its ports by then. */
 static void
 an_end_is_counted(void **state)
@@ -278,6 +340,9 @@ main(void)
 		cmocka_unit_test(refused_datagrams_stay_with_the_stack),
 		cmocka_unit_test(refused_connections_are_the_stack_s),
 		cmocka_unit_test(while_nothing_leaves),
+		cmocka_unit_test(segments_are_cut_for_their_way),
+		cmocka_unit_test(datagrams_that_are_too_long_are_told_of),
+		cmocka_unit_test(a_first_datagram_that_is_too_long_is_the_stack_s),
 		cmocka_unit_test(an_end_is_counted),
 	};
 

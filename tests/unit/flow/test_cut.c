@@ -163,6 +163,78 @@ datagrams_have_lengths_of_their_own(void **state)
 	assert_int_equal(sizes[2], 100);
 }
 
+/* Amid a packet of several, of which the first has left. */
+static void
+what_is_too_long_is_cut_again(void **state)
+{
+	static const int families[] = { 4, 6 };
+	size_t f, at;
+
+	(void)state;
+	for (f = 0; f < 2; f++) {
+		struct stack_packet k = packet(families[f], NETWORK_TCP, PAYLOAD);
+		unsigned n = 1;
+		struct cut c;
+
+		k.offload = (struct offload){
+			.gso = OFFLOAD_TCP, .segment = 1000, .partial = true
+		};
+		assert_true(cut_begin(&c, &k, NETWORK_TCP));
+		assert_true(cut_next(&c) && cut_next(&c));
+		assert_true(cut_again(&c, c.header + 400));
+		for (at = 1000; cut_next(&c); at += c.v[1].iov_len) {
+			const uint8_t *h = c.v[0].iov_base;
+			bool last = at + c.v[1].iov_len == PAYLOAD;
+
+			assert_ptr_equal(c.v[1].iov_base, mem + c.header + at);
+			assert_int_equal(c.v[1].iov_len, last ? 300 : 400);
+			assert_int_equal(
+				be32_get(h + k.at + 4), (uint32_t)(0xfffffff0 + at));
+			assert_int_equal(h[k.at + 13], 0x10 | (last ? 8 | 1 : 0));
+			assert_true(sum_holds(&c, families[f]));
+			assert_int_equal(c.n, ++n);
+		}
+		assert_int_equal(at, PAYLOAD);
+	}
+}
+
+/* One that came alone and whole, so that it keeps its sum no longer. */
+static void
+one_is_cut_in_two(void **state)
+{
+	struct stack_packet k = packet(4, NETWORK_TCP, 100);
+	struct cut c;
+
+	(void)state;
+	assert_true(cut_begin(&c, &k, NETWORK_TCP));
+	assert_true(cut_next(&c));
+	assert_true(cut_again(&c, 52 + 99));
+	assert_true(cut_next(&c) && sum_holds(&c, 4));
+	assert_int_equal(c.v[1].iov_len, 99);
+	assert_true(cut_next(&c) && sum_holds(&c, 4));
+	assert_int_equal(c.v[1].iov_len, 1);
+	assert_false(cut_next(&c));
+}
+
+static void
+what_cannot_be_cut_again_is_not(void **state)
+{
+	struct stack_packet k = packet(4, NETWORK_TCP, 100);
+	struct cut c;
+
+	(void)state;
+	assert_true(cut_begin(&c, &k, NETWORK_TCP) && cut_next(&c));
+	assert_false(cut_again(&c, 0));
+	assert_false(cut_again(&c, 52));
+	assert_false(cut_again(&c, 52 + 100));
+	mem[20 + 13] = 2; /* SYN */
+	assert_true(cut_begin(&c, &k, NETWORK_TCP) && cut_next(&c));
+	assert_false(cut_again(&c, 100));
+	k = packet(4, NETWORK_UDP, 100);
+	assert_true(cut_begin(&c, &k, NETWORK_UDP) && cut_next(&c));
+	assert_false(cut_again(&c, 100));
+}
+
 static void
 a_header_too_long_is_refused(void **state)
 {
@@ -184,6 +256,9 @@ main(void)
 		cmocka_unit_test(a_sum_is_made_whole),
 		cmocka_unit_test(segments_follow_each_other),
 		cmocka_unit_test(datagrams_have_lengths_of_their_own),
+		cmocka_unit_test(what_is_too_long_is_cut_again),
+		cmocka_unit_test(one_is_cut_in_two),
+		cmocka_unit_test(what_cannot_be_cut_again_is_not),
 		cmocka_unit_test(a_header_too_long_is_refused),
 	};
 
