@@ -151,10 +151,8 @@ serve_sysctl(struct serve *s, const char *name, const char *value, struct err *e
 	return -1;
 }
 
-/* The same for what is not needed everywhere: in a container the system's settings often
- * cannot be changed from within. */
-static void
-sysctl_wish(struct serve *s, const char *name, const char *value, const char *loss)
+void
+serve_sysctl_wish(struct serve *s, const char *name, const char *value, const char *loss)
 {
 	struct err e;
 
@@ -231,9 +229,9 @@ routes_serve(struct serve *s, const struct request *q, struct reply *r, struct e
 		return err_set(e,
 			"routes: the families cannot change while they are set; "
 			"end sluice and start it again");
-	sysctl_wish(s, "net.ipv4.conf.all.src_valid_mark", "1",
+	serve_sysctl_wish(s, "net.ipv4.conf.all.src_valid_mark", "1",
 		"where rp_filter is 1, nothing that comes in will be accepted");
-	sysctl_wish(s, "net.ipv4.tcp_fwmark_accept", "1",
+	serve_sysctl_wish(s, "net.ipv4.tcp_fwmark_accept", "1",
 		"should sluice be killed, nobody can log in from outside");
 	if (firewall_make(s, e) < 0 || routes_make(s, &routes, e) < 0) {
 		(void)journal_undo(s->journal, from);

@@ -51,6 +51,10 @@ void serve_fini(struct serve *s);
 /* Sets a sysctl; journalled with what it was, but where it is so already. 0, or -1 and
  * why. */
 int serve_sysctl(struct serve *s, const char *name, const char *value, struct err *e);
+/* The same for what is not needed everywhere: in a container the system's settings often
+ * cannot be changed from within. A warning then names the loss. */
+void
+serve_sysctl_wish(struct serve *s, const char *name, const char *value, const char *loss);
 /* The firewall of this device. */
 void serve_firewall(const struct serve *s, struct net_firewall *f);
 

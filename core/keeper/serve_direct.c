@@ -67,14 +67,33 @@ direct_mend(const struct serve *s, int family, struct err *e)
 	return net_direct_add(&d, e);
 }
 
-/* There only once connections are tracked. In a container it often cannot be changed. */
+#define TRACKING "net.netfilter.nf_conntrack_"
+
+/* They are there only once connections are tracked. */
 static void
-counting_wish(struct serve *s)
+news_wish(struct serve *s)
 {
+	char value[16];
 	struct err e;
 
-	if (serve_sysctl(s, "net.netfilter.nf_conntrack_acct", "1", &e) < 0)
-		log_warn("%s: the bytes of flows in the kernel are not counted", e.text);
+	serve_sysctl_wish(s, TRACKING "acct", "1",
+		"the bytes of flows in the kernel are not counted");
+	/* 2, of newer kernels: where somebody listens, as the engine does. */
+	if (net_sysctl_get(TRACKING "events", value, sizeof value, &e) == 0 &&
+		strcmp(value, "0") == 0)
+		serve_sysctl_wish(s, TRACKING "events", "1",
+			"nobody hears of the ends of flows in the kernel");
+}
+
+static void
+news_release(struct serve *s)
+{
+	const struct change *c = s->journal->change;
+
+	for (int i = s->journal->n - 1; i >= 0; i--)
+		if (c[i].kind == CHANGE_SYSCTL &&
+			strncmp(c[i].u.sysctl.name, TRACKING, strlen(TRACKING)) == 0)
+			(void)journal_undo_one(s->journal, i);
 }
 
 /* As long as a table is not whole, the engine hands nothing back to the kernel. */
@@ -134,7 +153,7 @@ serve_direct(struct serve *s, int family, struct err *e)
 	if (!*made && direct_make(s, family, e) < 0)
 		return -1;
 	if (!s->direct4 && !s->direct6) {
-		counting_wish(s);
+		news_wish(s);
 		serve_ends_watch(s);
 	}
 	*made = true;
@@ -168,6 +187,8 @@ serve_direct_settle(struct serve *s)
 		direct_release(s, 4);
 	if (s->direct6 && !s->asked6)
 		direct_release(s, 6);
+	if (!s->direct4 && !s->direct6)
+		news_release(s);
 }
 
 int

@@ -52,6 +52,44 @@ def test_only_the_first_packet(l):
     assert "zone-orig=7371" not in out, out
 
 
+NEWS = ("acct", "events")
+
+
+def news(w):
+    return [w.app.run(f"sysctl -n net.netfilter.nf_conntrack_{x}").strip() for x in NEWS]
+
+
+def test_told_of_ends(l):
+    """Where connection tracking tells nobody of ends, it is made to, until no engine wants to know."""
+    w = World(l)
+    echoes(w)
+    w.app.run("nft add table ip other")
+    w.app.run("nft add chain ip other in { type filter hook input priority 0 ; }")
+    w.app.run("nft add rule ip other in ct state established accept")
+    w.app.sysctl("net.netfilter.nf_conntrack_events", 0)
+    assert news(w) == ["0", "0"], news(w)
+    p = w.start(w.config([], first="direct", sluice={"geoip": w.database(), "direct": "kernel"}))
+    assert news(w) == ["1", "1"], news(w)
+    for word in (b"one", b"two"):
+        with w.app.socket(socket.AF_INET, socket.SOCK_STREAM) as c:
+            c.settimeout(5)
+            c.bind(("", 40000))
+            c.connect((NEAR, 7))
+            said(c, word)
+            reset(c)
+    p.wait_line(r"tcp .*:40000 .*no rule, direct \(kernel\), .*: ended")
+    # The same machine, by the stack; it has other settings then, and they are nobody's any more.
+    w.config([], first="direct", sluice={"geoip": w.database(), "direct": "stack"})
+    killed(w, p)
+    lab.until(lambda: news(w) == ["0", "0"], "the settings to be put back")
+    w.config([], first="direct", sluice={"geoip": w.database(), "direct": "kernel"})
+    w.app.sysctl("net.netfilter.nf_conntrack_events", 1)
+    killed(w, p)
+    assert news(w) == ["1", "1"], news(w)
+    assert p.stop() == 0 and "Sanitizer" not in p.text, p.text
+    assert news(w) == ["0", "1"], news(w)
+
+
 def test_never_beside_the_tunnel(l):
     """Ports that a direct flow had are a tunnelled flow's now: nothing of it leaves outside, at the next rule set
     and amid traffic."""
@@ -301,5 +339,5 @@ def test_missing(l):
     w.stop(p)
 
 
-lab.main(test_only_the_first_packet, test_never_beside_the_tunnel, test_larger_device, test_full, test_lost_network,
-         test_others, test_firewalls, test_auto_keeps_ports, test_missing)
+lab.main(test_only_the_first_packet, test_told_of_ends, test_never_beside_the_tunnel, test_larger_device, test_full,
+         test_lost_network, test_others, test_firewalls, test_auto_keeps_ports, test_missing)
