@@ -49,5 +49,5 @@ serve_ends_all(const struct serve *s)
 	serve_direct_of(s, 4, &d);
 	r = net_direct_end_all(&d);
 	if (r > 0)
-		log_info("connections that the kernel carried: %d, ended with sluice", r);
+		log_info("connections that the kernel carried: %d, ended", r);
 }
