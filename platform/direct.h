@@ -79,6 +79,14 @@ int net_direct_send(int fd, const struct ip *to, const struct iovec *v, int n);
  * -errno. */
 int net_direct_mtu(int fd, const struct ip *to);
 
+/*
+ * From its return on, what the application sends between these ends comes by
+ * the device, whatever was sent for them before.  `source` is one of the
+ * device's addresses; TCP or UDP.  0, or -errno: it may go past the device.
+ */
+int net_direct_withdraw(int fd, enum network network, const struct endpoint *source,
+	const struct endpoint *target);
+
 struct net_direct_end {
 	struct endpoint source, target; /* as the application has them; echo: no ports */
 	enum network network;

@@ -28,6 +28,15 @@ socket_for(const struct flows *fs, const struct ip *target)
 	return target->family == 6 ? fs->handback.fd6 : fs->handback.fd4;
 }
 
+static bool
+is_device(const struct flows *fs, const struct ip *source)
+{
+	for (int i = 0; i < fs->ndevice; i++)
+		if (ip_equal(&fs->device[i].ip, source))
+			return true;
+	return false;
+}
+
 /*
  * Only what this machine's own applications send comes from the device's
  * address and has hops left: what is forwarded for others was given a limit of
@@ -39,16 +48,19 @@ is_own(const struct flows *fs, const struct ip *source)
 {
 	const struct stack_packet *k = stack_packet(fs->stack);
 
-	if (k == NULL || k->p[source->family == 6 ? 7 : 8] <= 1)
-		return false;
-	for (int i = 0; i < fs->ndevice; i++)
-		if (ip_equal(&fs->device[i].ip, source))
-			return true;
-	return false;
+	return k != NULL && k->p[source->family == 6 ? 7 : 8] > 1 &&
+		is_device(fs, source);
+}
+
+/* Names are learned from queries to anybody's port 53. */
+static bool
+is_query(const struct flows *fs, enum network network, const struct endpoint *target)
+{
+	return network != NETWORK_ICMP && fs->dns != NULL && target->port == 53;
 }
 
 /* Whether the rules say of this flow, now and by this packet alone, that it leaves as it
- * is. Names are learned from queries to anybody's port 53. */
+ * is. */
 static bool
 is_direct(struct flows *fs, enum network network, const struct endpoint *source,
 	const struct endpoint *target, struct choice *c)
@@ -59,7 +71,7 @@ is_direct(struct flows *fs, enum network network, const struct endpoint *source,
 
 	if (socket_for(fs, &target->ip) < 0 || !is_own(fs, &source->ip) ||
 		flows_refuse(&target->ip) || flows_lead_back(fs, &target->ip) ||
-		(network != NETWORK_ICMP && fs->dns != NULL && target->port == 53))
+		is_query(fs, network, target))
 		return false;
 	inquiry_begin(&q, fs->setup, fs->dns, fs->names);
 	inquiry_about(&q, network, source, &to);
@@ -119,6 +131,23 @@ note(struct flows *fs, enum network network, const struct endpoint *source,
 }
 
 /*
+ * From here on these ends are the stack's.  What was handed on before for an
+ * older flow of theirs may have had them noted once more, behind the SYN, which
+ * takes them out when it enters the device.  All that is older has been read by
+ * now, and the application goes on only when it is answered: no order of
+ * packets leaves them noted.  False: it failed, and nothing may be answered.
+ */
+static bool
+take_back(struct flows *fs, enum network network, const struct endpoint *source,
+	const struct endpoint *target)
+{
+	int fd = socket_for(fs, &target->ip);
+
+	return fd < 0 || !is_device(fs, &source->ip) || is_query(fs, network, target) ||
+		net_direct_withdraw(fd, network, source, target) == 0;
+}
+
+/*
  * What the kernel says at once is the truth about the target, but where a
  * firewall or a full table refused the packet: there the stack may fare better.
  */
@@ -130,10 +159,10 @@ handback_syn(struct flows *fs, const struct endpoint *source,
 	int err;
 
 	handed_revoke(fs, NETWORK_TCP, source, target);
-	if (!is_direct(fs, NETWORK_TCP, source, target, &c))
-		return false;
-	err = hand_on(fs, NETWORK_TCP, &target->ip);
 	*a = STACK_IGNORE;
+	if (!is_direct(fs, NETWORK_TCP, source, target, &c))
+		return !take_back(fs, NETWORK_TCP, source, target);
+	err = hand_on(fs, NETWORK_TCP, &target->ip);
 	if (err == 0)
 		note(fs, NETWORK_TCP, source, target, &c);
 	else if (err == -ENETUNREACH)
@@ -141,7 +170,7 @@ handback_syn(struct flows *fs, const struct endpoint *source,
 	else if (err == -EHOSTUNREACH)
 		*a = STACK_NO_HOST;
 	else if (err != -EAGAIN && err != -ENOBUFS)
-		return false;
+		return !take_back(fs, NETWORK_TCP, source, target);
 	return true;
 }
 
@@ -222,11 +251,12 @@ handback_datagram(
 	if (socket_for(fs, &target->ip) < 0 || !is_own(fs, &source->ip))
 		return false;
 	known = handed_look(fs, NETWORK_UDP, source, target) == HANDED_OPEN;
+	if (!known && assoc_has(fs, source, target))
+		return false;
 	if (!known &&
 		((fs->handback.quic_alone && !is_quic(fs, source, target)) ||
-			assoc_has(fs, source, target) ||
 			!is_direct(fs, NETWORK_UDP, source, target, &c)))
-		return false;
+		return !take_back(fs, NETWORK_UDP, source, target);
 	err = hand_on(fs, NETWORK_UDP, &target->ip);
 	if (err == 0 && !known)
 		note(fs, NETWORK_UDP, source, target, &c);
@@ -238,7 +268,7 @@ handback_datagram(
 	if (err == -EMSGSIZE && known && tell_too_big(fs, source, target))
 		return true;
 	handed_revoke(fs, NETWORK_UDP, source, target);
-	return false;
+	return !take_back(fs, NETWORK_UDP, source, target);
 }
 
 bool

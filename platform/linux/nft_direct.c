@@ -90,6 +90,13 @@ origin_of(int family)
 		  "ct original proto-src . ct original proto-dst";
 }
 
+static const char *
+hops_of(int family)
+{
+	return family == 6 ? "ip6 hoplimit" : "ip ttl";
+}
+
+/* What has no hops left is net_direct_withdraw's; its socket may have lost the mark. */
 static void
 add_first(struct script *s, const struct net_direct *d)
 {
@@ -100,8 +107,10 @@ add_first(struct script *s, const struct net_direct *d)
 		"chain zone { ct original zone set %u\n }\n"
 		"chain first {\n"
 		"type filter hook output priority raw + 10; policy accept;\n"
+		"%s 0 meta skgid %u delete @flows { %s } drop\n"
 		"oifname != \"%s\" meta mark %u ",
-		ends, DIRECT_FLOWS, TCP_SECONDS, d->kept, d->dev, d->mark);
+		ends, DIRECT_FLOWS, TCP_SECONDS, d->kept, hops_of(d->family),
+		(unsigned)d->gid, ends, d->dev, d->mark);
 	add_ours(s, d);
 	script_add(s,
 		" goto zone\n"
@@ -262,7 +271,7 @@ add_edges(struct script *s, const struct net_direct *d)
 		"}\n"
 		"chain last {\n"
 		"type filter hook postrouting priority srcnat + 200; policy accept;\n",
-		d->dev, d->family == 6 ? "ip6 hoplimit" : "ip ttl", d->kept);
+		d->dev, hops_of(d->family), d->kept);
 	/* Led back by somebody else's mark it would only come round again. */
 	script_add(s, "oifname \"%s\" ct original zone %u drop\n", d->dev, d->kept);
 	add_ours(s, d);

@@ -5,11 +5,13 @@ import ctypes
 import os
 import pathlib
 import re
+import select
+import signal
 import socket
 import struct
 import sys
 
-from direct import (ACK, FAR, FAR6, NEAR, NEAR6, PSH, TUN, World, engine_of, family, ip4, ip6, lab, reset, segment,
+from direct import (ACK, FAR, FAR6, NEAR, NEAR6, PSH, RST, TUN, World, engine_of, family, ip4, ip6, lab, reset, segment,
                     tcp, tun_address, udp)
 from handed import BOTH, echoes, exchanged, heard, kernel, killed, said
 
@@ -126,6 +128,70 @@ def test_other_name(l):
                     out.wait(lambda q: b"nobody" in q.payload and not q.outgoing)
                     beside = out.seen(lambda q: q.dst in BOTH and q.outgoing and q.dport != 53)
                     assert not beside, beside
+
+
+def stopped(engine):
+    """The engine reads nothing until it is told to go on."""
+    os.kill(engine, signal.SIGSTOP)
+    lab.until(lambda: "\nState:\tT" in pathlib.Path(f"/proc/{engine}/status").read_text(), "the engine to stand still")
+
+
+def connects(w, address, port):
+    """A connection whose SYN is on its way."""
+    s = bound(w, address, port)
+    s.setblocking(False)
+    s.connect_ex((address, 7))
+    return s
+
+
+def test_late_words(l):
+    """What is still to be read of a direct connection when its ports are used for a name that goes by the tunnel: it
+    leaves, for it was sent before, and none of what comes after it does."""
+    w = World(l)
+    w.start_v2ray()
+    names = ("direct.example.test", "tunnel.example.test")
+    Resolver(l, w.far, FAR, dict.fromkeys(names, BOTH))
+    w.app.resolv(f"nameserver {FAR}\n")
+    echoes(w)
+    rules = [{"domain": [f"full:{names[1]}"], "outboundTag": "proxy"}]
+
+    def learn(name):
+        assert ask(w.app, name).addresses
+        ask(w.app, name, 28)
+
+    with kernel(w, rules) as p:
+        for liberal in (True, False):
+            w.app.sysctl("net.netfilter.nf_conntrack_tcp_be_liberal", int(liberal))
+            learn(names[0])
+            olds = [bound(w, address, 40001 + liberal) for address in BOTH]
+            for old, address in zip(olds, BOTH):
+                old.connect((address, 7))
+                said(old, b"word")
+            # Connections from before that are not judged by their numbers afterwards, either.
+            w.app.run("nft flush ruleset")
+            p.wait_line("they are put back")
+            learn(names[1])
+            with lab.Sniffer(w.app, "eth0") as out:
+                engine = engine_of(p)
+                stopped(engine)
+                try:
+                    for old in olds:
+                        old.sendall(b"old words")
+                        reset(old)
+                    news = [connects(w, address, 40001 + liberal) for address in BOTH]
+                finally:
+                    os.kill(engine, signal.SIGCONT)
+                for new in news:
+                    assert select.select([], [new], [], 10)[1]
+                    new.settimeout(10)
+                    said(new, b"secret")
+                    new.close()
+                beside = out.seen(lambda q: q.dst in BOTH and q.outgoing)
+                words = [q for q in beside if q.body == b"old words"]
+                assert [q.dst for q in words] == list(BOTH), beside
+                # What ends the old connections may follow.
+                rest = [q for q in beside if q not in words and not q.payload[13] & RST]
+                assert not rest, rest
 
 
 def test_next_engine(l):
@@ -249,4 +315,4 @@ def test_full_table(l):
             assert not strange, strange
 
 
-lab.main(test_owners, test_other_name, test_next_engine, test_full_table)
+lab.main(test_owners, test_other_name, test_late_words, test_next_engine, test_full_table)

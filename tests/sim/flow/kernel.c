@@ -49,6 +49,19 @@ net_direct_mtu(int fd, const struct ip *to)
 }
 
 int
+net_direct_withdraw(int fd, enum network network, const struct endpoint *source,
+	const struct endpoint *target)
+{
+	(void)network;
+	assert_int_equal(fd, SIM_DIRECT4);
+	assert_int_equal(source->ip.family, 4);
+	assert_int_equal(target->ip.family, 4);
+	if (kernel.withdraws == 0)
+		kernel.withdrawn++;
+	return kernel.withdraws;
+}
+
+int
 net_direct_ended(int fd, struct net_direct_end *end)
 {
 	assert_int_equal(fd, SIM_ENDS);

@@ -100,11 +100,13 @@ void ping_answers(const char *from, uint16_t seq);
 
 /* What has been handed back. */
 struct kernel {
-	unsigned sent; /* packets that it took */
-	struct ip to;  /* of the last one */
-	int answer;    /* to those that follow */
-	int mtu;       /* what is longer is too long; 0: nothing is */
-	bool ended;    /* there is news: */
+	unsigned sent;      /* packets that it took */
+	unsigned withdrawn; /* ends that it is to carry nothing of */
+	int withdraws;      /* its answer to that */
+	struct ip to;       /* of the last one */
+	int answer;         /* to those that follow */
+	int mtu;            /* what is longer is too long; 0: nothing is */
+	bool ended;         /* there is news: */
 	struct net_direct_end end;
 };
 extern struct kernel kernel;

@@ -78,9 +78,11 @@ tunnelled_after(void)
 	assert_int_equal(kernel.sent, 1);
 	says(a);
 	assert_int_equal(kernel.sent, 2);
+	assert_int_equal(kernel.withdrawn, 0);
 	use(other);
 	syn(a);
 	assert_int_equal(kernel.sent, 2);
+	assert_int_equal(kernel.withdrawn, 1);
 	far_opens(far_at(0), STREAM_OK);
 	sim_settle();
 	assert_true(a->connected);
@@ -105,6 +107,33 @@ what_a_tunnelled_flow_left_is_reset(void **state)
 		assert_int_equal(kernel.sent, 2);
 		end();
 	}
+}
+
+/* Nobody hears of a connection for as long as the kernel may carry its packets. */
+static void
+no_answer_while_the_kernel_may_have_it(void **state)
+{
+	struct app *a;
+
+	(void)state;
+	begin(true);
+	use(other);
+	a = app_new(app, site);
+	kernel.withdraws = -ENOBUFS;
+	syn(a);
+	app_sends_to(a, site, "secret", 6);
+	assert_int_equal(far_count(), 0);
+	assert_false(a->connected || a->rst);
+	kernel.withdraws = 0;
+	syn(a);
+	assert_int_equal(far_count(), 1);
+	assert_int_equal(kernel.withdrawn, 1);
+	for (unsigned i = 0; i < 3; i++)
+		app_sends_to(a, site, "secret", 6);
+	assert_int_equal(far_count(), 2);
+	assert_int_equal(kernel.withdrawn, 2);
+	assert_int_equal(kernel.sent, 0);
+	end();
 }
 
 /* What the rules say by then is about new flows. */
@@ -171,6 +200,7 @@ datagrams_are_believed_for_a_minute(void **state)
 		app_sends_to(a, site, "secret", 6);
 		assert_int_equal(kernel.sent, 4);
 		assert_int_equal(far_count(), 1);
+		assert_int_equal(kernel.withdrawn, 1);
 	}
 	end();
 }
@@ -187,8 +217,10 @@ refused_datagrams_stay_with_the_stack(void **state)
 	kernel.answer = -EPERM;
 	app_sends_to(a, site, "two", 3);
 	kernel.answer = 0;
+	assert_int_equal(kernel.withdrawn, 1);
 	app_sends_to(a, site, "three", 5);
 	assert_int_equal(kernel.sent, 1);
+	assert_int_equal(kernel.withdrawn, 1);
 	assert_int_equal(far_at(0)->sent, 2);
 	end();
 }
@@ -334,6 +366,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_a_tunnelled_flow_left_is_reset),
+		cmocka_unit_test(no_answer_while_the_kernel_may_have_it),
 		cmocka_unit_test(also_when_the_rules_say_direct_again),
 		cmocka_unit_test(a_flow_goes_on),
 		cmocka_unit_test(datagrams_are_believed_for_a_minute),
