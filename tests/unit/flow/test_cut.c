@@ -19,7 +19,7 @@ static struct stack_packet
 packet(int family, enum network network, size_t len)
 {
 	size_t ip = family == 6 ? 40 : 20, head = network == NETWORK_TCP ? 32 : 8, i;
-	struct stack_packet k = { mem, ip + head + len, ip };
+	struct stack_packet k = { .p = mem, .len = ip + head + len, .at = ip };
 
 	memset(mem, 0, sizeof(mem));
 	for (i = 0; i < (family == 6 ? 32 : 8); i++)
