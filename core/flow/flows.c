@@ -133,6 +133,15 @@ flows_own(const struct flows *fs, const struct ip *target)
 	return fs->dns != NULL && dns_is_ours(fs->dns, &query);
 }
 
+int
+flows_device(const struct flows *fs, const struct ip *ip)
+{
+	for (int i = 0; i < fs->ndevice; i++)
+		if (ip_equal(&fs->device[i].ip, ip))
+			return i;
+	return -1;
+}
+
 bool
 flows_lead_back(const struct flows *fs, const struct ip *target)
 {

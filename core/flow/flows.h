@@ -64,6 +64,8 @@ void flows_note_hunger(struct flows *fs, const struct outbound *o);
 bool flows_refuse(const struct ip *target);
 /* Our resolver's address, whatever the port: it is nobody else's. */
 bool flows_own(const struct flows *fs, const struct ip *target);
+/* Which of the device's own addresses it is; -1: none. */
+int flows_device(const struct flows *fs, const struct ip *ip);
 /* What a direct outbound sends to this address comes back by the device, for ever. */
 bool flows_lead_back(const struct flows *fs, const struct ip *target);
 

@@ -28,15 +28,6 @@ socket_for(const struct flows *fs, const struct ip *target)
 	return target->family == 6 ? fs->handback.fd6 : fs->handback.fd4;
 }
 
-static bool
-is_device(const struct flows *fs, const struct ip *source)
-{
-	for (int i = 0; i < fs->ndevice; i++)
-		if (ip_equal(&fs->device[i].ip, source))
-			return true;
-	return false;
-}
-
 /*
  * Only what this machine's own applications send comes from the device's
  * address and has hops left: what is forwarded for others was given a limit of
@@ -49,7 +40,7 @@ is_own(const struct flows *fs, const struct ip *source)
 	const struct stack_packet *k = stack_packet(fs->stack);
 
 	return k != NULL && k->p[source->family == 6 ? 7 : 8] > 1 &&
-		is_device(fs, source);
+		flows_device(fs, source) >= 0;
 }
 
 /* Names are learned from queries to anybody's port 53. */
@@ -143,7 +134,8 @@ take_back(struct flows *fs, enum network network, const struct endpoint *source,
 {
 	int fd = socket_for(fs, &target->ip);
 
-	return fd < 0 || !is_device(fs, &source->ip) || is_query(fs, network, target) ||
+	return fd < 0 || flows_device(fs, &source->ip) < 0 ||
+		is_query(fs, network, target) ||
 		net_direct_withdraw(fd, network, source, target) == 0;
 }
 

@@ -39,13 +39,10 @@ static bool
 ends_set(struct ends *k, const struct flows *fs, enum network network,
 	const struct endpoint *source, const struct endpoint *target)
 {
-	*k = (struct ends){ network, source, target, 0 };
-	for (int i = 0; i < fs->ndevice; i++) {
-		k->number = (uint8_t)i;
-		if (ip_equal(&fs->device[i].ip, &source->ip))
-			return true;
-	}
-	return false;
+	int number = flows_device(fs, &source->ip);
+
+	*k = (struct ends){ network, source, target, (uint8_t)number };
+	return number >= 0;
 }
 
 static uint64_t
@@ -83,6 +80,16 @@ handed_find(const struct flows *fs, const struct ends *k)
 	return n != NULL ? container_of(n, struct handed, node) : NULL;
 }
 
+/* NULL: it was not handed back, or is forgotten. */
+static struct handed *
+handed_of(const struct flows *fs, enum network network, const struct endpoint *source,
+	const struct endpoint *target)
+{
+	struct ends k;
+
+	return ends_set(&k, fs, network, source, target) ? handed_find(fs, &k) : NULL;
+}
+
 static uint32_t
 now_of(const struct flows *fs)
 {
@@ -95,11 +102,8 @@ enum handed_state
 handed_look(struct flows *fs, enum network network, const struct endpoint *source,
 	const struct endpoint *target)
 {
-	struct handed *h = NULL;
-	struct ends k;
+	struct handed *h = handed_of(fs, network, source, target);
 
-	if (ends_set(&k, fs, network, source, target))
-		h = handed_find(fs, &k);
 	if (h == NULL)
 		return HANDED_NOT;
 	if (network == NETWORK_UDP && now_of(fs) - h->seen > HANDED_UDP_MS / TENTH)
@@ -115,11 +119,8 @@ void
 handed_revoke(struct flows *fs, enum network network, const struct endpoint *source,
 	const struct endpoint *target)
 {
-	struct handed *h = NULL;
-	struct ends k;
+	struct handed *h = handed_of(fs, network, source, target);
 
-	if (ends_set(&k, fs, network, source, target))
-		h = handed_find(fs, &k);
 	if (h != NULL)
 		h->over = true;
 }
@@ -245,13 +246,11 @@ static void
 flow_ended(struct flows *fs, const struct net_direct_end *end)
 {
 	struct handed *h = NULL;
-	struct ends k;
 
 	fs->count.up += end->up;
 	fs->count.down += end->down;
-	if (end->network != NETWORK_ICMP &&
-		ends_set(&k, fs, end->network, &end->source, &end->target))
-		h = handed_find(fs, &k);
+	if (end->network != NETWORK_ICMP)
+		h = handed_of(fs, end->network, &end->source, &end->target);
 	if (h == NULL)
 		return;
 	tally_bytes(h, end);

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -23,27 +24,36 @@ address_of(struct sockaddr_un *sa, const char *path)
 	return 0;
 }
 
-/* It never waits, and no program that is run gets it. */
+/* `fd`, or `err`, and then it is closed. */
 static int
-set_up(int fd)
+sound(int fd, int err)
 {
-	if (fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 && fcntl(fd, F_SETFL, O_NONBLOCK) == 0)
-		return 0;
-	return -errno;
-}
-
-static int
-socket_new(void)
-{
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET, 0), err;
-
-	if (fd == -1)
-		return -errno;
-	err = set_up(fd);
 	if (err == 0)
 		return fd;
 	close(fd);
 	return err;
+}
+
+/* It never waits, and no program that is run gets it. Takes `fd`. */
+static int
+set_up(int fd)
+{
+	bool done = fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 &&
+		fcntl(fd, F_SETFL, O_NONBLOCK) == 0;
+
+	return sound(fd, done ? 0 : -errno);
+}
+
+/* A socket, and the address that `path` is for it. */
+static int
+socket_for(const char *path, struct sockaddr_un *sa)
+{
+	int fd, err = address_of(sa, path);
+
+	if (err < 0)
+		return err;
+	fd = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+	return fd == -1 ? -errno : set_up(fd);
 }
 
 /* At no moment may anybody else connect: the mode is there when the name is. */
@@ -61,11 +71,8 @@ int
 sys_message_listen(const char *path, int backlog)
 {
 	struct sockaddr_un sa;
-	int fd, err = address_of(&sa, path);
+	int fd = socket_for(path, &sa), err;
 
-	if (err < 0)
-		return err;
-	fd = socket_new();
 	if (fd < 0)
 		return fd;
 	err = bind_closed(fd, &sa);
@@ -73,55 +80,31 @@ sys_message_listen(const char *path, int backlog)
 		err = -errno;
 		(void)unlink(path);
 	}
-	if (err == 0)
-		return fd;
-	close(fd);
-	return err;
-}
-
-/* Takes `fd`. */
-static int
-with_peer(int fd, uid_t *uid)
-{
-	int err = sys_os_peer(fd, uid);
-
-	if (err == 0)
-		return fd;
-	close(fd);
-	return err;
+	return sound(fd, err);
 }
 
 int
 sys_message_accept(int fd, uid_t *uid)
 {
-	int c, err;
+	int c;
 
 	do
 		c = accept(fd, NULL, NULL);
 	while (c == -1 && (errno == EINTR || errno == ECONNABORTED));
 	if (c == -1)
 		return -errno;
-	err = set_up(c);
-	if (err == 0)
-		return with_peer(c, uid);
-	close(c);
-	return err;
+	c = set_up(c);
+	return c < 0 ? c : sound(c, sys_os_peer(c, uid));
 }
 
 int
 sys_message_connect(const char *path, uid_t *uid)
 {
 	struct sockaddr_un sa;
-	int fd, err = address_of(&sa, path);
+	int fd = socket_for(path, &sa), err;
 
-	if (err < 0)
-		return err;
-	fd = socket_new();
 	if (fd < 0)
 		return fd;
-	if (connect(fd, (const struct sockaddr *)&sa, sizeof sa) == 0)
-		return with_peer(fd, uid);
-	err = -errno;
-	close(fd);
-	return err;
+	err = connect(fd, (const struct sockaddr *)&sa, sizeof sa) == 0 ? 0 : -errno;
+	return sound(fd, err == 0 ? sys_os_peer(fd, uid) : err);
 }

@@ -178,26 +178,13 @@ static const struct stream_ops memory_ops = {
 	.free = memory_free,
 };
 
-static const struct stream_ops scattered_ops = {
-	.name = "scattered memory",
-	.open = memory_open,
-	.send_buf = memory_send_buf,
-	.send_ack = memory_send_ack,
-	.flush = memory_flush,
-	.recv_buf = memory_recv_buf,
-	.recv_ack = memory_recv_ack,
-	.shut = memory_shut,
-	.park = memory_park,
-	.reason = memory_reason,
-	.free = memory_free,
-	.writev = memory_writev,
-	.recv_bufs = memory_recv_bufs,
-};
-
 void
 memory_stream_scatter(struct memory_stream *m)
 {
-	m->s.ops = &scattered_ops;
+	m->scattered = *m->s.ops;
+	m->scattered.writev = memory_writev;
+	m->scattered.recv_bufs = memory_recv_bufs;
+	m->s.ops = &m->scattered;
 }
 
 void

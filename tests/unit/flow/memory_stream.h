@@ -13,6 +13,7 @@
  */
 struct memory_stream {
 	struct stream s;
+	struct stream_ops scattered; /* where it has more calls than others */
 	const uint8_t *in;
 	size_t in_len, in_at;
 	bool in_ends; /* END after `in`, else AGAIN */
