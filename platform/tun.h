@@ -52,6 +52,9 @@ enum {
 /* The engine's side. Asks the device for as much offload as `wanted` names, and for less
  * where the system has not all of it. What it is from now on; 0: none. */
 unsigned tun_offload(int fd, unsigned wanted);
+/* The engine's side. Whether packets have nothing in front that tells of their offload,
+ * as the kernel knows no such header: then `o` is NULL below, and all packets are plain. */
+bool tun_is_bare(int fd);
 /* The engine's side. One packet; its length, 0 for none that makes sense, -EAGAIN, or
  * -errno. */
 ssize_t tun_read(int fd, void *p, size_t cap, struct offload *o);

@@ -35,7 +35,7 @@ packets_read(struct tun_port *t)
 	for (int i = 0; i < TUN_TURN; i++) {
 		memset(&o, 0, sizeof(o));
 		p = stack_buffer(t->stack);
-		len = tun_read(t->fd, p, TUN_PACKET, &o);
+		len = tun_read(t->fd, p, TUN_PACKET, t->bare ? NULL : &o);
 		if (len == -EAGAIN) {
 			watch_want(&t->watch, WATCH_READ);
 			return;
@@ -83,6 +83,7 @@ tun_port_init(struct tun_port *t, struct loop *l, int fd, bool plain)
 	t->loop = l;
 	t->fd = fd;
 	t->plain = plain;
+	t->bare = tun_is_bare(fd);
 	t->offload = tun_offload(fd, plain ? 0 : TUN_SUMS | TUN_TCP | TUN_UDP);
 	t->troubles.every = TROUBLES_EVERY_MS;
 	task_init(&t->task, tun_run);
@@ -112,7 +113,7 @@ tun_port_fini(struct tun_port *t)
 int
 tun_port_write(struct tun_port *t, const struct iovec *v, int n, const struct offload *o)
 {
-	int err = tun_write(t->fd, v, n, o);
+	int err = tun_write(t->fd, v, n, t->bare ? NULL : o);
 
 	if (err == -EAGAIN)
 		watch_want(&t->watch, WATCH_WRITE);

@@ -23,6 +23,7 @@ struct tun_port {
 	struct log_limit troubles;
 	unsigned offload; /* TUN_ bits: what the device has agreed to */
 	bool plain;       /* none was asked for */
+	bool bare;        /* tun_is_bare */
 	uint64_t dropped; /* packets that the device would never take, or made no sense */
 };
 

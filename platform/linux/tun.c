@@ -45,26 +45,39 @@ create_error(const char *name, struct err *e)
 	return err_set(e, "TUN %s: %s", name, strerror(errno));
 }
 
+/* IFF_VNET_HDR, where this kernel has it. */
+static short
+headers_of(int fd)
+{
+	unsigned features = 0;
+
+	return ioctl(fd, TUNGETFEATURES, &features) == 0
+		? (short)(features & IFF_VNET_HDR)
+		: 0;
+}
+
 int
 tun_open(const struct tun_config *c, char name[static TUN_NAME], struct err *e)
 {
 	const char *wanted = c->name[0] != '\0' ? c->name : "tun%d";
 	struct ifreq ifr;
+	short headers;
 	int fd;
 
 	fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK | O_CLOEXEC);
 	if (fd == -1)
 		return open_error(e);
+	headers = headers_of(fd);
 	memset(&ifr, 0, sizeof ifr);
 	memcpy(ifr.ifr_name, wanted, strnlen(wanted, TUN_NAME - 1));
 	/* Exclusive: a device that somebody made persistent is theirs. */
-	ifr.ifr_flags = (short)(IFF_TUN | IFF_NO_PI | IFF_VNET_HDR | IFF_TUN_EXCL);
+	ifr.ifr_flags = (short)(IFF_TUN | IFF_NO_PI | IFF_TUN_EXCL | headers);
 	if (ioctl(fd, TUNSETIFF, &ifr) == -1) {
 		(void)create_error(wanted, e);
 		goto fail;
 	}
 	/* The kernel completes checksums and cuts segments until tun_offload. */
-	if (ioctl(fd, TUNSETOFFLOAD, 0ul) == -1) {
+	if (headers && ioctl(fd, TUNSETOFFLOAD, 0ul) == -1) {
 		(void)err_set(e, "TUN %s: offload: %s", ifr.ifr_name, strerror(errno));
 		goto fail;
 	}
@@ -82,6 +95,14 @@ fail:
 #define TUN_F_USO6 0x40
 #endif
 
+bool
+tun_is_bare(int fd)
+{
+	struct ifreq ifr = { 0 };
+
+	return ioctl(fd, TUNGETIFF, &ifr) == 0 && !(ifr.ifr_flags & IFF_VNET_HDR);
+}
+
 unsigned
 tun_offload(int fd, unsigned wanted)
 {
@@ -97,6 +118,9 @@ tun_offload(int fd, unsigned wanted)
 		{ 0, 0 },
 	};
 
+	/* It would be without a word of what is undone. */
+	if (tun_is_bare(fd))
+		return 0;
 	for (size_t i = 0; i < sizeof steps / sizeof *steps; i++)
 		if ((steps[i].what & ~wanted) == 0 &&
 			ioctl(fd, TUNSETOFFLOAD, steps[i].asked) == 0)
@@ -139,9 +163,11 @@ tun_read(int fd, void *p, size_t cap, struct offload *o)
 	struct iovec v[2] = { { &h, sizeof h }, { p, cap } };
 	ssize_t n;
 
-	n = readv(fd, v, 2);
+	n = o ? readv(fd, v, 2) : read(fd, p, cap);
 	if (n == -1)
 		return errno == EINTR ? -EAGAIN : -errno;
+	if (!o)
+		return n;
 	if (n <= (ssize_t)sizeof h || !offload_get(o, &h))
 		return 0;
 	return n - (ssize_t)sizeof h;
@@ -193,8 +219,6 @@ offload_put(
 	int offset;
 
 	memset(h, 0, sizeof *h);
-	if (!o)
-		return 0;
 	if (o->gso != OFFLOAD_NONE && (!o->partial || o->segment == 0))
 		return -EINVAL; /* each segment gets a checksum of its own */
 	if (o->partial) {
@@ -215,6 +239,14 @@ offload_put(
 	return 0;
 }
 
+static int
+written(ssize_t n)
+{
+	if (n == -1)
+		return errno == EINTR ? -EAGAIN : -errno;
+	return 0;
+}
+
 int
 tun_write(int fd, const struct iovec *v, int n, const struct offload *o)
 {
@@ -224,13 +256,13 @@ tun_write(int fd, const struct iovec *v, int n, const struct offload *o)
 
 	if (n < 1 || n > TUN_IOV || v->iov_len < 1)
 		return -EINVAL;
+	if (!o)
+		return written(writev(fd, v, n));
 	r = offload_put(&h, v, n, o);
 	if (r < 0)
 		return r;
 	all[0].iov_base = &h;
 	all[0].iov_len = sizeof h;
 	memcpy(all + 1, v, (size_t)n * sizeof *v);
-	if (writev(fd, all, n + 1) == -1)
-		return errno == EINTR ? -EAGAIN : -errno;
-	return 0;
+	return written(writev(fd, all, n + 1));
 }

@@ -70,6 +70,13 @@ tun_offload(int fd, unsigned wanted)
 	return 0;
 }
 
+bool
+tun_is_bare(int fd)
+{
+	assert_int_equal(fd, SIM_TUN);
+	return false;
+}
+
 ssize_t
 tun_read(int fd, void *p, size_t cap, struct offload *o)
 {

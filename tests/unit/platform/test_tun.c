@@ -9,7 +9,10 @@
 #include "platform/tun.h"
 
 #include <errno.h>
+#include <linux/if.h>
+#include <linux/if_tun.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -163,8 +166,89 @@ writes(void **state)
 			0);
 		assert_memory_equal(&h, &cases[i].want, sizeof h);
 	}
-	assert_int_equal(write_with(4, 6, NULL, &h), 0);
-	assert_memory_equal(&h, &cases[0].want, sizeof h);
+}
+
+/* A device without headers: bytes are what they are. */
+static void
+is_bare(void **state)
+{
+	uint8_t packet[40] = { 0x45, [39] = 7 }, got[100];
+	const struct iovec v[2] = { { packet, 30 }, { packet + 30, 10 } };
+
+	(void)state;
+	assert_int_equal(tun_write(pair[0], v, 2, NULL), 0);
+	assert_int_equal(tun_read(pair[1], got, sizeof got, NULL), sizeof packet);
+	assert_memory_equal(got, packet, sizeof packet);
+	assert_int_equal(tun_read(pair[1], got, sizeof got, NULL), -EAGAIN);
+}
+
+/* The kernel that the device is asked of: what it has of TUN_F_ bits, and was last told. */
+static struct {
+	bool headers;
+	unsigned long has, told;
+} kernel;
+
+int
+ioctl(int fd, unsigned long what, ...)
+{
+	unsigned long asked;
+	struct ifreq *r;
+	va_list v;
+
+	va_start(v, what);
+	assert_int_equal(fd, pair[0]);
+	if (what == TUNGETIFF) {
+		r = va_arg(v, struct ifreq *);
+		r->ifr_flags = (short)(kernel.headers ? IFF_TUN | IFF_VNET_HDR : IFF_TUN);
+		va_end(v);
+		return 0;
+	}
+	assert_int_equal(what, TUNSETOFFLOAD);
+	asked = va_arg(v, unsigned long);
+	va_end(v);
+	if ((asked & ~kernel.has) != 0) {
+		errno = EINVAL;
+		return -1;
+	}
+	kernel.told = asked;
+	return 0;
+}
+
+static void
+takes_what_there_is(void **state)
+{
+	enum { CSUM = 1, TSO = 2 | 4, USO = 0x20 | 0x40 };
+	enum { ALL = TUN_SUMS | TUN_TCP | TUN_UDP };
+	static const struct {
+		const char *label;
+		bool headers;
+		unsigned long has;
+		unsigned wanted, got;
+		unsigned long told;
+	} cases[] = {
+		{ "all", true, CSUM | TSO | USO, ALL, ALL, CSUM | TSO | USO },
+		{ "no USO", true, CSUM | TSO, ALL, TUN_SUMS | TUN_TCP, CSUM | TSO },
+		{ "half of USO", true, CSUM | TSO | 0x20, ALL, TUN_SUMS | TUN_TCP,
+			CSUM | TSO },
+		{ "no TSO", true, CSUM, ALL, TUN_SUMS, CSUM },
+		{ "half of TSO", true, CSUM | 2, ALL, TUN_SUMS, CSUM },
+		{ "no sums", true, 0, ALL, 0, 0 },
+		{ "no sums, but TSO", true, TSO | USO, ALL, 0, 0 },
+		{ "no headers", false, CSUM | TSO | USO, ALL, 0, 99 },
+		{ "none wanted", true, CSUM | TSO | USO, 0, 0, 0 },
+		{ "less wanted", true, CSUM | TSO | USO, TUN_SUMS, TUN_SUMS, CSUM },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		kernel.headers = cases[i].headers;
+		kernel.has = cases[i].has;
+		kernel.told = 99;
+		assert_int_equal(tun_is_bare(pair[0]), !cases[i].headers);
+		if (tun_offload(pair[0], cases[i].wanted) != cases[i].got ||
+			kernel.told != cases[i].told)
+			fail_msg("%s", cases[i].label);
+	}
 }
 
 static void
@@ -217,6 +301,8 @@ main(void)
 		TEST(reads_nothing),
 		TEST(writes),
 		TEST(refuses_to_write),
+		TEST(is_bare),
+		TEST(takes_what_there_is),
 		TEST(says_when_it_is_full),
 	};
 
