@@ -97,7 +97,8 @@ interface_read(const struct node *sockopt, struct outbound_spec *spec)
 	return 0;
 }
 
-/* true or a number above 0, which for servers is the length of a queue. */
+/* true or a number above 0, which for servers is the length of a queue; a fraction is cut
+ * off, and strings are not taken, as in Xray. */
 static int
 fast_open_read(const struct node *sockopt, struct outbound_spec *spec)
 {
@@ -106,6 +107,8 @@ fast_open_read(const struct node *sockopt, struct outbound_spec *spec)
 
 	if (node_is_number(&n))
 		on = json_object_get_int64(n.json) > 0;
+	else if (json_object_is_type(n.json, json_type_string))
+		return node_fail(&n, "a string, where true, false or a number is meant");
 	else if (node_bool(&n, &on) == -1)
 		return -1;
 	if (on && spec->kind == OUTBOUND_FREEDOM)

@@ -178,6 +178,13 @@ static const struct {
 	{ "fast open", STREAM("\"sockopt\":{\"tcpFastOpen\":[]}"),
 		"c.json: outbounds[0].streamSettings.sockopt.tcpFastOpen: a list, where true or "
 		"false is meant" },
+	{ "fast open as a word", STREAM("\"sockopt\":{\"tcpFastOpen\":\"true\"}"),
+		"c.json: outbounds[0].streamSettings.sockopt.tcpFastOpen: a string, where "
+		"true, false or a number is meant" },
+	{ "fast open as a number in a string",
+		STREAM("\"sockopt\":{\"tcpFastOpen\":\"1.5\"}"),
+		"c.json: outbounds[0].streamSettings.sockopt.tcpFastOpen: a string, where "
+		"true, false or a number is meant" },
 	{ "chain", STREAM("\"sockopt\":{\"dialerProxy\":\"x\"}"),
 		"c.json: outbounds[0].streamSettings.sockopt.dialerProxy: a chain through "
 		"another outbound is not supported" },

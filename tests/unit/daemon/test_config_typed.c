@@ -521,6 +521,10 @@ fast_open_is_true_or_a_number(void **state)
 		{ "256", SOCK_FAST_ASK },
 		{ "false", SOCK_FAST_NEVER },
 		{ "-1", SOCK_FAST_NEVER },
+		{ "null", SOCK_FAST_NEVER },
+		{ "1.5", SOCK_FAST_ASK },
+		{ "0.5", SOCK_FAST_NEVER },
+		{ "1e300", SOCK_FAST_ASK },
 	};
 	struct config *c;
 	char text[300];
