@@ -10,8 +10,8 @@ import struct
 import threading
 
 from direct import (ACK, APP, APP6, FAR, FAR6, NEAR, NEAR6, SLUICE, SYN, TUN, Injector, World, engine_of, ip4, ip6, lab,
-                    read_exactly, segment, sites, tcp, tun_address, works)
-from handed import BOTH, echoes, kernel, said
+                    read_exactly, segment, sites, tcp, tun_address, udp, works)
+from handed import BOTH, echoes, heard, kernel, said
 
 PIDFD_OPEN, PIDFD_GETFD = 434, 438
 libc = ctypes.CDLL(None, use_errno=True)
@@ -124,6 +124,70 @@ def test_lost_network(l):
             works(w, address)
         assert server.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 1
         server.close()
+
+
+def cable(w):
+    """Another link, which new default routes lead to; the old one stays."""
+    w.lab.link(w.app, "eth1", "198.18.9.2/24 2001:db8:9::2/64", w.router, "app2", "198.18.9.1/24 2001:db8:9::1/64")
+    w.app.run("ip route replace default via 198.18.0.1 dev eth0 metric 600")
+    w.app.run("ip route del default via 198.18.0.1 dev eth0 metric 0")
+    w.app.run("ip -6 route add default via 2001:db8:f::1 dev eth0 metric 2000")
+    w.app.run("ip -6 route del default via 2001:db8:f::1 dev eth0 metric 1024")
+
+    def plug():
+        w.app.route("default via 198.18.9.1 dev eth1 metric 100")
+        w.app.route("default via 2001:db8:9::1 dev eth1 metric 100")
+    return plug
+
+
+def test_other_link(l):
+    """The default route moves to another link, while the old one is still there: who sends, and who only receives, gets
+    an error with the first packet that would leave by the new one.  Datagrams (but for the first, which is refused) and
+    new connections go by the new link, and nothing leaves there with the old one's address, or the device's."""
+    w = World(l)
+    sites(w)
+    echoes(w)
+    plug = cable(w)
+    go_on = threading.Event()
+
+    def serve(connection, _peer):
+        connection.sendall(b"hello")
+        go_on.wait()
+        connection.sendall(b"more")
+
+    for address in BOTH:
+        l.server(w.near, address, 4000, serve)
+    with kernel(w) as p:
+        senders, receivers = ([tcp(w.app, address, port) for address in BOTH] for port in (7, 4000))
+        datagrams = [udp(w.app, address, seconds=1) for address in BOTH]
+        for s, u, address in zip(senders, datagrams, BOTH):
+            said(s, b"before")
+            for word in (b"one", b"two", b"three"):
+                heard(u, word, (address, 7))
+        for s in receivers:
+            assert read_exactly(s, 5) == b"hello"
+        with lab.Sniffer(w.app, "eth1") as out:
+            plug()
+            for s, u, address in zip(senders, datagrams, BOTH):
+                s.sendall(b"after")
+                assert fault(s) in (ABORTED, RESET)
+                try:
+                    u.sendto(b"lost", (address, 7))
+                    raise lab.Failed("a datagram with the old link's address")
+                except PermissionError:
+                    heard(u, b"after", (address, 7))
+                out.wait(lambda q: q.outgoing and q.proto == 17 and q.dst == address, "the datagram on the new link")
+                works(w, address)
+                out.wait(lambda q: q.outgoing and q.proto == 6 and q.dst == address and q.dport == 80, "the new one")
+            go_on.set()
+            for s in receivers:
+                assert read_exactly(s, 4) == b"more"        # and this is acknowledged
+                assert fault(s) in (ABORTED, RESET)
+            strange = out.seen(lambda q: q.outgoing and q.proto in (6, 17) and q.src not in ("198.18.9.2", "2001:db8:9::2"))
+            assert not strange, strange
+        for s in senders + receivers + datagrams:
+            s.close()
+        assert "lost their way outside" in p.text
 
 
 def test_killed(l):
@@ -276,5 +340,5 @@ def test_exceptions(l):
         assert "with the kernel 0," in p.text, p.text
 
 
-lab.main(test_stop, test_lost_network, test_killed, test_forgotten, test_forgotten_strictly, test_half_closed, test_forged,
-         test_exceptions)
+lab.main(test_stop, test_lost_network, test_other_link, test_killed, test_forgotten, test_forgotten_strictly, test_half_closed,
+         test_forged, test_exceptions)
