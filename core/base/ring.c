@@ -8,13 +8,12 @@
 int
 ring_init(struct ring *r, size_t cap)
 {
-	size_t whole = 1;
+	uint32_t whole = 1;
 
-	while (whole < cap) {
-		if (whole > SIZE_MAX / 2)
-			return -ENOMEM;
+	if (cap > RING_CAP_MAX)
+		return -ENOMEM;
+	while (whole < cap)
 		whole *= 2;
-	}
 	*r = (struct ring){ .mem = malloc(whole), .cap = whole };
 	return r->mem ? 0 : -ENOMEM;
 }
@@ -28,9 +27,9 @@ ring_fini(struct ring *r)
 
 /* What lies in one piece of the n bytes that start at the ever-growing `from`. */
 static size_t
-piece(const struct ring *r, size_t from, size_t n, uint8_t **p)
+piece(const struct ring *r, uint32_t from, size_t n, uint8_t **p)
 {
-	size_t at = from & (r->cap - 1);
+	uint32_t at = from & (r->cap - 1);
 
 	*p = r->mem + at;
 	return n < r->cap - at ? n : r->cap - at;
@@ -46,7 +45,7 @@ void
 ring_put(struct ring *r, size_t n)
 {
 	assert(n <= r->cap - ring_held(r));
-	r->put += n;
+	r->put += (uint32_t)n;
 }
 
 size_t
@@ -59,14 +58,14 @@ void
 ring_sent(struct ring *r, size_t n)
 {
 	assert(n <= r->put - r->sent);
-	r->sent += n;
+	r->sent += (uint32_t)n;
 }
 
 void
 ring_done(struct ring *r, size_t n)
 {
 	assert(n <= r->sent - r->done);
-	r->done += n;
+	r->done += (uint32_t)n;
 }
 
 size_t

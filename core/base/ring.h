@@ -13,11 +13,13 @@
  */
 struct ring {
 	uint8_t *mem;
-	size_t cap;             /* a power of two */
-	size_t put, sent, done; /* ever-growing; put >= sent >= done */
+	uint32_t cap;             /* a power of two */
+	uint32_t put, sent, done; /* ever-growing, round; put >= sent >= done */
 };
 
-/* cap is rounded up to a power of two. 0, or -ENOMEM. */
+enum { RING_CAP_MAX = 1 << 30 };
+
+/* cap is rounded up to a power of two. 0, or -ENOMEM, as for one above RING_CAP_MAX. */
 int ring_init(struct ring *r, size_t cap);
 void ring_fini(struct ring *r);
 /* The longest piece that can be written at once, at *p; 0 when full. */

@@ -82,9 +82,9 @@ build(struct command_setup *s, struct err *e)
 	if (built)
 		time_servers_warn(s, built);
 	setup_drop(built);
-	tcp_memory_free(env.memory);
 	if (env.loop)
 		loop_free(env.loop);
+	tcp_memory_free(env.memory);
 	return built ? 0 : -1;
 }
 

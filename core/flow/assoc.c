@@ -72,7 +72,8 @@ route_log(const struct assoc_route *r, const char *how)
 		.source = a->source,
 		.target = r->key.as.ip.family != 0 ? r->key.as : r->key.target,
 		.name = r->name,
-		.rule = &r->verdict,
+		.rules = r->setup->rules,
+		.rule = r->rule,
 		.outbound = r->outbound->tag,
 		.up = r->up,
 		.down = r->down,
@@ -107,15 +108,16 @@ route_decide(struct assoc_route *r)
 	struct target to = { .ip = r->key.target.ip, .port = r->key.target.port };
 	enum inquiry_answer answer;
 	struct inquiry q;
+	struct verdict v;
 
 	inquiry_begin(&q, r->setup, fs->dns, fs->names);
 	inquiry_about(&q, NETWORK_UDP, &r->key.source, &to);
 	q.to_local = r->key.as.ip.family != 0 && dns_is_local(fs->dns, &r->key.target);
-	answer = inquiry_decide(&q, &r->verdict, NULL);
+	answer = inquiry_decide(&q, &v, NULL);
 	if (q.facts.name != NULL)
 		r->name = strdup(q.facts.name);
-	r->outbound = answer == INQUIRY_DECIDED ? inquiry_outbound(&q, &r->verdict)
-						: NULL;
+	r->outbound = answer == INQUIRY_DECIDED ? inquiry_outbound(&q, &v) : NULL;
+	r->rule = v.rule;
 	inquiry_fini(&q);
 	return r->outbound != NULL &&
 		!(r->outbound->ops->direct && flows_lead_back(fs, &to.ip));

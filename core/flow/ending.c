@@ -21,16 +21,18 @@ network_name(enum network n)
 
 /* "rule 3 (ads)", by its place in routing.rules, counted as `sluice explain` does. */
 static const char *
-rule_format(const struct verdict *v, char *buf, size_t cap)
+rule_format(const struct rules *rules, int rule, char *buf, size_t cap)
 {
-	if (v == NULL)
+	const char *tag = rules != NULL ? rules_tag(rules, rule) : "";
+
+	if (rules == NULL)
 		snprintf(buf, cap, "undecided");
-	else if (v->rule < 0)
+	else if (rule < 0)
 		snprintf(buf, cap, "no rule");
-	else if (v->rule_tag != NULL && v->rule_tag[0] != '\0')
-		snprintf(buf, cap, "rule %d (%s)", v->rule, v->rule_tag);
+	else if (tag[0] != '\0')
+		snprintf(buf, cap, "rule %d (%s)", rule, tag);
 	else
-		snprintf(buf, cap, "rule %d", v->rule);
+		snprintf(buf, cap, "rule %d", rule);
 	return buf;
 }
 
@@ -46,8 +48,8 @@ ending_log(const struct ending *e)
 	log_info("%s %s -> %s%s%s%s, %s, %s, up %llu down %llu, %llu.%03llu s: %s",
 		network_name(e->network), source, target, e->name ? " (" : "",
 		e->name ? e->name : "", e->name ? ")" : "",
-		rule_format(e->rule, rule, sizeof(rule)), e->outbound ? e->outbound : "-",
-		(unsigned long long)e->up, (unsigned long long)e->down,
-		(unsigned long long)(e->duration / 1000),
+		rule_format(e->rules, e->rule, rule, sizeof(rule)),
+		e->outbound ? e->outbound : "-", (unsigned long long)e->up,
+		(unsigned long long)e->down, (unsigned long long)(e->duration / 1000),
 		(unsigned long long)(e->duration % 1000), e->how);
 }

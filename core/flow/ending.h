@@ -10,7 +10,8 @@ struct ending {
 	enum network network;
 	struct endpoint source, target;
 	const char *name;            /* NULL: none known */
-	const struct verdict *rule;  /* NULL: no rule was asked */
+	const struct rules *rules;   /* NULL: none was asked */
+	int rule;                    /* of them, as a verdict has it */
 	const char *outbound;        /* tag; NULL: none chosen */
 	uint64_t up, down, duration; /* bytes, bytes, milliseconds */
 	const char *how;

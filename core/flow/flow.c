@@ -119,7 +119,8 @@ log_ending(const struct flow *f, const char *how)
 		.source = f->source,
 		.target = f->asked,
 		.name = flow_name(f),
-		.rule = f->decided ? &f->verdict : NULL,
+		.rules = f->decided ? f->setup->rules : NULL,
+		.rule = f->rule,
 		.outbound = f->outbound != NULL ? f->outbound->tag : NULL,
 		.up = f->relay.up,
 		.down = f->relay.down,
@@ -133,9 +134,9 @@ log_ending(const struct flow *f, const char *how)
 void
 flow_early_drop(struct flow *f)
 {
-	pool_put(&f->flows->tcp.early, f->early);
-	f->early = NULL;
-	f->early_len = 0;
+	pool_put(&f->flows->tcp.early, f->relay.early);
+	f->relay.early = NULL;
+	f->relay.early_at = f->relay.early_len = 0;
 }
 
 /* The name stays where it will be wanted for the line about the flow's end. */

@@ -207,15 +207,14 @@ how_of(const struct net_direct_end *end)
 static void
 end_log(struct flows *fs, const struct handed *h, const struct net_direct_end *end)
 {
-	struct verdict v = { .rule = h->rule,
-		.rule_tag = rules_tag(h->setup->rules, h->rule) };
 	char outbound[96];
 	struct ending e = {
 		.network = end->network,
 		.source = end->source,
 		.target = end->target,
 		.name = fs->dns != NULL ? dns_name_of(fs->dns, &end->target.ip) : NULL,
-		.rule = &v,
+		.rules = h->setup->rules,
+		.rule = h->rule,
 		.outbound = outbound,
 		.up = end->up,
 		.down = end->down,

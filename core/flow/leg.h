@@ -33,7 +33,7 @@ struct assoc_route {
 	struct leg *leg;           /* the association's; NULL: none now */
 	struct outbound *outbound; /* the setup's */
 	struct assoc_route_key key;
-	struct verdict verdict;
+	int rule;                    /* as a verdict has it */
 	uint64_t began, used, retry; /* loop time; no new leg before `retry` */
 	uint64_t up, down;           /* bytes */
 	uint32_t sent, received;     /* datagrams */

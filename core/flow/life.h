@@ -18,7 +18,7 @@ enum flow_state {
 			   that meets unread bytes would be a reset, and overtake the rest */
 	FLOW_ORPHAN,    /* has ended, but the stack still keeps its cookie */
 	FLOW_DEAD,      /* freed at the end of the turn */
-};
+} __attribute__((packed));
 
 /* What the stack has of the application's side. */
 enum near {
@@ -26,37 +26,39 @@ enum near {
 	NEAR_AWAITED, /* its SYN was answered; the connection or its end will be told */
 	NEAR_HERE,    /* the connection is ours */
 	NEAR_GONE,    /* nothing */
-};
+} __attribute__((packed));
 
 /* What a flow needs until it has a way out, and not for the rest of its life. */
 struct opening {
 	struct inquiry inquiry; /* owned */
 	struct target to;       /* where it goes; name: NULL, or the inquiry's */
+	struct verdict verdict; /* once it is decided */
 };
 
 struct flow {
-	struct relay relay;        /* owns both streams, here */
+	struct relay relay;        /* owns both streams and the first bytes, here */
 	struct opening *opening;   /* owned; NULL once the way out is dialled */
 	struct setup *setup;       /* counted */
 	char *name;                /* owned: of its target, for people; or NULL */
-	uint8_t *early;            /* owned: SNIFF_MAX bytes, or NULL */
 	struct outbound *outbound; /* the setup's; NULL until it is decided */
 	struct held *held;         /* the stack's, in NEAR_HELD */
 	struct flows *flows;
 	struct list node; /* in one list of the table */
 	struct task task;
-	struct timer timer; /* what for depends on the state */
-	struct verdict verdict;
-	struct endpoint source, asked; /* as the application has it */
+	struct timer timer;            /* what for depends on the state */
 	uint64_t began, used;          /* loop time */
-	uint16_t early_len;
+	struct endpoint source, asked; /* as the application has it */
+	int rule;                      /* as a verdict has it, once decided */
 	enum flow_state state;
 	enum near near;
-	bool late;    /* the timer has fired */
-	bool evicted; /* another one needs the place */
-	bool decided;
-	bool failing; /* the far side has failed, and the application takes the rest */
+	bool late : 1;    /* the timer has fired */
+	bool evicted : 1; /* another one needs the place */
+	bool decided : 1;
+	/* The far side has failed, and the application takes the rest. */
+	bool failing : 1;
 };
+
+_Static_assert(sizeof(struct flow) <= 264, "there are tens of thousands");
 
 void flow_become(struct flow *f, enum flow_state to);
 /* Bytes have passed, or something else that shows that it is in use. */

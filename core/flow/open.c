@@ -184,7 +184,7 @@ bytes_count(struct flow *f, uint64_t up, uint64_t down)
 	flows_note_bytes(f->flows, f->outbound, up, down);
 	if (up + down > 0)
 		flow_used(f);
-	if (f->early != NULL && f->relay.early_len == 0)
+	if (f->relay.early != NULL && f->relay.early_at == f->relay.early_len)
 		flow_early_drop(f);
 }
 

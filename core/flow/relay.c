@@ -160,15 +160,15 @@ copy_early(struct relay *r)
 	size_t n;
 	int err;
 
-	while (r->early_len > 0) {
-		in = (struct window){ (uint8_t *)(uintptr_t)r->early, r->early_len };
+	while (r->early_at < r->early_len) {
+		in.p = r->early + r->early_at;
+		in.len = (size_t)(r->early_len - r->early_at);
 		err = windows_fill(r->far, &in, 1, &n);
 		if (err < 0)
 			return to_failed(r, err);
 		if (err != STREAM_OK)
 			return COPIED_WAITS;
-		r->early += n;
-		r->early_len -= n;
+		r->early_at = (uint16_t)(r->early_at + n);
 		r->up += n;
 	}
 	return COPIED_ALL;

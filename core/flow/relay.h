@@ -23,9 +23,11 @@ enum { RELAY_BUDGET = 256 * 1024 }; /* bytes a turn and direction */
 struct relay {
 	struct stream *near, *far;
 	uint64_t up, down; /* payload bytes: near to far, far to near */
-	/* What was read from near before far was there; it goes first. Borrowed. */
-	const uint8_t *early;
-	size_t early_len;
+	/* What was read from near before far was there goes first: the owner's memory, how
+	 * much of it has gone, and how much there is. */
+	uint8_t *early;
+	uint16_t early_at, early_len;
+	int error; /* -errno of the side that failed */
 	/* The far side cannot carry a half-close: its end is the end of both ways, and
 	 * the application's is kept back until then. */
 	bool keep_fin;
@@ -34,7 +36,6 @@ struct relay {
 	/* The far side has failed; what it said before still goes to the application,
 	 * for as long as the owner is patient. */
 	bool far_failed;
-	int error; /* -errno of the side that failed */
 	/* The application takes nothing, and the far side may have more for it. */
 	bool near_full;
 };

@@ -122,7 +122,7 @@ flow_route(struct flow *f)
 {
 	struct opening *o = f->opening;
 
-	switch (inquiry_decide(&o->inquiry, &f->verdict, &f->task)) {
+	switch (inquiry_decide(&o->inquiry, &o->verdict, &f->task)) {
 	case INQUIRY_WAITS:
 		return ROUTE_WAITS;
 	case INQUIRY_BYTES:
@@ -131,7 +131,8 @@ flow_route(struct flow *f)
 		break;
 	}
 	f->decided = true;
-	f->outbound = inquiry_outbound(&o->inquiry, &f->verdict);
+	f->rule = o->verdict.rule;
+	f->outbound = inquiry_outbound(&o->inquiry, &o->verdict);
 	if (f->outbound == NULL)
 		return ROUTE_NONE;
 	if (f->outbound->ops->direct && flows_lead_back(f->flows, &o->to.ip))
@@ -143,17 +144,18 @@ flow_route(struct flow *f)
 static bool
 early_keep(struct flow *f, const struct window *w)
 {
-	size_t n = SNIFF_MAX - f->early_len;
+	struct relay *r = &f->relay;
+	size_t n = SNIFF_MAX - (size_t)r->early_len;
 
-	if (f->early == NULL)
-		f->early = pool_get(&f->flows->tcp.early);
-	if (f->early == NULL || n == 0)
+	if (r->early == NULL)
+		r->early = pool_get(&f->flows->tcp.early);
+	if (r->early == NULL || n == 0)
 		return false;
 	if (n > w->len)
 		n = w->len;
-	memcpy(f->early + f->early_len, w->p, n);
-	f->early_len = (uint16_t)(f->early_len + n);
-	stream_recv_ack(f->relay.near, n);
+	memcpy(r->early + r->early_len, w->p, n);
+	r->early_len = (uint16_t)(r->early_len + n);
+	stream_recv_ack(r->near, n);
 	return true;
 }
 
@@ -165,19 +167,20 @@ early_keep(struct flow *f, const struct window *w)
 static int
 payload_look(struct flow *f, struct sniffed *s)
 {
+	struct relay *r = &f->relay;
 	struct window w;
 	int err;
 
 	memset(s, 0, sizeof(*s));
 	for (;;) {
-		if (f->early_len > 0 && sniff(s, f->early, f->early_len))
+		if (r->early_len > 0 && sniff(s, r->early, r->early_len))
 			return STREAM_OK;
-		err = stream_recv_buf(f->relay.near, &w);
+		err = stream_recv_buf(r->near, &w);
 		if (err == STREAM_AGAIN && !f->late)
 			return STREAM_AGAIN;
 		if (err != STREAM_OK)
 			return err < 0 ? err : STREAM_OK;
-		if (f->early_len == 0 && sniff(s, w.p, w.len))
+		if (r->early_len == 0 && sniff(s, w.p, w.len))
 			return STREAM_OK;
 		if (!early_keep(f, &w))
 			return STREAM_OK;
@@ -203,8 +206,6 @@ payload_get(struct flow *f)
 		return false;
 	if (inquiry_sniffed(&f->opening->inquiry, &s))
 		f->opening->to.name = f->opening->inquiry.facts.name;
-	f->relay.early = f->early;
-	f->relay.early_len = f->early_len;
 	return true;
 }
 
@@ -228,7 +229,7 @@ flow_no_way(struct flow *f, enum route r)
 		return STACK_NO_HOST;
 	}
 	flow_end(f, STACK_RESET, "not opened: there is no outbound \"%s\"",
-		f->verdict.outbound);
+		f->opening->verdict.outbound);
 	return STACK_RESET;
 }
 

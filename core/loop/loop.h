@@ -55,12 +55,12 @@ struct watch {
 	struct loop *loop;
 	struct task *owner; /* made ready when something that was wanted happened */
 	int fd;             /* borrowed: close it after watch_fini */
-	unsigned wanted;    /* what was asked for and has not happened */
-	unsigned armed;     /* what the kernel knows; the loop's own */
-	unsigned happened;  /* since it was last cleared by the owner */
-	unsigned pending;   /* read while nobody wanted it (`edge`); the loop's own */
-	unsigned lasting; /* what is so from now on (`edge`), after an end or an error; an
-			       owner whose errors pass clears it when it has read them */
+	uint8_t wanted;     /* what was asked for and has not happened */
+	uint8_t armed;      /* what the kernel knows; the loop's own */
+	uint8_t happened;   /* since it was last cleared by the owner */
+	uint8_t pending;    /* read while nobody wanted it (`edge`); the loop's own */
+	uint8_t lasting; /* what is so from now on (`edge`), after an end or an error; an
+			     owner whose errors pass clears it when it has read them */
 	bool urgent;      /* before timers and flows: the TUN */
 	bool edge;        /* see watch_init */
 	void *handle;     /* the backend's; NULL while never armed */

@@ -21,8 +21,8 @@
 /* So many alternative ids of a user are used at most: servers take any of them. */
 enum { VMESS_ALTER_MAX = 8 };
 
-/* What a connection is counted as, bytes: the structs of all its layers, TLS not among
- * them. */
+/* What a connection is counted as, bytes: the structs of all its layers but TLS and the
+ * socket's, which count themselves. */
 enum { VMESS_CONNECTION = 3 * 1024 };
 
 struct vmess_user {

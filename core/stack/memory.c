@@ -4,13 +4,15 @@
 #include "base/log.h"
 #include "base/random.h"
 #include "stack/arch/cc.h"
+#include "stack/lwipopts.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-/* In front of each block stands its size; so much that what malloc promises of alignment
- * is kept. */
-enum { BLOCK_HEAD = 16 };
+/* In front of each block stands its size; the rest keeps the alignment that lwIP was told
+ * of. */
+enum { BLOCK_HEAD = MEM_ALIGNMENT };
+_Static_assert(BLOCK_HEAD >= sizeof(size_t), "the size has to fit");
 
 /* lwIP names no owner when it asks for memory. */
 static size_t blocks, bytes, bytes_max;

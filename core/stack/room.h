@@ -70,13 +70,14 @@ struct conn {
 			      that are open in stack.hungry, or in none */
 	uint64_t since;    /* when it came to that list */
 	struct endpoint app, target;
-	size_t in_used; /* bytes of `in` that were read */
-	size_t in_room; /* bytes that still fit into in_last, where it gathers small pieces */
-	size_t drained;   /* bytes that were read since the window grew last */
+	uint32_t in_used; /* bytes of `in` that were read */
+	uint32_t in_room; /* bytes that still fit into in_last, where it gathers small
+			     pieces */
+	uint32_t drained; /* bytes that were read since the window grew last */
 	uint32_t acked;   /* what the application was told last of its sequence */
 	uint32_t offered; /* the window that is promised, bytes; 0: none */
-	size_t credit;    /* bytes that were read and lwIP does not know of yet */
-	size_t ring_cap;
+	uint32_t credit;  /* bytes that were read and lwIP does not know of yet */
+	uint32_t ring_cap;
 	uint16_t shard; /* which of lwIP's lists it is in */
 	uint16_t mss;   /* bytes that a segment may have on the link */
 	uint16_t large; /* the same for what we send: a multiple, where the device cuts */
@@ -93,6 +94,8 @@ struct conn {
 	bool ack_waits; /* it is in stack.acks */
 	bool ack_late;  /* an acknowledgement has waited long enough */
 };
+
+_Static_assert(sizeof(struct conn) <= 280, "there are tens of thousands");
 
 struct held {
 	struct stack *stack;

@@ -16,37 +16,50 @@
 enum { BLOCKS_MAX = 4096, BLOCKS_KEEP = 16, LARGE_MAX = 256, LARGE_KEEP = 2 };
 enum { MEMORY_MIN = 4 << 20 }; /* bytes */
 enum { WRITEV_MAX = 8 };
+/* All flows, and what connections to servers are kept ready; those that ended in this turn
+ * still have their struct. */
+enum { STREAMS_MAX = 32768, STREAMS_KEEP = 64 };
 
 struct tcp_memory {
 	struct budget budget;
 	struct blocks blocks, large;
-	char text[128]; /* the last reason that was asked for */
+	struct pool streams; /* struct tcp */
+	char text[128];      /* the last reason that was asked for */
 };
 
 /* A block with bytes that wait: at <= end <= TCP_BLOCK. mem is NULL while there are none.
  */
 struct piece {
 	uint8_t *mem;
-	size_t at, end;
+	uint16_t at, end;
 };
 
+_Static_assert(TCP_BLOCK <= UINT16_MAX, "a piece counts in 16 bits");
+
+/* There are many: each idle flow has one. */
 struct tcp {
 	struct stream s;
 	struct tcp_memory *m;
-	struct piece in, out; /* owned */
-	struct watch w;
+	union {
+		struct {
+			struct piece in, out; /* owned */
+		};
+		struct deferred gone; /* from its free on */
+	};
+	struct watch w; /* and the descriptor, which is owned; below 0: none */
 	struct block_wait wait;
-	struct deferred gone;
 	struct endpoint to; /* family 0: adopted */
-	int fd;
-	int error;  /* -errno: final */
-	bool asked; /* whether the SYN has failed at once */
-	bool connected;
-	bool unproven; /* the SYN has waited for the first bytes; no answer was seen yet */
-	bool dry;      /* the kernel had no more to read, and has not said otherwise */
-	bool ended;    /* the other side's FIN was read */
-	bool shut;     /* ours is out */
+	int16_t error;      /* -errno: final */
+	bool asked : 1;     /* whether the SYN has failed at once */
+	bool connected : 1;
+	/* The SYN has waited for the first bytes; no answer was seen yet. */
+	bool unproven : 1;
+	bool dry : 1;   /* the kernel had no more to read, and has not said otherwise */
+	bool ended : 1; /* the other side's FIN was read */
+	bool shut : 1;  /* ours is out */
 };
+
+_Static_assert(sizeof(struct tcp) <= 168, "there are tens of thousands");
 
 struct tcp_memory *
 tcp_memory_new(void)
@@ -60,6 +73,8 @@ tcp_memory_new(void)
 	budget_init(&m->budget, SIZE_MAX);
 	blocks_share(&m->blocks, &m->budget, TCP_BLOCK, false);
 	blocks_share(&m->large, &m->budget, TCP_LARGE, false);
+	pool_init(&m->streams, "connections outside", sizeof(struct tcp), STREAMS_MAX,
+		STREAMS_KEEP);
 	return m;
 }
 
@@ -71,6 +86,12 @@ tcp_memory_limit(struct tcp_memory *m, size_t bytes)
 	m->budget.most = bytes < MEMORY_MIN ? MEMORY_MIN : bytes;
 	large = m->budget.most / 8 / TCP_LARGE;
 	m->large.pool.max = large < LARGE_MAX ? large : LARGE_MAX;
+}
+
+size_t
+tcp_memory_streams(const struct tcp_memory *m)
+{
+	return m->streams.out * sizeof(struct tcp);
 }
 
 struct budget *
@@ -86,6 +107,7 @@ tcp_memory_free(struct tcp_memory *m)
 		return;
 	blocks_fini(&m->blocks);
 	blocks_fini(&m->large);
+	pool_fini(&m->streams);
 	free(m);
 }
 
@@ -110,11 +132,11 @@ tcp_of(struct stream *s)
 static int
 fail(struct tcp *t, int error)
 {
-	t->error = error;
+	t->error = (int16_t)error;
 	/* A SYN is refused, and not reset. */
 	if (error == -ECONNRESET)
 		t->unproven = false;
-	if (t->fd >= 0)
+	if (t->w.fd >= 0)
 		watch_unwant(&t->w);
 	return error;
 }
@@ -156,13 +178,13 @@ tcp_open(struct stream *s)
 		return STREAM_OK;
 	if (!t->asked) {
 		t->asked = true;
-		r = sock_tcp_error(t->fd);
+		r = sock_tcp_error(t->w.fd);
 		return r < 0 ? fail(t, r) : again(t, WATCH_WRITE);
 	}
 	if (!(t->w.happened & WATCH_WRITE))
 		return again(t, WATCH_WRITE);
 	t->w.happened = 0;
-	r = sock_tcp_connected(t->fd);
+	r = sock_tcp_connected(t->w.fd);
 	if (r == -EAGAIN)
 		return again(t, WATCH_WRITE);
 	if (r < 0)
@@ -176,13 +198,13 @@ tcp_open(struct stream *s)
 static size_t
 piece_read(struct piece *in, uint8_t *p, size_t cap)
 {
-	size_t n = in->end - in->at;
+	size_t n = (size_t)(in->end - in->at);
 
 	if (n > cap)
 		n = cap;
 	if (n > 0)
 		memcpy(p, in->mem + in->at, n);
-	in->at += n;
+	in->at = (uint16_t)(in->at + n);
 	return n;
 }
 
@@ -213,7 +235,7 @@ tcp_read(struct stream *s, uint8_t *p, size_t cap, size_t *n)
 		return STREAM_END;
 	if (is_dry(t))
 		return STREAM_AGAIN;
-	r = sock_read(t->fd, p, cap);
+	r = sock_read(t->w.fd, p, cap);
 	t->dry = r == -EAGAIN || (r > 0 && (size_t)r < cap);
 	if (r == -EAGAIN)
 		return again(t, WATCH_READ);
@@ -232,13 +254,13 @@ tcp_read(struct stream *s, uint8_t *p, size_t cap, size_t *n)
 static ssize_t
 write_some(struct tcp *t, const struct iovec *v, int count)
 {
-	ssize_t n = sock_writev(t->fd, v, count);
+	ssize_t n = sock_writev(t->w.fd, v, count);
 	int r;
 
 	if (n < 0 || t->asked || !t->unproven)
 		return n;
 	t->asked = true;
-	r = sock_tcp_error(t->fd);
+	r = sock_tcp_error(t->w.fd);
 	return r < 0 ? r : n;
 }
 
@@ -252,13 +274,13 @@ write_out(struct tcp *t)
 
 	while (o->at < o->end) {
 		v.iov_base = o->mem + o->at;
-		v.iov_len = o->end - o->at;
+		v.iov_len = (size_t)(o->end - o->at);
 		r = write_some(t, &v, 1);
 		if (r == -EAGAIN)
 			return again(t, WATCH_WRITE);
 		if (r < 0)
 			return fail(t, (int)r);
-		o->at += (size_t)r;
+		o->at = (uint16_t)(o->at + r);
 	}
 	o->at = o->end = 0;
 	return STREAM_OK;
@@ -313,7 +335,7 @@ tcp_send_buf(struct stream *s, struct window *w)
 			return r;
 	}
 	w->p = t->out.mem + t->out.end;
-	w->len = TCP_BLOCK - t->out.end;
+	w->len = (size_t)(TCP_BLOCK - t->out.end);
 	return STREAM_OK;
 }
 
@@ -324,8 +346,8 @@ tcp_send_ack(struct stream *s, size_t n)
 {
 	struct tcp *t = tcp_of(s);
 
-	assert(n <= TCP_BLOCK - t->out.end);
-	t->out.end += n;
+	assert(n <= (size_t)(TCP_BLOCK - t->out.end));
+	t->out.end = (uint16_t)(t->out.end + n);
 	return t->error;
 }
 
@@ -354,10 +376,10 @@ tcp_recv_buf(struct stream *s, struct window *w)
 		if (r != STREAM_OK)
 			return r;
 		t->in.at = 0;
-		t->in.end = n;
+		t->in.end = (uint16_t)n;
 	}
 	w->p = t->in.mem + t->in.at;
-	w->len = t->in.end - t->in.at;
+	w->len = (size_t)(t->in.end - t->in.at);
 	return STREAM_OK;
 }
 
@@ -366,8 +388,8 @@ tcp_recv_ack(struct stream *s, size_t n)
 {
 	struct tcp *t = tcp_of(s);
 
-	assert(n <= t->in.end - t->in.at);
-	t->in.at += n;
+	assert(n <= (size_t)(t->in.end - t->in.at));
+	t->in.at = (uint16_t)(t->in.at + n);
 }
 
 static int
@@ -384,7 +406,7 @@ tcp_shut(struct stream *s)
 	if (r != STREAM_OK)
 		return r;
 	/* A pipe has no half to shut: its end is told by the close. */
-	r = sock_shut_write(t->fd);
+	r = sock_shut_write(t->w.fd);
 	if (r < 0 && r != -ENOTSOCK)
 		return fail(t, r);
 	t->shut = true;
@@ -431,7 +453,9 @@ tcp_own(struct stream *s, struct task *owner)
 static void
 tcp_delete(struct deferred *d)
 {
-	free(container_of(d, struct tcp, gone));
+	struct tcp *t = container_of(d, struct tcp, gone);
+
+	pool_put(&t->m->streams, t);
 }
 
 /* Closing with a linger time of zero sends RST (RFC 9293, 3.10.5: abort). */
@@ -451,11 +475,11 @@ tcp_free(struct stream *s)
 	piece_drop(t, &t->in);
 	piece_drop(t, &t->out);
 	blocks_leave(&t->wait);
-	if (t->fd >= 0) {
+	if (t->w.fd >= 0) {
 		watch_fini(&t->w);
 		if (!t->shut)
-			abort_connection(t->fd);
-		sock_close(t->fd);
+			abort_connection(t->w.fd);
+		sock_close(t->w.fd);
 	}
 	loop_defer(t->w.loop, &t->gone, tcp_delete);
 }
@@ -480,13 +504,12 @@ static const struct stream_ops tcp_ops = {
 static struct tcp *
 tcp_new(struct loop *l, struct tcp_memory *m, int fd, struct task *owner)
 {
-	struct tcp *t = calloc(1, sizeof(*t));
+	struct tcp *t = pool_get(&m->streams);
 
 	if (!t)
 		return NULL;
 	t->s.ops = &tcp_ops;
 	t->m = m;
-	t->fd = fd;
 	watch_init(&t->w, l, fd, owner);
 	t->w.edge = true;
 	block_wait_init(&t->wait, l, owner);
@@ -512,7 +535,7 @@ tcp_dial(struct loop *l, struct tcp_memory *m, const struct endpoint *to,
 	t->to = *to;
 	t->connected = t->unproven = t->dry = held;
 	if (fd < 0)
-		t->error = fd;
+		t->error = (int16_t)fd;
 	return &t->s;
 }
 
@@ -521,7 +544,7 @@ tcp_is_unproven(struct stream *s)
 {
 	struct tcp *t = tcp_of(s);
 
-	if (t->unproven && !t->error && sock_tcp_connected(t->fd) == 0)
+	if (t->unproven && !t->error && sock_tcp_connected(t->w.fd) == 0)
 		t->unproven = false;
 	return t->unproven;
 }
@@ -529,13 +552,13 @@ tcp_is_unproven(struct stream *s)
 bool
 tcp_fast_lost(const struct stream *s)
 {
-	return sock_fast_lost(container_of(s, const struct tcp, s)->fd);
+	return sock_fast_lost(container_of(s, const struct tcp, s)->w.fd);
 }
 
 bool
 tcp_is_silent(const struct stream *s)
 {
-	return sock_is_silent(container_of(s, const struct tcp, s)->fd);
+	return sock_is_silent(container_of(s, const struct tcp, s)->w.fd);
 }
 
 const struct endpoint *
@@ -547,7 +570,7 @@ tcp_peer(const struct stream *s)
 int
 tcp_local(const struct stream *s, struct endpoint *e)
 {
-	return sock_local(container_of(s, struct tcp, s)->fd, e);
+	return sock_local(container_of(s, struct tcp, s)->w.fd, e);
 }
 
 struct stream *

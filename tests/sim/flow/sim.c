@@ -150,8 +150,8 @@ sim_end(void)
 	setup_drop(first);
 	assert_int_equal(setups, 0);
 	dns_free(dns);
-	tcp_memory_free(memory);
 	loop_free(loop);
+	tcp_memory_free(memory);
 	loop = NULL;
 	sides_end();
 }

@@ -126,6 +126,29 @@ put(struct bench *b, const char *text)
 	assert_int_equal(stream_send_ack(b->s, strlen(text)), STREAM_OK);
 }
 
+/* What ends gives its struct back, and what it was counted as. */
+static void
+test_structs_are_counted(void **state)
+{
+	struct stream *other;
+	struct bench b;
+	size_t one;
+	int fd[2];
+
+	(void)state;
+	bench_pair(&b);
+	one = tcp_memory_streams(b.memory);
+	assert_in_range(one, 1, 192);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
+	other = tcp_adopt(b.loop, b.memory, fd[0], &b.owner);
+	assert_int_equal(tcp_memory_streams(b.memory), 2 * one);
+	stream_free(other);
+	loop_turn(b.loop, 0);
+	assert_int_equal(tcp_memory_streams(b.memory), one);
+	close(fd[1]);
+	bench_end(&b);
+}
+
 static void
 test_gathers_until_flush(void **state)
 {
@@ -465,6 +488,7 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_structs_are_counted),
 		cmocka_unit_test(test_gathers_until_flush),
 		cmocka_unit_test(test_receives_and_ends),
 		cmocka_unit_test(test_reads_what_was_looked_at),
