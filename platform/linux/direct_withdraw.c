@@ -14,7 +14,7 @@ enum {
 	PROTO_UDP = 17,
 	TCP_HEADER = 20,
 	UDP_HEADER = 8,
-	FLAG_RST = 4,
+	FLAG_SYN = 2,
 	ORDER = 40 + TCP_HEADER, /* bytes at most */
 };
 
@@ -38,8 +38,9 @@ order_ip(struct writer *w, uint8_t proto, size_t len, const struct ip *source,
 	writer_bytes(w, target->b, six ? 16 : 4);
 }
 
-/* Where somebody has taken the table away, nobody would answer this: it is a reset of
- * nothing, or a datagram that is shorter than its header. */
+/* A SYN, since conntrack finds no fault with its numbers, whatever it knows of a connection
+ * with these ends.  Where somebody has taken the table away, nobody would answer this: it
+ * has no checksum, or is shorter than its header. */
 static void
 order_write(struct writer *w, enum network network, const struct endpoint *source,
 	const struct endpoint *target)
@@ -56,7 +57,7 @@ order_write(struct writer *w, enum network network, const struct endpoint *sourc
 		return;
 	}
 	writer_be64(w, 0);
-	writer_be16(w, TCP_HEADER / 4 << 12 | FLAG_RST);
+	writer_be16(w, TCP_HEADER / 4 << 12 | FLAG_SYN);
 	writer_bytes(w, zeros, 6);
 }
 

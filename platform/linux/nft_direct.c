@@ -50,6 +50,7 @@ enum stage {
 	STAGE_HANDED = 1 << 16,  /* one of the engine's is on its way, or was the last */
 	STAGE_ASKED = 2 << 16,   /* the application's first one is on its way */
 	STAGE_REFUSED = 3 << 16, /* that did not arrive: its packets go by the engine */
+	STAGE_OVER = 4 << 16,    /* its ends are another's, unless a SYN is handed on */
 };
 
 static const char *
@@ -96,7 +97,14 @@ hops_of(int family)
 	return family == 6 ? "ip6 hoplimit" : "ip ttl";
 }
 
-/* What has no hops left is net_direct_withdraw's; its socket may have lost the mark. */
+/*
+ * What has no hops left is net_direct_withdraw's; its socket may have lost the
+ * mark.  A connection that had the same ends is over: conntrack takes the order
+ * for the SYN of another, and forgets the one that has ended, or else it gets a
+ * mark by which nothing more is handed to it.  Otherwise what is late of a
+ * connection that went elsewhere, and whose name no engine remembers, could
+ * still leave as this one's.
+ */
 static void
 add_first(struct script *s, const struct net_direct *d)
 {
@@ -105,12 +113,17 @@ add_first(struct script *s, const struct net_direct *d)
 	script_add(s,
 		"set flows { typeof %s; flags dynamic, timeout; size %d; timeout %ds; }\n"
 		"chain zone { ct original zone set %u\n }\n"
+		"chain withdrawn {\n"
+		"delete @flows { %s }\n"
+		"meta l4proto != tcp drop\n"
+		"goto zone\n"
+		"}\n"
 		"chain first {\n"
 		"type filter hook output priority raw + 10; policy accept;\n"
-		"%s 0 meta skgid %u delete @flows { %s } drop\n"
+		"%s 0 meta skgid %u goto withdrawn\n"
 		"oifname != \"%s\" meta mark %u ",
-		ends, DIRECT_FLOWS, TCP_SECONDS, d->kept, hops_of(d->family),
-		(unsigned)d->gid, ends, d->dev, d->mark);
+		ends, DIRECT_FLOWS, TCP_SECONDS, d->kept, ends, hops_of(d->family),
+		(unsigned)d->gid, d->dev, d->mark);
 	add_ours(s, d);
 	script_add(s,
 		" goto zone\n"
@@ -125,11 +138,17 @@ add_first(struct script *s, const struct net_direct *d)
 static void
 add_stages(struct script *s, const struct net_direct *d)
 {
-	unsigned asked = d->kept | STAGE_ASKED, refused = d->kept | STAGE_REFUSED;
+	unsigned asked = d->kept | STAGE_ASKED, refused = d->kept | STAGE_REFUSED,
+		 over = d->kept | STAGE_OVER;
 
 	script_add(s,
+		"chain over {\n"
+		"ct mark set %u\n"
+		"drop\n"
+		"}\n"
 		"chain handed {\n"
 		"ct mark { %u, %u } ct mark set %u return\n"
+		"ct mark %u tcp flags & syn != syn reject with tcp reset\n"
 		"ct mark set %u\n"
 		"}\n"
 		"chain kept {\n"
@@ -140,8 +159,8 @@ add_stages(struct script *s, const struct net_direct *d)
 		"ct mark %u return\n"
 		"ct mark set %u\n"
 		"}\n",
-		asked, refused, refused, d->kept | STAGE_HANDED, d->mark, d->mark,
-		d->kept, refused, asked);
+		over, asked, refused, refused, over, d->kept | STAGE_HANDED, d->mark,
+		d->mark, d->kept, refused, asked);
 }
 
 /* With timeouts of its own: a connection that is half closed is kept, and one that has
@@ -162,13 +181,14 @@ add_routed(struct script *s, const struct net_direct *d)
 	script_add(s,
 		"chain output {\n"
 		"type route hook output priority mangle + 10; policy accept;\n"
+		"%s 0 meta skgid %u goto over\n"
 		"ct original zone %u jump kept\n"
 		"}\n"
 		"chain prerouting {\n"
 		"type filter hook prerouting priority mangle + 10; policy accept;\n"
 		"ct original zone %u meta mark set %u\n"
 		"}\n",
-		d->kept, d->kept, d->mark);
+		hops_of(d->family), (unsigned)d->gid, d->kept, d->kept, d->mark);
 }
 
 /*

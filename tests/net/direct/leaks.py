@@ -94,6 +94,24 @@ def bound(w, address, port, kind=socket.SOCK_STREAM):
     return s
 
 
+def send_late(device, tun, address, port):
+    """What was still under way of a connection that has ended."""
+    late = segment(tun, address, port, 7, ACK | PSH, payload=b"secret")
+    if ":" in address:
+        device.sendto(ip6(tun, address, 6, late), (TUN, 0x86dd))
+    else:
+        device.sendto(ip4(tun, address, 6, late), (TUN, 0x0800))
+
+
+def assert_kept(w, out):
+    """The engine has read all that was sent before, and nothing has left for the sites."""
+    # Which it answers itself.
+    ask(w.app, "nobody.example.test")
+    out.wait(lambda q: b"nobody" in q.payload and not q.outgoing)
+    beside = out.seen(lambda q: q.dst in BOTH and q.outgoing and q.dport != 53)
+    assert not beside, beside
+
+
 def test_other_name(l):
     """The ports of a direct connection are used for a name that goes by the tunnel: what is under way when that ends is
     not sent on outside."""
@@ -118,16 +136,59 @@ def test_other_name(l):
                     reset(c)
                     if name == names[0]:
                         continue
-                    late = segment(tun, address, 40000, 7, ACK | PSH, payload=b"secret")
-                    if ":" in address:
-                        device.sendto(ip6(tun, address, 6, late), (TUN, 0x86dd))
-                    else:
-                        device.sendto(ip4(tun, address, 6, late), (TUN, 0x0800))
-                    # The engine has read that before it answers this, which it always does itself.
-                    ask(w.app, "nobody.example.test")
-                    out.wait(lambda q: b"nobody" in q.payload and not q.outgoing)
-                    beside = out.seen(lambda q: q.dst in BOTH and q.outgoing and q.dport != 53)
-                    assert not beside, beside
+                    send_late(device, tun, address, 40000)
+                    assert_kept(w, out)
+
+
+def silently(s):
+    """Closes without a word to anybody."""
+    TCP_REPAIR = 19
+    s.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+    s.close()
+
+
+def test_other_engine(l):
+    """The same where the direct connection was decided by an engine before, and direct is again what the address's last
+    name is when the late packet comes."""
+    w = World(l)
+    w.start_v2ray()
+    names = ("direct.example.test", "tunnel.example.test")
+    Resolver(l, w.far, FAR, dict.fromkeys(names, BOTH))
+    w.app.resolv(f"nameserver {FAR}\n")
+    echoes(w)
+    w.app.sysctl("net.netfilter.nf_conntrack_tcp_be_liberal", 1)
+    rules = [{"domain": [f"full:{names[1]}"], "outboundTag": "proxy"}]
+    cases = [(address, port, end) for address in BOTH for port, end in ((40000, reset), (40001, silently))]
+
+    def learn(name):
+        assert ask(w.app, name).addresses
+        ask(w.app, name, 28)
+
+    p = w.start(w.config(rules, first="direct", sluice={"geoip": w.database(), "direct": "kernel"}))
+    with w.app.inside(socket.socket, socket.AF_PACKET, socket.SOCK_DGRAM, 0) as device:
+        for turn, name in enumerate(names):
+            learn(name)
+            with lab.Sniffer(w.app, "eth0") as out:
+                for address, port, end in cases:
+                    c = bound(w, address, port)
+                    c.connect((address, 7))
+                    said(c, b"word")
+                    (reset if turn else end)(c)
+                if turn == 0:
+                    killed(w, p)
+                    continue
+                learn(names[0])
+                for address, port, _ in cases:
+                    send_late(device, tun_address(w, ":" in address), address, port)
+                assert_kept(w, out)
+        # And direct connections have these ports again.
+        for address, port, _ in cases:
+            with lab.Sniffer(w.app, TUN) as s, bound(w, address, port) as c:
+                c.connect((address, 7))
+                exchanged(c)
+                # Of the one that ended without a word the server still knows: its answer to the first SYN is a question.
+                assert by_device(s, 6) <= 2, s.packets
+    assert p.stop() == 0 and "Sanitizer" not in p.text, p.text
 
 
 def stopped(engine):
@@ -315,4 +376,4 @@ def test_full_table(l):
             assert not strange, strange
 
 
-lab.main(test_owners, test_other_name, test_late_words, test_next_engine, test_full_table)
+lab.main(test_owners, test_other_name, test_other_engine, test_late_words, test_next_engine, test_full_table)
