@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Where flows that the kernel carries end by themselves: applications hear of it at once, and what the engine may do
 without them is bounded."""
+import contextlib
 import ctypes
 import json
 import os
@@ -9,8 +10,8 @@ import socket
 import struct
 import threading
 
-from direct import (ACK, APP, APP6, FAR, FAR6, NEAR, NEAR6, SLUICE, SYN, TUN, Injector, World, engine_of, ip4, ip6, lab,
-                    read_exactly, segment, sites, tcp, tun_address, udp, works)
+from direct import (ACK, APP, APP6, FAR, FAR6, NEAR, NEAR6, SLUICE, SYN, TUN, Injector, World, datagram, engine_of, ip4, ip6,
+                    lab, read_exactly, segment, sites, tcp, tun_address, udp, works)
 from handed import BOTH, echoes, heard, kernel, said
 
 PIDFD_OPEN, PIDFD_GETFD = 434, 438
@@ -284,6 +285,16 @@ def raw_sockets(pid):
     return found
 
 
+def pieces(build, src, dst, proto, payload):
+    """A packet as two fragments."""
+    for at, more in ((0, 1), (32, 0)):
+        part = payload[at:] if at else payload[:32]
+        if build is ip4:
+            yield ip4(src, dst, proto, part, ident=7, fragment=more << 13 | at >> 3)
+        else:
+            yield ip6(src, dst, 44, struct.pack("!BBHI", proto, 0, at | more, 7) + part)
+
+
 def test_forged(l):
     """An engine that was taken over speaks as the device, and as nobody else, neither as its machine nor as another."""
     w = World(l)
@@ -302,7 +313,13 @@ def test_forged(l):
                     raise lab.Failed(f"sent as {source}")
                 except PermissionError:
                     pass
+                for piece in pieces(build, source, address, 17, datagram(source, address, 5000, 7, bytes(64))):
+                    with contextlib.suppress(PermissionError):
+                        raw[number].sendto(piece, (address, 0))
             for proto in (47, 132):
+                for piece in pieces(build, me, address, proto, bytes(64)):
+                    with contextlib.suppress(PermissionError):
+                        raw[number].sendto(piece, (address, 0))
                 try:
                     raw[number].sendto(build(me, address, proto, bytes(20)), (address, 0))
                     raise lab.Failed(f"sent protocol {proto}")
@@ -310,7 +327,7 @@ def test_forged(l):
                     pass
             raw[number].sendto(build(me, address, 6, segment(me, address, 5001, 7, SYN)), (address, 0))
             out.wait(lambda q: q.dst == address and q.dport == 7, "the sound one")
-        bad = out.seen(lambda q: q.sport == 5000 or q.proto in (47, 132))
+        bad = out.seen(lambda q: q.sport == 5000 or q.proto in (44, 47, 132))
         assert not bad, bad
         for s in raw.values():
             s.close()
