@@ -7,6 +7,11 @@
 enum {
 	CONN_IDLE = 300,  /* seconds, for the way by a server of ours */
 	LINGER_MS = 5000, /* for an application to take the rest, or to end */
+	/* An application that has ended is asked after such a silence, twice as long a one
+	 * and so on, whether it still reads, so many times in such a distance. */
+	ASK_MS = 5000,
+	ASKS = 2,
+	ANSWER_MS = 2000,
 };
 
 static void
@@ -50,20 +55,55 @@ idle_limit(const struct flow *f)
 	return (uint64_t)(p->conn_idle != 0 ? p->conn_idle : CONN_IDLE) * 1000;
 }
 
-/* Arms the timer for what is left of the limit. False: nothing is left. */
-static bool
-idle_arm(struct flow *f)
+/* Milliseconds until it should be looked again, after so long a silence, whether the
+ * application still reads; 0: it has closed. */
+static uint64_t
+near_ask(struct flow *f, uint64_t quiet)
+{
+	if (quiet < ASK_MS) {
+		f->asks = 0;
+		return ASK_MS - quiet;
+	}
+	if (f->asks > 0 && !conn_is_silent(f->relay.near)) {
+		f->asks = 0;
+		return quiet;
+	}
+	if (f->asks == ASKS)
+		return 0;
+	f->asks++;
+	conn_ask(f->relay.near);
+	return ANSWER_MS;
+}
+
+/*
+ * Ends a flow whose limit is reached, and one whose application has closed: that looks
+ * like the end of what it sends alone, after which the far side may still say something,
+ * for as long as it likes.  Else the timer is armed for what comes next.
+ */
+static void
+limits_look(struct flow *f)
 {
 	uint64_t limit = idle_limit(f), quiet = flow_now(f) - f->used;
+	uint64_t next = UINT64_MAX, ask;
 
-	if (limit == 0) {
-		timer_stop(&f->timer);
-		return true;
+	if (limit != 0 && quiet >= limit) {
+		end_idle(f);
+		return;
 	}
-	if (quiet >= limit)
-		return false;
-	timer_arm(&f->timer, limit - quiet);
-	return true;
+	if (limit != 0)
+		next = limit - quiet;
+	if (f->relay.near_ended && !f->relay.near_shut) {
+		ask = near_ask(f, quiet);
+		if (ask == 0) {
+			flow_end(f, STACK_RESET, "closed by the application");
+			return;
+		}
+		next = ask < next ? ask : next;
+	}
+	if (next != UINT64_MAX)
+		timer_arm(&f->timer, next);
+	else
+		timer_stop(&f->timer);
 }
 
 void
@@ -171,8 +211,7 @@ halves_look(struct flow *f)
 	}
 	if (f->late) {
 		f->late = false;
-		if (!idle_arm(f))
-			end_idle(f);
+		limits_look(f);
 	}
 }
 
@@ -182,8 +221,11 @@ bytes_count(struct flow *f, uint64_t up, uint64_t down)
 	up = f->relay.up - up;
 	down = f->relay.down - down;
 	flows_note_bytes(f->flows, f->outbound, up, down);
-	if (up + down > 0)
+	if (up + down > 0) {
 		flow_used(f);
+		/* The next look at a half is a short silence away again. */
+		f->late = f->late || f->state == FLOW_HALF;
+	}
 	if (f->relay.early != NULL && f->relay.early_at == f->relay.early_len)
 		flow_early_drop(f);
 }
@@ -227,5 +269,5 @@ flow_opened(struct flow *f)
 	flow_become(f, FLOW_OPEN);
 	flow_used(f);
 	f->late = false;
-	idle_arm(f);
+	limits_look(f);
 }

@@ -168,6 +168,23 @@ conn_own(struct stream *conn, struct task *owner)
 		conn_wake(c);
 }
 
+void
+conn_ask(struct stream *conn)
+{
+	struct conn *c = conn_of(conn);
+
+	if (!c->pcb)
+		return;
+	c->asked = true;
+	port_ask(c);
+}
+
+bool
+conn_is_silent(const struct stream *conn)
+{
+	return conn_of(conn)->asked;
+}
+
 static int
 open_conn(struct stream *s)
 {

@@ -327,6 +327,7 @@ port_input(struct conn *c, const struct segment *g, const struct syn_options *o)
 	struct segment t = *g;
 	struct pbuf *p;
 
+	c->asked = false;
 	if (port_enter(c))
 		segment_fit(c, &t);
 	p = segment_pbuf(c->stack, &t, o);
@@ -413,7 +414,8 @@ port_tick(struct timer *t)
 	shard_tick(s->slow, sizes_set);
 	output_rest();
 	expire(s, &s->opening, OPENING_MS, false);
-	expire(s, &s->lingering, LINGER_MS, true);
+	expire(s, &s->lingering, list_empty(&s->hungry) ? LINGER_MS : LINGER_HUNGRY_MS,
+		true);
 	stack_unstick(s);
 	if (ticks_needed(s))
 		timer_arm(&s->tick, TICK_MS);
@@ -429,6 +431,13 @@ port_resume(struct conn *c)
 	if (pcb->flags & TF_ACK_DELAY)
 		tcp_ack_now(pcb);
 	tcp_output(pcb);
+	output_rest();
+}
+
+void
+port_ask(struct conn *c)
+{
+	tcp_keepalive(port_enter(c));
 	output_rest();
 }
 

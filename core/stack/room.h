@@ -29,6 +29,7 @@ enum {
 		1024, /* handshakes that are not complete; beyond, the oldest ends */
 	OPENING_MS = 10000, /* for the application's ACK */
 	LINGER_MS = 120000, /* for an application that does not take the rest */
+	LINGER_HUNGRY_MS = 10000, /* the same where others wait for the memory */
 	ACK_MS = 4,         /* that an acknowledgement waits for something to go with */
 	KEPT_MAX = 64,      /* small packets that wait for the device */
 	DEVICE_KEPT = 192,  /* bytes of each at most */
@@ -93,6 +94,7 @@ struct conn {
 	bool cramped;   /* the ring was full: the next one is larger */
 	bool ack_waits; /* it is in stack.acks */
 	bool ack_late;  /* an acknowledgement has waited long enough */
+	bool asked;     /* whether it is still there, and has not answered */
 };
 
 _Static_assert(sizeof(struct conn) <= 280, "there are tens of thousands");
@@ -184,6 +186,9 @@ struct window port_pbuf_window(const struct pbuf *p);
 void port_tick(struct timer *t);
 /* Sends what the device would not take. */
 void port_resume(struct conn *c);
+/* Makes the application's kernel say something, where it knows the connection or has
+ * forgotten it (RFC 9293, 3.8.4: keep-alives). */
+void port_ask(struct conn *c);
 
 /* reply.c: packets that this room makes itself */
 int reply_send(struct stack *s, const struct ip *source, const struct ip *to,

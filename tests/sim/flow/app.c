@@ -230,7 +230,10 @@ segment_take(struct app *a, struct reader *r)
 		segment_put(a, ACK, "", 0);
 		return;
 	}
-	if (a->deaf || seq != a->ack)
+	/* A keep-alive. */
+	if (!a->closed && r->len == 0 && seq + 1 == a->ack)
+		segment_put(a, ACK, "", 0);
+	if (a->deaf || a->closed || seq != a->ack)
 		return;
 	assert_true(a->got_len + r->len <= SIM_BYTES);
 	memcpy(a->got + a->got_len, r->p, r->len);

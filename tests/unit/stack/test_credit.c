@@ -220,6 +220,34 @@ test_hard(void **state)
 	free(b);
 }
 
+/* Who is gone for its user, and takes nothing, keeps no memory from those who are not. */
+static void
+test_lingering_gives_way(void **state)
+{
+	enum { RINGS = 16 };
+	uint8_t *b = pattern(K);
+	int i;
+
+	(void)state;
+	open_some(32 * K);
+	for (i = 0; i < RINGS; i++) {
+		peers[i].window = 0;
+		peer_shrink(&peers[i]);
+		assert_int_equal(conn_write(conns[i], b, K), K);
+		conn_leave(conns[i]);
+		peers[i].silent = true;
+	}
+	assert_int_equal(conn_write(conns[RINGS], b, K), 0);
+	host_pass(9000);
+	assert_int_equal(conn_write(conns[RINGS], b, K), 0);
+	host_pass(2000);
+	assert_int_equal(conn_write(conns[RINGS], b, K), K);
+	for (i = RINGS; i < SOME; i++)
+		conn_leave(conns[i]);
+	close_all();
+	free(b);
+}
+
 int
 main(void)
 {
@@ -230,6 +258,7 @@ main(void)
 		TEST(test_even),
 		TEST(test_stalled),
 		TEST(test_hard),
+		TEST(test_lingering_gives_way),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

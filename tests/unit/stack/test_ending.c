@@ -290,6 +290,39 @@ test_slow_reader(void **state)
 	free(b);
 }
 
+/* A connection whose application has ended is asked for: one that reads answers, and one
+ * that has closed does not. */
+static void
+test_asked(void **state)
+{
+	struct stream *c;
+	struct window w;
+	struct peer p;
+	struct seen k;
+
+	(void)state;
+	peer_init(&p, pairs[0].me, pairs[0].to);
+	c = peer_open(&p);
+	peer_fin(&p);
+	peer_pump(&p);
+	host_quiet();
+	assert_false(conn_is_silent(c));
+	conn_ask(c);
+	assert_true(conn_is_silent(c));
+	host_settle();
+	assert_true(host_take(&k));
+	assert_int_equal(k.flags, ACK);
+	assert_int_equal(k.len, 0);
+	assert_int_equal(k.seq + 1, p.rcv);
+	assert_true(conn_is_silent(c));
+	peer_ack(&p);
+	assert_false(conn_is_silent(c));
+	conn_ask(c);
+	host_input_tcp(&p.me, &p.to, RST, p.snd, 0, 0, NULL, 0, NULL, 0);
+	assert_true(stream_recv_buf(c, &w) < 0);
+	peer_fini(&p);
+}
+
 int
 main(void)
 {
@@ -304,6 +337,7 @@ main(void)
 		HOST_TEST(test_reset_from_application),
 		HOST_TEST(test_time_wait),
 		HOST_TEST(test_linger_swallows),
+		HOST_TEST(test_asked),
 	};
 
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
