@@ -15,6 +15,8 @@ enum {
 	FLAG_SYN = 2,
 	FLAG_PSH = 8,
 	FLAG_CWR = 128,
+	UNCUT = 0x4000, /* of the third word, RFC 791 3.1 */
+	MORE = 0x2000,
 };
 
 static size_t
@@ -109,6 +111,7 @@ cut_next(struct cut *c)
 		header_write(c, n, n == left);
 	if (k->offload.partial || n < k->len - c->header)
 		sum_write(c);
+	c->len = c->left = n;
 	c->done += n;
 	c->n++;
 	return true;
@@ -126,5 +129,35 @@ cut_again(struct cut *c, size_t max)
 	c->segment = max - c->header;
 	c->done -= n;
 	c->n--;
+	return true;
+}
+
+static bool
+may_fragment(const struct cut *c)
+{
+	return c->network == NETWORK_UDP && c->mem[0] >> 4 == 4 &&
+		(be16_get(c->mem + 6) & UNCUT) == 0;
+}
+
+bool
+cut_fragment(struct cut *c, size_t max)
+{
+	size_t at = c->whole->at, from = c->len - c->left, n = c->left;
+	/* Offsets are counted in eights, from the UDP header on. */
+	size_t offset = from > 0 ? from + UDP_HEADER : 0, room;
+
+	if (!may_fragment(c) || n == 0 || max < at + 2 * UDP_HEADER)
+		return false;
+	room = ((max - at) & ~(size_t)7) - (offset > 0 ? 0 : UDP_HEADER);
+	if (n > room)
+		n = room;
+	/* All have the number of the datagram, which the system chooses where it is none. */
+	if (be16_get(c->mem + 4) == 0)
+		be16_put(c->mem + 4, 1);
+	c->left -= n;
+	be16_put(c->mem + 6, (uint16_t)((c->left > 0 ? MORE : 0) | offset / 8));
+	c->v[0].iov_len = offset > 0 ? at : c->header;
+	c->v[1].iov_base = (void *)(c->whole->p + c->header + c->done - c->len + from);
+	c->v[1].iov_len = n;
 	return true;
 }

@@ -18,6 +18,7 @@ struct cut {
 	enum network network;
 	size_t header, segment; /* bytes */
 	size_t done;            /* payload so far */
+	size_t len, left;       /* payload of the last one, and not in a fragment yet */
 	unsigned n;             /* packets so far */
 	uint8_t mem[CUT_HEADER];
 	struct iovec v[2];
@@ -30,5 +31,8 @@ bool cut_next(struct cut *c);
 /* The last one is too long for its way: it and what is behind it once more, in packets of
  * at most `max` bytes. False: that cannot be, since it is no TCP, a SYN, or short enough. */
 bool cut_again(struct cut *c, size_t max);
+/* The same of a datagram of IPv4 that may be cut: its next fragment is in c->v, whose
+ * length and checksum the system writes.  False: that cannot be, or there is none left. */
+bool cut_fragment(struct cut *c, size_t max);
 
 #endif

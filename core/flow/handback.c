@@ -82,10 +82,29 @@ mtu_towards(const struct flows *fs, const struct ip *target)
 	return mtu > 0 ? (size_t)mtu : 0;
 }
 
+/* One that is too long for its way, in pieces that are not: segments or fragments, which
+ * the system makes a whole of before it tracks it. 0, or -errno. */
+static int
+hand_on_pieces(struct flows *fs, const struct ip *target, struct cut *c)
+{
+	size_t mtu = mtu_towards(fs, target);
+	int err = -EMSGSIZE;
+
+	if (cut_again(c, mtu))
+		return 0;
+	while (cut_fragment(c, mtu)) {
+		err = net_direct_send(socket_for(fs, target), target, c->v, 2);
+		if (err < 0)
+			break;
+	}
+	return err;
+}
+
 /*
  * The packet that the stack was given. 0, or -errno: (some of) it did not leave.
  * The device's MTU, by which the application cuts, may be larger than that of
- * the way: segments are cut once more, as nobody else tells the application.
+ * the way: what may be cut is cut once more, as nobody else tells the
+ * application.
  */
 static int
 hand_on(struct flows *fs, enum network network, const struct ip *target)
@@ -97,9 +116,8 @@ hand_on(struct flows *fs, enum network network, const struct ip *target)
 		return -EMSGSIZE;
 	while (err == 0 && cut_next(&c)) {
 		err = net_direct_send(socket_for(fs, target), target, c.v, 2);
-		if (err == -EMSGSIZE && network == NETWORK_TCP &&
-			cut_again(&c, mtu_towards(fs, target)))
-			err = 0;
+		if (err == -EMSGSIZE)
+			err = hand_on_pieces(fs, target, &c);
 	}
 	return err;
 }
@@ -214,7 +232,7 @@ is_quic(struct flows *fs, const struct endpoint *source, const struct endpoint *
 
 /*
  * Of a flow that was handed back: whoever forbids fragments is told, as a
- * router would, and keeps its port.  What may be cut the stack's sockets cut.
+ * router would, and keeps its port.
  */
 static bool
 tell_too_big(

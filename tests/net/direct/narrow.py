@@ -3,11 +3,11 @@
 import errno
 import socket
 
-from direct import SITES, World, lab, noise, tcp, udp
+from direct import FAR, NEAR, SITES, World, lab, noise, tcp, udp
 from handed import BOTH, echoes, exchanged, kernel, said
 
 LINK = 1400
-IP_MTU_DISCOVER, IP_MTU, IPV6_MTU_DISCOVER, IPV6_MTU, DO = 10, 14, 23, 24, 2
+IP_MTU_DISCOVER, IP_MTU, IPV6_MTU_DISCOVER, IPV6_MTU, DO, DONT = 10, 14, 23, 24, 2, 0
 UDP_SEGMENT = 103
 
 
@@ -104,4 +104,28 @@ def test_datagrams_are_told(l):
                     forget(w, address)
 
 
-lab.main(test_uploads_go_on, test_the_set_is_of_no_use, test_datagrams_are_told)
+def test_datagrams_are_cut(l):
+    """A datagram of IPv4 that may be cut arrives whole, and its server sees one port."""
+    w = narrow(l)
+    heard = []
+    for address, name in SITES:
+        w.lab.server(getattr(w, name), address, 7, lambda data, peer: heard.append(data) or b"%d" % peer[1],
+                     socket.SOCK_DGRAM)
+    with kernel(w):
+        for address in (NEAR, FAR):
+            with udp(w.app, address) as u:
+                u.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, DONT)
+                u.connect((address, 7))
+                port = asked(u, b"short")
+                for n, count in ((1472, 1), (1373, 1), (1472, 3)):
+                    forget(w, address)
+                    heard.clear()
+                    words = [noise(n, seed) for seed in range(count)]
+                    u.setsockopt(socket.IPPROTO_UDP, UDP_SEGMENT, n if count > 1 else 0)
+                    u.send(b"".join(words))
+                    for _ in words:
+                        lab.equal(int(u.recv(100)), port, f"{count} of {n} bytes")
+                    lab.equal(heard, words, f"{count} of {n} bytes")
+
+
+lab.main(test_uploads_go_on, test_the_set_is_of_no_use, test_datagrams_are_told, test_datagrams_are_cut)

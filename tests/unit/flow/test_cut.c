@@ -247,10 +247,68 @@ a_header_too_long_is_refused(void **state)
 	assert_false(cut_begin(&c, &k, NETWORK_UDP));
 }
 
+/* The pieces of a datagram, put together, and the offset of each. */
+static void
+a_datagram_becomes_fragments(void **state)
+{
+	static const size_t sizes[] = { 8 + 968, 976, 556 };
+	struct stack_packet k = packet(4, NETWORK_UDP, PAYLOAD);
+	size_t at = 0, i;
+	struct cut c;
+
+	(void)state;
+	assert_true(cut_begin(&c, &k, NETWORK_UDP) && cut_next(&c));
+	for (i = 0; cut_fragment(&c, 1000); i++) {
+		const uint8_t *h = c.v[0].iov_base;
+		size_t header = i == 0 ? 28 : 20;
+
+		assert_in_range(i, 0, 2);
+		assert_int_equal(c.v[0].iov_len, header);
+		assert_int_equal(header - 20 + c.v[1].iov_len, sizes[i]);
+		assert_int_equal(be16_get(h + 4), 1);
+		assert_int_equal(be16_get(h + 6), (i < 2 ? 0x2000 : 0) | at / 8);
+		assert_ptr_equal(c.v[1].iov_base, mem + 20 + at + (i == 0 ? 8 : 0));
+		at += sizes[i];
+	}
+	assert_int_equal(at, 8 + PAYLOAD);
+	assert_false(cut_next(&c));
+}
+
+static void
+what_may_not_be_cut_is_not(void **state)
+{
+	static const struct {
+		int family;
+		enum network network;
+		uint8_t flags;
+		size_t max;
+	} cases[] = {
+		{ 6, NETWORK_UDP, 0, 1400 },
+		{ 4, NETWORK_TCP, 0, 1400 },
+		{ 4, NETWORK_UDP, 0x40, 1400 },
+		{ 4, NETWORK_UDP, 0, 35 },
+		{ 4, NETWORK_UDP, 0, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct stack_packet k = packet(
+			cases[i].family, cases[i].network, PAYLOAD);
+		struct cut c;
+
+		if (cases[i].family == 4)
+			mem[6] = cases[i].flags;
+		assert_true(cut_begin(&c, &k, cases[i].network) && cut_next(&c));
+		assert_false(cut_fragment(&c, cases[i].max));
+	}
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_datagram_becomes_fragments),
+		cmocka_unit_test(what_may_not_be_cut_is_not),
 		cmocka_unit_test(one_is_as_it_was),
 		cmocka_unit_test(an_empty_one_is_one),
 		cmocka_unit_test(a_sum_is_made_whole),
