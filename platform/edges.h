@@ -25,9 +25,11 @@ struct edge {
 
 /* A descriptor that is readable while there are events, close-on-exec; or -errno. */
 int edges_open(void);
-/* Both directions of `fd`, from now on; what it is ready for already is an event too. 0,
- * or -errno: -EPERM for what is always ready (a regular file). */
-int edges_add(int edges, int fd, void *owner);
+/* `events` (EDGE_READ, EDGE_WRITE) of `fd`, from now on; what it is ready for already is an
+ * event too. 0, or -errno: -EPERM for what is always ready (a regular file). */
+int edges_add(int edges, int fd, void *owner, unsigned events);
+/* The same for one that was added: these events from now on. */
+int edges_change(int edges, int fd, void *owner, unsigned events);
 /* The same for a descriptor that is reported for as long as it is readable. */
 int edges_add_level(int edges, int fd, void *owner);
 void edges_remove(int edges, int fd);

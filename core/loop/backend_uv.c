@@ -246,31 +246,37 @@ poll_new(struct backend *b, struct watch *w)
 	return NULL;
 }
 
-/* Whatever is wanted of it, both ways are armed, for good. */
-static void
-edge_arm(struct backend *b, struct watch *w)
+/* What is armed is so for good, and both ways at once unless the owner said otherwise.
+ * Whether the kernel took it. */
+static bool
+edge_arm(struct backend *b, struct watch *w, unsigned events)
 {
-	int r = edges_add(b->edges, w->fd, w);
+	unsigned armed = w->one_way ? events : WATCH_READ | WATCH_WRITE;
+	unsigned edge = (armed & WATCH_READ ? EDGE_READ : 0u) |
+		(armed & WATCH_WRITE ? EDGE_WRITE : 0u);
+	int r = w->handle ? edges_change(b->edges, w->fd, w, edge)
+			  : edges_add(b->edges, w->fd, w, edge);
 
 	assert(r != UV_EEXIST); /* a second watch on the same descriptor */
 	if (r < 0) {
 		refused(b, w, r);
-		return;
+		return false;
 	}
 	w->handle = &b->edge;
-	w->armed = WATCH_READ | WATCH_WRITE;
+	w->armed = armed;
+	return true;
 }
 
 void
 backend_arm(struct backend *b, struct watch *w, unsigned events)
 {
-	if (!w->handle && w->edge)
-		edge_arm(b, w);
-	else if (!w->handle)
-		w->handle = poll_new(b, w);
-	if (w->handle == (void *)&b->edge)
+	bool edge = w->handle == (void *)&b->edge || (!w->handle && w->edge);
+
+	if (edge && edge_arm(b, w, events))
 		return;
-	if (w->handle && w->handle != (void *)&b->unpollable)
+	if (!edge && !w->handle)
+		w->handle = poll_new(b, w);
+	if (!edge && w->handle && w->handle != (void *)&b->unpollable)
 		arm(b, w, events);
 	else
 		loop_happened(w, events);

@@ -61,9 +61,10 @@ struct watch {
 	uint8_t pending;    /* read while nobody wanted it (`edge`); the loop's own */
 	uint8_t lasting; /* what is so from now on (`edge`), after an end or an error; an
 			     owner whose errors pass clears it when it has read them */
-	bool urgent;      /* before timers and flows: the TUN */
-	bool edge;        /* see watch_init */
-	void *handle;     /* the backend's; NULL while never armed */
+	bool urgent;     /* before timers and flows: the TUN */
+	bool edge;       /* see watch_init */
+	bool one_way;    /* with `edge`, see there */
+	void *handle;    /* the backend's; NULL while never armed */
 };
 
 /*
@@ -74,7 +75,9 @@ struct watch {
  * Where the owner sets `edge` the kernel is told of fd once, and not at each wish.  It
  * then makes fd non-blocking itself, wants to read only after the kernel had no more to
  * give, and wants to write in the moment that the kernel would take no more.  It may be
- * woken in vain.
+ * woken in vain.  With `one_way` besides the kernel is told of reading alone until writing
+ * is wanted for the first time: a socket of datagrams becomes writable with each of them
+ * that has left, which nobody waits for.
  */
 void watch_init(struct watch *w, struct loop *l, int fd, struct task *owner);
 /* One shot: adds to what is wanted; each wish ends when it happened. An error or hang-up

@@ -92,7 +92,7 @@ socket_open(struct udp *u, struct socket *s, int family)
 	s->dry = true;
 	s->cuts = true;
 	watch_init(&s->w, u->loop, fd, u->owner);
-	s->w.edge = true;
+	s->w.edge = s->w.one_way = true;
 	watch_want(&s->w, WATCH_READ);
 	return 0;
 }

@@ -153,6 +153,8 @@ dgram_send(int fd, bool *cuts, const struct dgram_out *d, int n)
 	struct iovec v[DGRAM_BATCH];
 	int k, sent;
 
+	if (n == 1 && d->segment == 0)
+		return dgram_send_each(fd, d, 1);
 	if (n > DGRAM_BATCH)
 		n = DGRAM_BATCH;
 	k = letters_write(l, m, v, d, n, *cuts);

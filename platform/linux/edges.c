@@ -16,23 +16,36 @@ edges_open(void)
 }
 
 static int
-add(int edges, int fd, void *owner, uint32_t events)
+tell(int edges, int how, int fd, void *owner, uint32_t events)
 {
 	struct epoll_event e = { .events = events, .data.ptr = owner };
 
-	return epoll_ctl(edges, EPOLL_CTL_ADD, fd, &e) == -1 ? -errno : 0;
+	return epoll_ctl(edges, how, fd, &e) == -1 ? -errno : 0;
+}
+
+static uint32_t
+epoll_of(unsigned events)
+{
+	return EPOLLET | (events & EDGE_READ ? EPOLLIN | EPOLLRDHUP : 0u) |
+		(events & EDGE_WRITE ? EPOLLOUT : 0u);
 }
 
 int
-edges_add(int edges, int fd, void *owner)
+edges_add(int edges, int fd, void *owner, unsigned events)
 {
-	return add(edges, fd, owner, EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET);
+	return tell(edges, EPOLL_CTL_ADD, fd, owner, epoll_of(events));
+}
+
+int
+edges_change(int edges, int fd, void *owner, unsigned events)
+{
+	return tell(edges, EPOLL_CTL_MOD, fd, owner, epoll_of(events));
 }
 
 int
 edges_add_level(int edges, int fd, void *owner)
 {
-	return add(edges, fd, owner, EPOLLIN);
+	return tell(edges, EPOLL_CTL_ADD, fd, owner, EPOLLIN);
 }
 
 void

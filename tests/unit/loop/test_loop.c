@@ -161,6 +161,34 @@ an_edge_is_told_once(void **state)
 	close(ends[1]);
 }
 
+static void
+an_edge_of_one_way_tells_both_when_asked(void **state)
+{
+	struct reader_task r;
+	int ends[2];
+
+	(void)state;
+	socket_pair_open(ends);
+	reader_task_init(&r, ends[0]);
+	r.watch.edge = r.watch.one_way = true;
+	watch_want(&r.watch, WATCH_READ);
+	loop_turn(loop, 0);
+	assert_int_equal(r.watch.armed, WATCH_READ);
+	/* It is writable all the time, which is told as soon as somebody asks. */
+	watch_want(&r.watch, WATCH_WRITE);
+	assert_int_equal(r.watch.armed, WATCH_READ | WATCH_WRITE);
+	loop_turn(loop, 0);
+	assert_int_equal(r.runs, 1);
+	assert_int_equal(r.seen, WATCH_WRITE);
+	assert_int_equal(write(ends[1], "x", 1), 1);
+	loop_turn(loop, -1);
+	assert_int_equal(r.runs, 2);
+	assert_int_equal(r.seen, WATCH_READ | WATCH_WRITE);
+	reader_task_fini(&r);
+	close(ends[0]);
+	close(ends[1]);
+}
+
 /* A short read with the end behind it: no further edge comes. */
 static void
 an_end_lasts(void **state)
@@ -463,6 +491,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			an_edge_is_told_once, loop_setup, loop_teardown),
+		cmocka_unit_test_setup_teardown(an_edge_of_one_way_tells_both_when_asked,
+			loop_setup, loop_teardown),
 		cmocka_unit_test_setup_teardown(an_end_lasts, loop_setup, loop_teardown),
 		cmocka_unit_test_setup_teardown(
 			an_edge_of_a_file_is_always_there, loop_setup, loop_teardown),
