@@ -255,6 +255,39 @@ def test_late_words(l):
                 assert not rest, rest
 
 
+def test_refused_amid(l):
+    """A firewall refuses one of the engine's datagrams: from then on they are the stack's, also where an older one of
+    that flow, which was still to be read, has left before."""
+    w = World(l)
+    for address in BOTH:
+        l.server(w.near, address, 7, lambda data, peer: b"%d" % peer[1], socket.SOCK_DGRAM)
+    with kernel(w) as p:
+        engine = engine_of(p)
+        w.app.run("nft -f -", input=(TABLE % (
+            OUTPUT, "oifname eth0 meta l4proto udp meta skuid 0 meta length > 500 drop")).encode())
+        for address in BOTH:
+            with udp(w.app, address) as u:
+                u.connect((address, 7))
+
+                def port(n=1):
+                    u.send(bytes(n))
+                    return int(u.recv(100))
+
+                first = port()
+                for word in ("ip", "ip6"):
+                    w.app.run(f"nft flush set {word} sluice_direct flows")
+                stopped(engine)
+                try:
+                    u.send(b"old")
+                    u.send(bytes(500))
+                finally:
+                    os.kill(engine, signal.SIGCONT)
+                lab.equal(int(u.recv(100)), first, "the old one")
+                second = int(u.recv(100))
+                assert second != first
+                lab.equal({port() for _ in range(10)}, {second}, "the ones after the one that was refused")
+
+
 def test_next_engine(l):
     """The next engine has another configuration, which wants nothing of the kernel: what the kernel carried goes by its
     rules at once, and the tables are gone."""
@@ -376,4 +409,4 @@ def test_full_table(l):
             assert not strange, strange
 
 
-lab.main(test_owners, test_other_name, test_other_engine, test_late_words, test_next_engine, test_full_table)
+lab.main(test_owners, test_other_name, test_other_engine, test_late_words, test_refused_amid, test_next_engine, test_full_table)
