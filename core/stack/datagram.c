@@ -42,7 +42,7 @@ is_device_work(const struct stack *s, const struct run *r)
 	bool several = r->len > r->segment;
 
 	return s->config.offload && (!several || s->config.datagrams) &&
-		header + (several ? r->segment : r->len) <= (size_t)s->config.mtu &&
+		header + (several ? r->segment : r->len) <= reply_mtu(s, &r->to->ip) &&
 		header + r->len <= TUN_PACKET;
 }
 

@@ -377,3 +377,25 @@ ping_read(struct ping *g, const struct packet *k)
 		return -EBADMSG;
 	return type == (six ? 128 : 8) && code == 0 ? 0 : -EPROTONOSUPPORT;
 }
+
+int
+too_big_read(struct too_big *t, const struct packet *k)
+{
+	struct ip from = { .family = 6 };
+	struct reader r;
+	uint8_t type;
+
+	t->to = from;
+	reader_init(&r, k->p, k->len);
+	type = reader_u8(&r);
+	if (!r.bad && type != 2)
+		return -EPROTONOSUPPORT;
+	reader_skip(&r, 3);
+	t->mtu = reader_be32(&r);
+	reader_skip(&r, 8); /* of the header that is quoted, up to its addresses */
+	reader_copy(&r, from.b, 16);
+	reader_copy(&r, t->to.b, 16);
+	if (r.bad || !sum_holds(k, k->len) || !ip_equal(&from, &k->target))
+		return -EBADMSG;
+	return 0;
+}

@@ -102,4 +102,14 @@ struct ping {
 /* An echo request. 0; -EBADMSG; -EPROTONOSUPPORT: another ICMP message. */
 int ping_read(struct ping *g, const struct packet *k);
 
+/* A packet on its way to `to` was longer than `mtu` bytes (RFC 4443 3.2). */
+struct too_big {
+	struct ip to;
+	uint32_t mtu;
+};
+
+/* Of ICMPv6: the packet had come from k's target. 0; -EBADMSG; -EPROTONOSUPPORT: another
+ * message. */
+int too_big_read(struct too_big *t, const struct packet *k);
+
 #endif

@@ -125,12 +125,18 @@ outgoing_init(struct outgoing *o, const struct ip *source, const struct ip *to,
 	o->id = 0;
 }
 
+size_t
+reply_mtu(const struct stack *s, const struct ip *to)
+{
+	return paths_mtu(&s->paths, to, (size_t)s->config.mtu, loop_now(s->loop));
+}
+
 int
 reply_send(struct stack *s, const struct ip *source, const struct ip *to, uint8_t proto,
 	const struct iovec v[2])
 {
 	size_t head = source->family == 4 ? IP4_HEADER : IP6_HEADER;
-	size_t mtu = (size_t)s->config.mtu, unit, at, len;
+	size_t mtu = reply_mtu(s, to), unit, at, len;
 	struct outgoing o;
 	int r = 0;
 

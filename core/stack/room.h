@@ -3,6 +3,7 @@
 #define STACK_ROOM_H
 
 #include "stack/packet.h"
+#include "stack/path.h"
 #include "stack/reassembly.h"
 #include "stack/stack.h"
 
@@ -27,14 +28,14 @@ struct lent;
 enum {
 	OPENING_MAX =
 		1024, /* handshakes that are not complete; beyond, the oldest ends */
-	OPENING_MS = 10000, /* for the application's ACK */
-	LINGER_MS = 120000, /* for an application that does not take the rest */
+	OPENING_MS = 10000,       /* for the application's ACK */
+	LINGER_MS = 120000,       /* for an application that does not take the rest */
 	LINGER_HUNGRY_MS = 10000, /* the same where others wait for the memory */
-	ACK_MS = 4,         /* that an acknowledgement waits for something to go with */
-	KEPT_MAX = 64,      /* small packets that wait for the device */
-	DEVICE_KEPT = 192,  /* bytes of each at most */
-	LENT_MAX = 512,     /* large packets that are not copied; beyond, they are */
-	LENT_KEEP = 16,     /* of these, blocks that wait for the next packet */
+	ACK_MS = 4,        /* that an acknowledgement waits for something to go with */
+	KEPT_MAX = 64,     /* small packets that wait for the device */
+	DEVICE_KEPT = 192, /* bytes of each at most */
+	LENT_MAX = 512,    /* large packets that are not copied; beyond, they are */
+	LENT_KEEP = 16,    /* of these, blocks that wait for the next packet */
 	SEGMENT_MAX = 65535 - IP6_HEADER - TCP_HEADER, /* bytes of payload */
 	RING_FIRST = 16 * 1024, /* bytes; grows to what the configuration says */
 	RING_LEAST = 1024,      /* where memory is short */
@@ -119,6 +120,7 @@ struct stack {
 	struct stack_counters n;
 	struct stack_packet now; /* p is NULL: none */
 	struct reassembly *parts;
+	struct paths paths;
 	struct lent *reading; /* owned: what the device is read into */
 	struct pool conn_pool, held_pool, kept_pool, lent_pool;
 	struct table conns, helds;
@@ -191,6 +193,8 @@ void port_resume(struct conn *c);
 void port_ask(struct conn *c);
 
 /* reply.c: packets that this room makes itself */
+/* The bytes that a packet to that host may have. */
+size_t reply_mtu(const struct stack *s, const struct ip *to);
 int reply_send(struct stack *s, const struct ip *source, const struct ip *to,
 	uint8_t proto, const struct iovec v[2]);
 void reply_reset(struct stack *s, const struct segment *g);

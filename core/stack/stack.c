@@ -298,6 +298,19 @@ take_ping(struct stack *s, const struct packet *k)
 }
 
 static int
+take_icmp6(struct stack *s, const struct packet *k)
+{
+	struct too_big t;
+	int err = too_big_read(&t, k);
+
+	if (err == -EPROTONOSUPPORT)
+		return take_ping(s, k);
+	if (err == 0)
+		paths_learn(&s->paths, &t.to, t.mtu, loop_now(s->loop));
+	return err;
+}
+
+static int
 take_whole(struct stack *s, const struct packet *k, const struct offload *o)
 {
 	switch (k->proto) {
@@ -308,7 +321,7 @@ take_whole(struct stack *s, const struct packet *k, const struct offload *o)
 	case PROTO_ICMP:
 		return k->source.family == 4 ? take_ping(s, k) : -EPROTONOSUPPORT;
 	case PROTO_ICMP6:
-		return k->source.family == 6 ? take_ping(s, k) : -EPROTONOSUPPORT;
+		return k->source.family == 6 ? take_icmp6(s, k) : -EPROTONOSUPPORT;
 	default:
 		return -EPROTONOSUPPORT;
 	}

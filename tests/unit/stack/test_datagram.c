@@ -2,6 +2,7 @@
 #include "host.h"
 
 #include "base/bytes.h"
+#include "stack/packet.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -229,6 +230,78 @@ test_uncut(void **state)
 	assert_false(host.uncut);
 }
 
+/* What a router behind this machine says of a packet from `from` to `to`: RFC 4443 3.2. */
+static void
+tell_too_big(struct endpoint from, struct endpoint to, uint32_t mtu)
+{
+	struct endpoint router = at("[2001:db8::1]:0");
+	uint8_t icmp[8 + 48] = { 2 }, mem[128];
+	struct shape quoted = { &from, &to, 17 }, s = { &router, &from, 58 };
+
+	be32_put(icmp + 4, mtu);
+	(void)ip_build(icmp + 8, &quoted, mem, 8);
+	be16_put(icmp + 2,
+		checksum_fold(checksum_add(
+			packet_pseudo(&router.ip, &from.ip, 58, sizeof(icmp)), icmp,
+			sizeof(icmp))));
+	stack_input(host.stack, mem, ip_build(mem, &s, icmp, sizeof(icmp)), NULL);
+}
+
+/* How many packets a datagram of `len` bytes is, and what the longest of them carries. */
+static int
+parts_of(size_t len, size_t *longest)
+{
+	struct endpoint me = at(pairs[1][0]), to = at(pairs[1][1]);
+	uint8_t *b = pattern(len);
+	struct seen k;
+	int n = 0;
+
+	*longest = 0;
+	assert_int_equal(stack_udp_send(host.stack, &to, &me, b, len), 0);
+	free(b);
+	while (host_take(&k)) {
+		n++;
+		*longest = k.len > *longest ? k.len : *longest;
+	}
+	return n;
+}
+
+/* Behind this machine a link is narrower than the device. */
+static void
+test_narrow_path(void **state)
+{
+	struct endpoint me = at(pairs[1][0]), to = at(pairs[1][1]);
+	struct endpoint other = at("[2001:db8::3]:1");
+	size_t longest;
+	int i;
+
+	(void)state;
+	host.config.mtu = 9000;
+	host_restart();
+	assert_int_equal(parts_of(3000, &longest), 1);
+	tell_too_big(to, other, 1500);
+	tell_too_big(to, me, 9001);
+	assert_int_equal(parts_of(3000, &longest), 1);
+	tell_too_big(to, me, 1500);
+	assert_int_equal(parts_of(3000, &longest), 3);
+	assert_int_equal(longest, 1448);
+	assert_int_equal(parts_of(1452, &longest), 1);
+	assert_int_equal(parts_of(1453, &longest), 2);
+	tell_too_big(to, me, 68); /* less than IPv6 allows */
+	assert_int_equal(parts_of(1300, &longest), 2);
+	assert_int_equal(longest, 1232);
+	host_pass(10 * 60 * 1000);
+	assert_int_equal(parts_of(3000, &longest), 1);
+	tell_too_big(to, me, 1500);
+	for (i = 0; i < 16; i++) {
+		host_pass(1);
+		other.ip.b[15] = (uint8_t)(100 + i);
+		tell_too_big(to, other, 1400);
+	}
+	assert_int_equal(parts_of(3000, &longest), 1); /* forgotten for the others */
+	assert_int_equal(stack_counters(host.stack)->malformed, 0);
+}
+
 int
 main(void)
 {
@@ -241,6 +314,8 @@ main(void)
 		HOST_TEST_OFFLOAD(test_in),
 		HOST_TEST(test_too_big),
 		HOST_TEST(test_uncut),
+		HOST_TEST(test_narrow_path),
+		HOST_TEST_OFFLOAD(test_narrow_path),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
