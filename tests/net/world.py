@@ -84,17 +84,19 @@ class World:
                   f"port {port} to be open in {space.short}")
 
     def config(self, rules=(), first="proxy", sniffing=None, security="auto", address=SERVER,
-               port=VMESS_PORT, user=ID, direct=DIRECT, sluice=None, **more):
+               port=VMESS_PORT, user=ID, direct=DIRECT, sluice=None, mtu=1500, offload=True, **more):
         """A configuration with a VMess outbound `proxy`, `direct` and `block`; its path."""
         own = dict(sluice or {"geoip": self.database()})
         if direct:
             own.setdefault("direct", direct)
+        if not offload:
+            own["offload"] = False
         proxy = {"tag": "proxy", "protocol": "vmess",
                  "settings": {"address": address, "port": port, "id": user, "security": security}}
         outbounds = [proxy, {"tag": "direct", "protocol": "freedom"},
                      {"tag": "block", "protocol": "blackhole"}]
         outbounds.sort(key=lambda o: o["tag"] != first)
-        tun = {"tag": "tun", "protocol": "tun", "settings": {"name": "tun7", "mtu": 1500,
+        tun = {"tag": "tun", "protocol": "tun", "settings": {"name": "tun7", "mtu": mtu,
                             "autoSystemRoutingTable": ["0.0.0.0/0", "::/0"]}}
         if sniffing:
             tun["sniffing"] = sniffing
@@ -105,9 +107,9 @@ class World:
             json.dump(text, f, indent=1)
         return path
 
-    def start(self, path, *words, wait=True):
+    def start(self, path, *words, wait=True, env=None):
         """`sluice run` on the application's host, ready for packets."""
-        p = self.app.start([SLUICE, "run", "-c", path, "--state", self.app.state, *words])
+        p = self.app.start([SLUICE, "run", "-c", path, "--state", self.app.state, *words], env=env)
         if wait:
             p.wait_line(r"\bready\b")
         return p

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: MIT
 """What the tests of the direct path share."""
 import contextlib
-import json
 import os
 import pathlib
 import random
@@ -41,9 +40,9 @@ def works(w, address=NEAR):
 
 
 @contextlib.contextmanager
-def running(w, rules=(), first="direct", **more):
+def running(w, rules=(), first="direct", env=None, **more):
     """sluice with everything going directly but for the rules; at the end nothing may have been wrong."""
-    p = w.start(w.config(rules, first=first, **more))
+    p = w.start(w.config(rules, first=first, **more), env=env)
     try:
         yield p
     except BaseException:
@@ -51,23 +50,6 @@ def running(w, rules=(), first="direct", **more):
         print("\n".join(p.lines[-40:]), flush=True)
         raise
     w.stop(p)
-
-
-def with_config(w, mtu, offload):
-    """Sets MTU and offload in what w.config writes."""
-    plain = w.config
-
-    def config(*args, **more):
-        path = plain(*args, **more)
-        with open(path) as f:
-            text = json.load(f)
-        text["inbounds"][0]["settings"]["mtu"] = mtu
-        text["sluice"]["offload"] = offload
-        with open(path, "w") as f:
-            json.dump(text, f)
-        return path
-
-    w.config = config
 
 
 def family(address):

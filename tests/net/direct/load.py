@@ -343,16 +343,6 @@ def test_6000_datagram_sockets(l):
         injector.close()
 
 
-def with_mtu(w, mtu):
-    path = w.config(first="direct")
-    with open(path) as f:
-        config = json.load(f)
-    config["inbounds"][0]["settings"]["mtu"] = mtu
-    with open(path, "w") as f:
-        json.dump(config, f)
-    return path
-
-
 def test_mtus(l):
     """Any MTU of the device carries everything."""
     w = World(l)
@@ -362,17 +352,16 @@ def test_mtus(l):
         l.server(w.near, address, 4000, lambda c, _: c.sendall(read_all(c)))
         l.server(w.near, address, 7, lab.echo_datagram, socket.SOCK_DGRAM)
     for mtu in (1280, 1400, 9000, 65535):
-        p = w.start(with_mtu(w, mtu))
-        assert f"mtu {mtu} " in w.app.run(f"ip link show {TUN}")
-        for address in BOTH:
-            with tcp(w.app, address, 4000) as s, udp(w.app, address) as u:
-                got = []
-                at_once([lambda: (s.sendall(content), s.shutdown(1)), lambda: got.append(read_all(s))])
-                assert got == [content], (mtu, address, len(got[0]))
-                for n in (1200, 5000, 20000):
-                    u.sendto(content[:n], (address, 7))
-                    assert u.recv(65535) == content[:n], (mtu, address, n)
-        w.stop(p)
+        with running(w, mtu=mtu):
+            assert f"mtu {mtu} " in w.app.run(f"ip link show {TUN}")
+            for address in BOTH:
+                with tcp(w.app, address, 4000) as s, udp(w.app, address) as u:
+                    got = []
+                    at_once([lambda: (s.sendall(content), s.shutdown(1)), lambda: got.append(read_all(s))])
+                    assert got == [content], (mtu, address, len(got[0]))
+                    for n in (1200, 5000, 20000):
+                        u.sendto(content[:n], (address, 7))
+                        assert u.recv(65535) == content[:n], (mtu, address, n)
 
 
 def test_narrow_path(l):
