@@ -72,8 +72,8 @@ def wrap_nft(w, edit):
     os.chmod(fake, 0o755)
     inside = f"touch {real}; mount --bind /usr/sbin/nft {real}; mount --bind {fake} /usr/sbin/nft; exec "
 
-    def start(path, wait=True):
-        p = w.app.start(["sh", "-c", f"{inside} {SLUICE} run -c {path} --state {w.app.state}"])
+    def start(path, wait=True, env=None):
+        p = w.app.start(["sh", "-c", f"{inside} {SLUICE} run -c {path} --state {w.app.state}"], env=env)
         if wait:
             p.wait_line(r"\bready\b")
         return p
