@@ -6,8 +6,8 @@ import random
 import struct
 import threading
 
-from direct import (ACK, FIN, NEAR, NEAR6, PSH, SYN, TUN, Injector, World, count_exactly, engine_of, ip4, ip6, lab, noise,
-                    private, pseudo, checksum, read_all, running, segment, sites, tcp, works)
+from direct import (ACK, FIN, NEAR, NEAR6, PSH, RST, SYN, TUN, Injector, World, count_exactly, engine_of, ip4, ip6, lab,
+                    noise, private, pseudo, checksum, read_all, running, segment, sites, tcp, works)
 
 MB = 1 << 20
 NEEDS_CSUM, TCPV4, UDP, TCPV6, UDP_L4 = 1, 1, 3, 4, 5      # of struct virtio_net_hdr
@@ -52,13 +52,14 @@ class Hand:
         self.snd, self.rcv, self.at = number * 0x1234567 & 0xffffffff, 0, hands.tun.count()
         self.got, self.acked, self.window = bytearray(), self.snd, 65535
 
-    def packet(self, flags, payload=b"", seq=None, options=b""):
+    def packet(self, flags, payload=b"", seq=None, options=b"", wrong=0):
         t = segment(self.host, self.to, self.me, self.port, flags, seq=(self.snd if seq is None else seq) & 0xffffffff,
-                    ack=self.rcv if flags & ACK else 0, payload=payload, options=options, window=self.window)
+                    ack=self.rcv if flags & ACK else 0, payload=payload, options=options, window=self.window,
+                    wrong=wrong)
         return (ip6 if ":" in self.host else ip4)(self.host, self.to, 6, t)
 
-    def say(self, flags, payload=b"", seq=None, options=b""):
-        self.hands.injector.send(self.packet(flags, payload, seq, options))
+    def say(self, flags, payload=b"", seq=None, options=b"", wrong=0):
+        self.hands.injector.send(self.packet(flags, payload, seq, options, wrong))
 
     def news(self):
         """What has come since the last time: (flags, seq, ack, body)."""
@@ -284,6 +285,23 @@ def test_largest_segments(l):
     assert "malformed 0," in p.text, "none of them was wrong"
 
 
+def test_wrong_sums(l):
+    """What nobody vouches for, and what a wrong sum condemns, is not there: neither bytes nor ends nor resets."""
+    w = begin(l)
+    with running(w) as p:
+        h = Hands(w, p)
+        ones = [Hand(h, NEAR6 if six else NEAR, 7, i, six).open() for i, six in enumerate((False, True))]
+        for one in ones:
+            for wrong in (1, 0x100, 0x8000, 0xffff):
+                for flags, what in ((PSH | ACK, b"wrong"), (ACK, b""), (FIN | ACK, b""), (RST | ACK, b""), (SYN, b"")):
+                    one.say(flags, what, wrong=wrong)
+            one.say(PSH | ACK, b"right")
+            lab.until(lambda one=one: len(one.take().got) >= 5, "the echo")
+            assert one.got == b"right", one.got
+        h.end()
+    assert "malformed 40," in p.text, p.lines[-1]
+
+
 def test_lying_headers(l):
     """What the header of the device says of a packet, and is not so: nothing of it gets through as something else."""
     w = begin(l)
@@ -316,4 +334,4 @@ def test_lying_headers(l):
 
 count_exactly()
 lab.main(test_window_closed_for_ever, test_acknowledged_by_the_byte, test_syn_with_data, test_out_of_order_flood,
-         test_largest_segments, test_lying_headers)
+         test_largest_segments, test_wrong_sums, test_lying_headers)

@@ -15,6 +15,9 @@ from direct import (NEAR, NEAR6, SLUICE, TUN, Injector, World, at_once, count_ex
 
 BOTH = (NEAR, NEAR6)
 MB = 1 << 20
+# AddressSanitizer's allocator gives little back.
+with open(SLUICE, "rb") as f:
+    SANITIZED = b"__asan_init" in f.read()
 
 
 def test_slow_reader(l):
@@ -55,7 +58,8 @@ def test_slow_reader(l):
 
 
 def test_budget(l):
-    """600 applications that do not read, and 16 MB for traffic: it stays below them, and the others go on."""
+    """600 applications that do not read, and 16 MB for traffic: it stays below them, and the others go on; when they
+    have gone, the memory is the system's again."""
     w = World(l)
     sites(w)
     raise_limit()
@@ -71,24 +75,32 @@ def test_budget(l):
     with running(w, sluice={"memory": "16 MB"}) as p:
         before = private(p)
         other = tcp(w.app, NEAR, 7)
-        stalled = [w.app.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(600)]
-        for s in stalled:
-            s.setblocking(False)
-            s.connect_ex((NEAR, 4000))
-        full = [0]
+        peaks = [burst(w, p, other, before) for _ in range(2)]
+        print(f"        {[f'{(x - before) / MB:.1f}' for x in peaks]} MB for them", flush=True)
+        assert max(peaks) - before < 16 * MB and peaks[1] - peaks[0] < 2 * MB
 
-        def stopped():
-            full[0], was = private(p), full[0]
-            other.sendall(b"still here")
-            assert read_exactly(other, 10) == b"still here"
-            return full[0] == was > before + 3 * MB
 
-        lab.until(stopped, "the servers to be stopped", seconds=40)
-        print(f"        {(full[0] - before) / MB:.1f} MB for them", flush=True)
-        assert full[0] - before < 16 * MB
-        for s in stalled:
-            reset(s)
-        works(w)
+def burst(w, p, other, before):
+    """Lets 600 come, stall and go; the memory while they were there."""
+    full = [0]
+    stalled = [w.app.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(600)]
+    for s in stalled:
+        s.setblocking(False)
+        s.connect_ex((NEAR, 4000))
+
+    def stopped():
+        full[0], was = private(p), full[0]
+        other.sendall(b"still here")
+        assert read_exactly(other, 10) == b"still here"
+        return full[0] == was > before + 3 * MB
+
+    lab.until(stopped, "the servers to be stopped", seconds=40)
+    for s in stalled:
+        reset(s)
+    works(w)
+    if not SANITIZED:
+        lab.until(lambda: private(p) - before < MB, "the memory to be given back")
+    return full[0]
 
 
 def test_slow_server(l):
