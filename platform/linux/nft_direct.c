@@ -274,8 +274,10 @@ add_leaving(struct script *s, const struct net_direct *d)
 /*
  * What other hosts and containers send into the device has mostly got the
  * device's own address by then.  It is told apart by a hop limit of 1, and the
- * engine relays it.  Nothing leaves with the device's address, whatever went
- * wrong with its translation.
+ * engine relays it.  So is what an application sends from a port that such a
+ * translation has already, and which was therefore given another one: its
+ * answers must come by the device.  Nothing leaves with the device's address,
+ * whatever went wrong with its translation.
  */
 static void
 add_edges(struct script *s, const struct net_direct *d)
@@ -289,19 +291,25 @@ add_edges(struct script *s, const struct net_direct *d)
 		"type nat hook postrouting priority srcnat; policy accept;\n"
 		"ct original zone %u masquerade\n"
 		"}\n"
-		"chain last {\n"
-		"type filter hook postrouting priority srcnat + 200; policy accept;\n",
+		"chain into_device {\n",
 		d->dev, hops_of(d->family), d->kept);
 	/* Led back by somebody else's mark it would only come round again. */
-	script_add(s, "oifname \"%s\" ct original zone %u drop\n", d->dev, d->kept);
+	script_add(s,
+		"ct original zone %u drop\n"
+		"ct status snat %s set 1\n"
+		"}\n"
+		"chain last {\n"
+		"type filter hook postrouting priority srcnat + 200; policy accept;\n"
+		"oifname \"%s\" goto into_device\n",
+		d->kept, hops_of(d->family), d->dev);
 	add_ours(s, d);
 	script_add(s,
-		" oifname != \"%s\" oifname != \"lo\" drop\n"
+		" oifname != \"lo\" drop\n"
 		"ct original zone != %u accept\n"
 		"tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu\n"
 		"goto left\n"
 		"}\n",
-		d->dev, d->kept);
+		d->kept);
 }
 
 /* What the rule set is made of, each alone: which of it this kernel refuses. */

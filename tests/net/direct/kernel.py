@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Direct flows that the kernel carries: `sluice.direct`."""
+import contextlib
 import json
 import os
 import socket
@@ -156,28 +157,29 @@ def test_larger_device(l):
     w.stop(p)
 
 
+# As if there were 131,072 flows.
+SMALL = """text=$(printf '%s' "$text" | sed 's/size 131072/size 4/')"""
+
+
 def test_full(l):
     """The set is full: packets go by the engine, and all the same outside."""
     w = World(l)
     sites(w)
     echoes(w)
-    with kernel(w):
-        path = os.path.join(l.dir, "full.nft")
-        with open(path, "w") as f:
-            for begin in range(0, 131072, 8192):
-                f.write("add element ip sluice_direct flows { " + ",".join(
-                    f"192.0.2.1 . 198.51.{i >> 16}.{i >> 8 & 255} . tcp . {i & 255} . 9"
-                    for i in range(begin, begin + 8192)) + " }\n")
-        w.app.run(["nft", "-f", path])
-        with lab.Sniffer(w.app, TUN) as s, tcp(w.app, NEAR, 7) as c:
-            data = noise(300000)
-            threading.Thread(target=c.sendall, args=(data,), daemon=True).start()
-            assert read_exactly(c, len(data)) == data
-            lab.until(lambda: len(s.seen(lambda q: q.proto == 6)) > 2, "the stack to carry it")
-        with udp(w.app, NEAR, seconds=5) as u:
-            for i in range(5):
-                heard(u, b"%d" % i, (NEAR, 7))
-        works(w)
+    wrap_nft(w, SMALL)
+    with kernel(w), contextlib.ExitStack() as stack:
+        for address in BOTH:
+            for _ in range(5):
+                said(stack.enter_context(tcp(w.app, address, 7)), b"one of those that fill it")
+            with lab.Sniffer(w.app, TUN) as s, tcp(w.app, address, 7) as c:
+                data = noise(300000)
+                threading.Thread(target=c.sendall, args=(data,), daemon=True).start()
+                assert read_exactly(c, len(data)) == data
+                lab.until(lambda: len(s.seen(lambda q: q.proto == 6)) > 2, "the engine to send it on")
+            with udp(w.app, address, seconds=5) as u:
+                for i in range(5):
+                    heard(u, b"%d" % i, (address, 7))
+            works(w, address)
 
 
 def has_ended(s):
@@ -212,26 +214,69 @@ def test_lost_network(l):
             works(w, address)
 
 
+BOX, BOX6 = "203.0.113.130", "2001:db8:c::130"
+
+
+def begun(space, address, how, port):
+    """A flow from this port, and the one that the server sees."""
+    s = space.socket(family(address), how)
+    s.settimeout(10)
+    s.bind(("", port))
+    s.connect((address, 9))
+    s.send(b"word")
+    seen = int(s.recv(100))
+    return s, seen
+
+
+def tells_ports(l, w):
+    def serve(connection, peer):
+        while connection.recv(100):
+            connection.sendall(b"%d" % peer[1])
+
+    for address in BOTH:
+        l.server(w.near, address, 9, serve)
+        l.server(w.near, address, 9, lambda _data, peer: b"%d" % peer[1], socket.SOCK_DGRAM)
+
+
 def test_others(l):
-    """A container behind a bridge that masquerades is relayed: its connections and the machine's own do not meet."""
+    """A container behind a bridge that masquerades is relayed: its connections and the machine's own do not meet, also
+    where both have the same ends, as the device sees them."""
     w = World(l)
     sites(w)
     echoes(w)
+    tells_ports(l, w)
     box = l.space("box")
-    l.link(box, "eth0", "203.0.113.130/25", w.app, "docker0", "203.0.113.129/25")
+    l.link(box, "eth0", f"{BOX}/25 {BOX6}/64", w.app, "docker0", "203.0.113.129/25 2001:db8:c::1/64")
     box.route("default via 203.0.113.129")
+    box.route("default via 2001:db8:c::1")
     w.app.sysctl("net.ipv4.ip_forward", 1)
-    w.app.run("nft add table ip other")
-    w.app.run("nft add chain ip other post { type nat hook postrouting priority srcnat ; }")
-    w.app.run("nft add rule ip other post ip saddr 203.0.113.128/25 masquerade")
+    w.app.sysctl("net.ipv6.conf.all.forwarding", 1)
+    for word, inside in (("ip", "203.0.113.128/25"), ("ip6", "2001:db8:c::/64")):
+        w.app.run(f"nft add table {word} other")
+        w.app.run(f"nft add chain {word} other post {{ type nat hook postrouting priority srcnat ; }}")
+        w.app.run(f"nft add rule {word} other post {word} saddr {inside} masquerade")
+    port = 40000
     with kernel(w):
-        for space in (w.app, box):
-            assert "asked by" in space.run(f"curl -sS -m 10 http://{NEAR}/")
-            with tcp(space, NEAR, 7) as s:
-                said(s, b"x" * 5000)
-            with udp(space, NEAR, seconds=5) as u:
-                heard(u, b"datagram", (NEAR, 7))
-            space.run(f"ping -n -c 1 -W 5 {NEAR}")
+        for address in BOTH:
+            host = f"[{address}]" if ":" in address else address
+            for space in (w.app, box):
+                assert "asked by" in space.run(f"curl -sS -m 10 http://{host}/")
+                with tcp(space, address, 7) as c:
+                    said(c, b"x" * 5000)
+                with udp(space, address, seconds=5) as u:
+                    heard(u, b"datagram", (address, 7))
+                space.run(f"ping -n -c 1 -W 5 {address}")
+            for how in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
+                for first, second in ((w.app, box), (box, w.app)):
+                    port += 1
+                    ones = [begun(space, address, how, port) for space in (first, second)]
+                    assert len({seen for _, seen in ones}) == 2, ones
+                    for one, seen in ones:
+                        for _ in range(3):
+                            one.send(b"word")
+                            lab.equal(int(one.recv(100)), seen, "the port that the server sees")
+                    for one, _ in ones:
+                        one.close()
 
 
 FIREWALL = """
