@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Of flows that the kernel carries nothing leaves that a rule sends to the tunnel, and nothing that the machine's own
 firewall would not let out: such flows take the stack, go by the engine, or end."""
+import contextlib
 import ctypes
 import os
 import pathlib
@@ -385,28 +386,29 @@ def test_full_table(l):
     w = World(l)
     echoes(w)
     w.start_v2ray()
-    l.server(w.far, FAR, 7, lab.echo)
-    with kernel(w, [{"ip": [FAR, FAR6], "outboundTag": "proxy"}]):
+    fars = (FAR, FAR6)
+    for address in fars:
+        l.server(w.far, address, 7, lab.echo)
+    with kernel(w, [{"ip": list(fars), "outboundTag": "proxy"}]), contextlib.ExitStack() as stack:
         table = Table(w.app)
-        with lab.Sniffer(w.app, "eth0") as out, tcp(w.app, NEAR, 7) as before:
-            said(before, b"before")
-            tun = {tun_address(w), tun_address(w, True)}
-            for left in (2, 1, 0):
-                table.fill(left)
-                said(before, b"while it is full")
-                for address in (NEAR, FAR):
-                    try:
-                        with tcp(w.app, address, 7, seconds=0.3) as c:
-                            c.settimeout(1)
-                            said(c, b"new")
-                    except OSError:
-                        pass
-            table.clear()
-            for address in (NEAR, FAR):
-                with tcp(w.app, address, 7) as c:
-                    exchanged(c)
-            strange = out.seen(lambda q: q.src in tun or q.dst in tun or FAR in (q.src, q.dst))
-            assert not strange, strange
+        out = stack.enter_context(lab.Sniffer(w.app, "eth0"))
+        before = [stack.enter_context(tcp(w.app, address, 7)) for address in BOTH]
+        for s in before:
+            said(s, b"before")
+        tun = {tun_address(w), tun_address(w, True)}
+        for left in (2, 1, 0):
+            table.fill(left)
+            for s in before:
+                said(s, b"while it is full")
+            for address in BOTH + fars:
+                with contextlib.suppress(OSError), tcp(w.app, address, 7, seconds=0.3) as c:
+                    said(c, b"new")
+        table.clear()
+        for address in BOTH + fars:
+            with tcp(w.app, address, 7) as c:
+                exchanged(c)
+        strange = out.seen(lambda q: {q.src, q.dst} & (tun | set(fars)))
+        assert not strange, strange
 
 
 lab.main(test_owners, test_other_name, test_other_engine, test_late_words, test_refused_amid, test_next_engine, test_full_table)
