@@ -87,17 +87,28 @@ int net_direct_mtu(int fd, const struct ip *to);
 int net_direct_withdraw(int fd, enum network network, const struct endpoint *source,
 	const struct endpoint *target);
 
+/* A connection that has ended is told of so much later. */
+enum { NET_DIRECT_ENDED_MS = 15000 };
+
 struct net_direct_end {
 	struct endpoint source, target; /* as the application has them; echo: no ports */
 	enum network network;
 	bool counted;      /* the system counted its bytes */
 	bool answered;     /* anything came back */
 	bool open;         /* TCP: it was not at its end when it was forgotten */
+	bool reset;        /* TCP: that was its end */
 	uint64_t up, down; /* bytes, with headers */
 };
 
 /* The next one that has ended. 0, -EAGAIN: none now; -ENOBUFS: some were lost; or -errno. */
 int net_direct_ended(int fd, struct net_direct_end *end);
+
+/* The keeper's: a list of all such connections that there are (both families), as a
+ * descriptor that it can be read by without being allowed to ask; or -errno. */
+int net_direct_list(unsigned kept);
+/* The engine's: shows each of them, as it is now. 0, or -errno: the list is not whole. */
+int net_direct_listed(
+	int fd, void (*each)(const struct net_direct_end *now, void *arg), void *arg);
 
 /*
  * The rule sets of this program, watched.  A descriptor that becomes readable

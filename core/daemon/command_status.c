@@ -47,17 +47,19 @@ static const char help[] =
 	"  direct     who carries direct flows: ipv4, ipv6 (stack, kernel, none, or auto: the\n"
 	"             kernel what loses nothing by it); ipv4_why, ipv6_why: why the kernel\n"
 	"             does not, though it was asked to\n"
-	"  flows      now: tcp, udp, kernel, held (SYNs)\n"
+	"  flows      now: tcp, udp, kernel, held (SYNs), kernel_counted (of kernel: whose\n"
+	"             bytes so far are in what follows); tcp_limit, udp_limit\n"
 	"  totals     since the engine began: tcp, udp, kernel (of both), up_bytes, down_bytes,\n"
-	"             refused, dropped, broken, packets_in, packets_out, dns_questions\n"
+	"             refused, dropped, broken, over_limits (no room, or no memory),\n"
+	"             packets_in, packets_out, dns_questions\n"
 	"  memory     used_bytes, limit_bytes (sluice.memory)\n"
 	"  outbounds  a list: tag, protocol, server, flows, up_bytes, down_bytes,\n"
-	"             answered_ago_ms, failed_ago_ms, failure, stack_why (why sluice carries\n"
-	"             its direct flows where the kernel carries others); the first 64 of\n"
-	"             outbounds_in_all\n"
+	"             answered_ago_ms, failed_ago_ms, failures (how many flows), failure (the\n"
+	"             last), stack_why (why sluice carries its direct flows where the kernel\n"
+	"             carries others); the first 64 of outbounds_in_all\n"
 	"\n"
 	"up_bytes and down_bytes are the applications' own; of flows that the kernel carries\n"
-	"they have the headers, too, and are counted when such a flow has ended.\n";
+	"they have the headers, too.\n";
 
 enum { OPTION_JSON = 256, OPTION_STATE };
 

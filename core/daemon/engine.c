@@ -383,14 +383,14 @@ static void
 keeper_heard(struct task *t)
 {
 	struct engine *g = container_of(t, struct engine, keeper_task);
-	int client = request_next_question(g->keeper);
+	int list, client = request_next_question(g->keeper, &list);
 
 	if (client == -EPIPE) {
 		loop_stop(g->loop);
 		return;
 	}
 	if (client >= 0)
-		engine_status_tell(&g->status, client);
+		engine_status_tell(&g->status, client, list);
 	g->keeper_watch.happened = 0;
 	watch_want(&g->keeper_watch, WATCH_READ);
 }

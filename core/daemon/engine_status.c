@@ -17,6 +17,7 @@ counters_fill(const struct engine_status *s, uint64_t n[static REPORT_COUNTERS])
 	n[REPORT_TCP] = c.tcp;
 	n[REPORT_UDP] = c.udp;
 	n[REPORT_KERNEL] = c.handed;
+	n[REPORT_SEEN] = c.seen;
 	n[REPORT_HELD] = c.held;
 	n[REPORT_TCP_ALL] = c.tcp_total;
 	n[REPORT_UDP_ALL] = c.udp_total;
@@ -26,6 +27,9 @@ counters_fill(const struct engine_status *s, uint64_t n[static REPORT_COUNTERS])
 	n[REPORT_REFUSED] = c.refused;
 	n[REPORT_DROPPED] = c.dropped;
 	n[REPORT_BROKEN] = c.broken;
+	n[REPORT_OVER] = c.over;
+	n[REPORT_TCP_MOST] = c.tcp_most;
+	n[REPORT_UDP_MOST] = c.udp_most;
 	n[REPORT_PACKETS_IN] = c.in;
 	n[REPORT_PACKETS_OUT] = c.out;
 	n[REPORT_QUESTIONS] = c.questions;
@@ -105,10 +109,11 @@ outbound_fill(const struct engine_status *s, size_t i, struct outbound_report *r
 	if (spec->kind == OUTBOUND_VMESS)
 		server_text(spec, r->server, sizeof(r->server));
 	r->flows = t->flows;
-	r->up = t->up;
-	r->down = t->down;
+	r->up = t->up + t->running_up;
+	r->down = t->down + t->running_down;
 	r->answered = ago(s, t->answered);
 	r->failed = ago(s, t->failed);
+	r->failures = t->failures;
 	snprintf(r->why, sizeof(r->why), "%s", t->why);
 	if (kept && (is_kernel(&s->direct[0]) || is_kernel(&s->direct[1])))
 		snprintf(r->kept, sizeof(r->kept), "%s", kept);
@@ -128,11 +133,14 @@ engine_status_fill(const struct engine_status *s, struct engine_report *r)
 }
 
 void
-engine_status_tell(const struct engine_status *s, int client)
+engine_status_tell(const struct engine_status *s, int client, int list)
 {
 	uint8_t bytes[REPORT_MAX];
 	struct engine_report r;
 
+	flows_see(s->flows, list);
+	if (list >= 0)
+		close(list);
 	engine_status_fill(s, &r);
 	(void)sys_message_send(client, bytes, engine_report_write(&r, bytes), NULL, 0);
 	close(client);

@@ -13,7 +13,7 @@ struct engine_status {
 	const struct loop *loop;
 	const struct config *config;
 	const struct setup *setup; /* made of `config`: the outbounds in its order */
-	const struct flows *flows;
+	struct flows *flows;
 	struct tcp_memory *memory;
 	struct direct_report direct[2]; /* IPv4, IPv6 */
 };
@@ -22,7 +22,8 @@ struct engine_status {
  * says, also where the kernel carries others; NULL: it does not, or has none. */
 const char *engine_status_kept(const struct setup *s, const struct outbound *o);
 void engine_status_fill(const struct engine_status *s, struct engine_report *r);
-/* Sends it to who asked, who is not waited for, and closes that. */
-void engine_status_tell(const struct engine_status *s, int client);
+/* Sends it to who asked, who is not waited for, and closes that; `list` (of flows_see)
+ * too. */
+void engine_status_tell(const struct engine_status *s, int client, int list);
 
 #endif

@@ -104,6 +104,9 @@ put_counters(struct json_object *up, const uint64_t n[static REPORT_COUNTERS])
 	put_number(o, "udp", n[REPORT_UDP]);
 	put_number(o, "kernel", n[REPORT_KERNEL]);
 	put_number(o, "held", n[REPORT_HELD]);
+	put_number(o, "kernel_counted", n[REPORT_SEEN]);
+	put_number(o, "tcp_limit", n[REPORT_TCP_MOST]);
+	put_number(o, "udp_limit", n[REPORT_UDP_MOST]);
 	o = inside(up, "totals");
 	put_number(o, "tcp", n[REPORT_TCP_ALL]);
 	put_number(o, "udp", n[REPORT_UDP_ALL]);
@@ -113,6 +116,7 @@ put_counters(struct json_object *up, const uint64_t n[static REPORT_COUNTERS])
 	put_number(o, "refused", n[REPORT_REFUSED]);
 	put_number(o, "dropped", n[REPORT_DROPPED]);
 	put_number(o, "broken", n[REPORT_BROKEN]);
+	put_number(o, "over_limits", n[REPORT_OVER]);
 	put_number(o, "packets_in", n[REPORT_PACKETS_IN]);
 	put_number(o, "packets_out", n[REPORT_PACKETS_OUT]);
 	put_number(o, "dns_questions", n[REPORT_QUESTIONS]);
@@ -134,6 +138,7 @@ outbound_new(const struct outbound_report *r)
 	put_number(o, "down_bytes", r->down);
 	put_number(o, "answered_ago_ms", r->answered);
 	put_number(o, "failed_ago_ms", r->failed);
+	put_number(o, "failures", r->failures);
 	put_text(o, "failure", r->why);
 	put_text(o, "stack_why", r->kept);
 	return o;

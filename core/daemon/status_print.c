@@ -146,20 +146,25 @@ counters_print(const uint64_t n[static REPORT_COUNTERS])
 {
 	char up[SIZE], down[SIZE];
 
-	printf("now        %" PRIu64 " TCP, %" PRIu64 " UDP; in the kernel %" PRIu64
-	       "; waiting for their way out %" PRIu64 "\n",
-		n[REPORT_TCP], n[REPORT_UDP], n[REPORT_KERNEL], n[REPORT_HELD]);
+	printf("now        %" PRIu64 " TCP of at most %" PRIu64 ", %" PRIu64
+	       " UDP of %" PRIu64 "; in the kernel %" PRIu64
+	       ";\n           waiting for their way out %" PRIu64 "\n",
+		n[REPORT_TCP], n[REPORT_TCP_MOST], n[REPORT_UDP], n[REPORT_UDP_MOST],
+		n[REPORT_KERNEL], n[REPORT_HELD]);
 	printf("in all     %" PRIu64 " TCP, %" PRIu64 " UDP (%" PRIu64
 	       " of them in the kernel); %s up, %s down\n",
 		n[REPORT_TCP_ALL], n[REPORT_UDP_ALL], n[REPORT_KERNEL_ALL],
 		size_format(n[REPORT_UP], up), size_format(n[REPORT_DOWN], down));
 	printf("           refused %" PRIu64 ", dropped %" PRIu64
-	       ", broken by servers %" PRIu64 "\n",
-		n[REPORT_REFUSED], n[REPORT_DROPPED], n[REPORT_BROKEN]);
+	       ", broken by servers %" PRIu64 ", over the limits %" PRIu64 "\n",
+		n[REPORT_REFUSED], n[REPORT_DROPPED], n[REPORT_BROKEN], n[REPORT_OVER]);
+	if (n[REPORT_OVER] > 0)
+		puts("           (limits: of descriptors, sluice.memory, SYNs that wait; see "
+		     "the log)");
 	printf("           packets in %" PRIu64 ", out %" PRIu64
 	       "; DNS questions %" PRIu64 "\n",
 		n[REPORT_PACKETS_IN], n[REPORT_PACKETS_OUT], n[REPORT_QUESTIONS]);
-	if (n[REPORT_KERNEL] > 0)
+	if (n[REPORT_KERNEL] > 0 && n[REPORT_SEEN] == 0)
 		puts("           (the bytes of flows in the kernel count once these end)");
 	/* As sluice.memory has it. */
 	printf("memory     %" PRIu64 ".%" PRIu64 " of %" PRIu64 " MB\n",
@@ -180,8 +185,9 @@ outbound_print(const struct outbound_report *o)
 		printf("; answered %s ago", span(o->answered, buf));
 	putchar('\n');
 	if (o->failed != REPORT_NEVER)
-		printf("           failed %s ago%s: %s\n", span(o->failed, buf),
-			o->answered < o->failed ? ", and has worked since" : "", o->why);
+		printf("           %" PRIu64 " failed, the last %s ago%s: %s\n",
+			o->failures, span(o->failed, buf),
+			o->answered < o->failed ? " (it has worked since)" : "", o->why);
 	if (o->kept[0])
 		printf("           carried by sluice all the same: %s\n", o->kept);
 }

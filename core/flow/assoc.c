@@ -384,15 +384,16 @@ static struct assoc_route *
 route_get(struct flows *fs, const struct assoc_route_key *k)
 {
 	struct assoc_route *r = assoc_route_find(&fs->assocs, k);
-	struct assoc *a;
+	struct assoc *a = NULL;
 
 	if (r != NULL)
 		return r;
-	if (fs->assocs.routes.out >= fs->assocs.routes.max && !evict(fs))
+	if (fs->assocs.routes.out < fs->assocs.routes.max || evict(fs))
+		a = assoc_get(fs, &k->source);
+	if (a == NULL) {
+		fs->count.over++;
 		return NULL;
-	a = assoc_get(fs, &k->source);
-	if (a == NULL)
-		return NULL;
+	}
 	if (a->nroutes >= ASSOC_ROUTES)
 		route_free(container_of(a->routes.next, struct assoc_route, node),
 			"closed: too many targets of one socket");

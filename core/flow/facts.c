@@ -127,6 +127,24 @@ inquiry_outbound(const struct inquiry *q, const struct verdict *v)
 	return setup_outbound(q->setup, v->outbound);
 }
 
+struct outbound *
+inquiry_way(const struct setup *setup, struct dns *dns, struct names *names,
+	enum network network, const struct endpoint *source,
+	const struct endpoint *target)
+{
+	struct target to = { .ip = target->ip, .port = target->port };
+	struct outbound *o = NULL;
+	struct inquiry q;
+	struct verdict v;
+
+	inquiry_begin(&q, setup, dns, names);
+	inquiry_about(&q, network, source, &to);
+	if (inquiry_decide(&q, &v, NULL) == INQUIRY_DECIDED)
+		o = inquiry_outbound(&q, &v);
+	inquiry_fini(&q);
+	return o;
+}
+
 bool
 inquiry_wants_name(const struct inquiry *q, const struct outbound *o)
 {

@@ -42,6 +42,12 @@ inquiry_decide(struct inquiry *q, struct verdict *v, struct task *owner);
 /* The way out that a verdict means; NULL: there is none of that name. */
 struct outbound *inquiry_outbound(const struct inquiry *q, const struct verdict *v);
 
+/* The way out that the rules have for a flow of which no more is known, without waiting;
+ * NULL: they want more, or there is none. */
+struct outbound *inquiry_way(const struct setup *setup, struct dns *dns,
+	struct names *names, enum network network, const struct endpoint *source,
+	const struct endpoint *target);
+
 /* True: the bytes of this flow are wanted only because `o` carries names and the name
  * should become the target's. */
 bool inquiry_wants_name(const struct inquiry *q, const struct outbound *o);

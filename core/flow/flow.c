@@ -396,9 +396,14 @@ flow_begin(struct flow *f)
 static struct flow *
 flow_place(struct flows *fs, const struct endpoint *source, const struct endpoint *target)
 {
-	if (flows_refuse(&target->ip) || (fs->count.tcp >= fs->tcp.max && !evict(fs)))
+	struct flow *f = NULL;
+
+	if (flows_refuse(&target->ip))
 		return NULL;
-	return flow_new(fs, source, target);
+	if (fs->count.tcp < fs->tcp.max || evict(fs))
+		f = flow_new(fs, source, target);
+	fs->count.over += f == NULL;
+	return f;
 }
 
 enum stack_answer

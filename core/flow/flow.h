@@ -111,14 +111,20 @@ void flows_hand_back(struct flows *f, int family, int fd, enum flows_handed what
 void flows_follow(struct flows *f, int fd);
 /* At the end: counts what has been told so far. */
 void flows_read_ends(struct flows *f);
+/* Counts what those that go on have carried, until it is called again; `list` is for
+ * net_direct_listed, borrowed; -1: nothing is known of them. */
+void flows_see(struct flows *f, int list);
 
 struct flow_counters {
 	size_t tcp, udp; /* now */
 	uint64_t tcp_total, udp_total;
 	uint64_t up, down; /* payload bytes; of flows in the kernel, with headers */
 	size_t handed;     /* flows in the kernel, now */
+	size_t seen;       /* of these, with bytes: when flows_see was called */
 	uint64_t handed_total;
 	uint64_t refused, dropped;
+	uint64_t over;             /* for which there was no room, or no memory */
+	size_t tcp_most, udp_most; /* at a time */
 	uint64_t broken;    /* ways by a server that did not keep to its protocol */
 	uint64_t questions; /* of applications to our resolver, by datagram */
 	uint64_t in, out;   /* packets of the device */

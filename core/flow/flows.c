@@ -85,6 +85,7 @@ flows_let_out(struct flows *fs, const struct outbound *o)
 {
 	if (!outbound_is_short(o))
 		return true;
+	fs->count.over++;
 	log_limited(&fs->shortage, loop_now(fs->loop), LOG_WARNING,
 		"the memory for connections by \"%s\" is used up: new ones have to wait "
 		"until others end; sluice.memory allows more",
@@ -93,18 +94,26 @@ flows_let_out(struct flows *fs, const struct outbound *o)
 }
 
 void
-flows_note_failure(struct flows *fs, struct outbound *o, int error, const char *reason)
+flows_note_failure(struct flows *fs, struct outbound *o, int error, const char *reason,
+	const struct endpoint *target)
 {
 	struct outbound_tally *t = &o->tally;
+	char to[ENDPOINT_TEXT];
 
 	/* What a target says for itself is nothing against the way to it. */
 	if (o->ops->truthful)
 		return;
 	if (error == -EPROTO || error == -EBADMSG)
 		fs->count.broken++;
+	t->failures++;
 	t->failed = loop_now(fs->loop);
-	snprintf(t->why, sizeof(t->why), "%s",
-		reason != NULL && reason[0] != '\0' ? reason : stream_error_text(error));
+	if (reason == NULL || reason[0] == '\0')
+		reason = stream_error_text(error);
+	if (target != NULL)
+		snprintf(t->why, sizeof(t->why), "on the way to %s: %s",
+			endpoint_format(target, to), reason);
+	else
+		snprintf(t->why, sizeof(t->why), "%s", reason);
 }
 
 void
@@ -284,7 +293,7 @@ flows_log_counters(const struct flows *fs)
 		 "with the kernel %llu, broken by servers %llu",
 		(unsigned long long)s->in, (unsigned long long)s->out,
 		(unsigned long long)s->malformed, (unsigned long long)s->unknown,
-		(unsigned long long)s->over_limit, (unsigned long long)s->retransmitted,
+		(unsigned long long)c.over, (unsigned long long)s->retransmitted,
 		(unsigned long long)c.refused, (unsigned long long)c.dropped,
 		(unsigned long long)c.handed_total, (unsigned long long)c.broken);
 }
@@ -296,6 +305,11 @@ flows_count(const struct flows *fs, struct flow_counters *c)
 
 	*c = fs->count;
 	c->dropped += fs->tun.dropped;
+	c->over += s->over_limit;
+	c->tcp_most = fs->tcp.max;
+	c->udp_most = fs->assocs.max;
+	c->up += fs->handback.running_up;
+	c->down += fs->handback.running_down;
 	c->in = s->in;
 	c->out = s->out;
 	c->held = s->waiting;

@@ -52,9 +52,10 @@ bool flows_are_short(int error);
 /* False: there is too little memory for one more connection by it, which is said. */
 bool flows_let_out(struct flows *fs, const struct outbound *o);
 /* A way out has failed: of the other side's doing where it did not keep to the protocol.
- * `reason` is for people, or NULL. */
-void
-flows_note_failure(struct flows *fs, struct outbound *o, int error, const char *reason);
+ * `reason` is for people, or NULL; `target` is where it should have led, where that may be
+ * the reason, and not the way; else NULL. */
+void flows_note_failure(struct flows *fs, struct outbound *o, int error,
+	const char *reason, const struct endpoint *target);
 /* Bytes of applications have passed, either way. */
 void flows_note_bytes(struct flows *fs, struct outbound *o, uint64_t up, uint64_t down);
 /* Something by it has had its turn: where any wait for memory, those who hold it without need

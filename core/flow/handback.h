@@ -31,6 +31,9 @@ struct handback {
 	struct pool pool;
 	struct table table;
 	struct list by_age; /* the oldest first */
+	/* Bytes of those that went on when flows_see was called last. */
+	uint64_t running_up, running_down;
+	bool ending;     /* what ends now ends with sluice */
 	int fd4, fd6;    /* net_direct_open's, borrowed; -1: that family has the stack */
 	bool quic_alone; /* of datagrams, but echoes */
 	int ends;        /* net_direct_follow's, borrowed; -1: none */

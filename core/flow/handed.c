@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/bytes.h"
 #include "flow/ending.h"
+#include "flow/facts.h"
 #include "flow/flows.h"
 #include "flow/handback.h"
 #include "platform/direct.h"
@@ -194,14 +195,35 @@ handed_note(struct flows *fs, enum network network, const struct endpoint *sourc
 
 /* Ends. */
 
+/* A reset that answers the SYN is the end of what conntrack knew, which then has seen no
+ * answer, but has counted it. */
 static const char *
-how_of(const struct net_direct_end *end)
+how_of(const struct net_direct_end *end, bool ending)
 {
 	if (!end->answered && end->down == 0)
 		return "no answer";
-	if (end->network == NETWORK_UDP)
-		return "idle";
-	return end->open ? "given up by the kernel" : "ended";
+	if (end->network != NETWORK_TCP)
+		return ending ? "sluice ends" : "idle";
+	if (!end->answered)
+		return "refused";
+	if (end->reset)
+		return ending ? "reset, or sluice ends" : "reset";
+	if (!end->open)
+		return "ended";
+	return ending ? "sluice ends"
+		      : "cut: the kernel forgot it, as when a network is lost";
+}
+
+/* Milliseconds from its beginning to its end, of which conntrack tells later. */
+static uint64_t
+duration_of(
+	const struct flows *fs, const struct handed *h, const struct net_direct_end *end)
+{
+	uint64_t all = (uint64_t)(now_of(fs) - h->began) * TENTH;
+	bool waited = end->network == NETWORK_TCP && end->answered && !end->open;
+	uint64_t late = waited && !fs->handback.ending ? NET_DIRECT_ENDED_MS : 0;
+
+	return all > late ? all - late : 0;
 }
 
 static void
@@ -218,8 +240,8 @@ end_log(struct flows *fs, const struct handed *h, const struct net_direct_end *e
 		.outbound = outbound,
 		.up = end->up,
 		.down = end->down,
-		.duration = (uint64_t)(now_of(fs) - h->began) * TENTH,
-		.how = how_of(end),
+		.duration = duration_of(fs, h, end),
+		.how = how_of(end, fs->handback.ending),
 	};
 
 	if (!log_wants(LOG_INFO))
@@ -229,30 +251,43 @@ end_log(struct flows *fs, const struct handed *h, const struct net_direct_end *e
 	ending_log(&e);
 }
 
-static void
-tally_bytes(const struct handed *h, const struct net_direct_end *end)
+/* The tally that its bytes belong to.  What is not remembered (pings are not) went, as far
+ * as is known, where the rules send it, and in any case directly.  NULL: nowhere. */
+static struct outbound_tally *
+tally_of(struct flows *fs, const struct handed *h, const struct net_direct_end *end)
 {
-	struct outbound_tally *t;
+	struct outbound *o;
+	size_t i;
 
-	if (h->outbound < 0)
-		return;
-	t = &h->setup->outbound[h->outbound]->tally;
-	t->up += end->up;
-	t->down += end->down;
+	if (h != NULL && h->outbound >= 0)
+		return &h->setup->outbound[h->outbound]->tally;
+	o = inquiry_way(
+		fs->setup, fs->dns, fs->names, end->network, &end->source, &end->target);
+	if (o != NULL && o->plain)
+		return &o->tally;
+	for (i = 0; i < fs->setup->noutbound; i++)
+		if (fs->setup->outbound[i]->plain)
+			return &fs->setup->outbound[i]->tally;
+	return NULL;
 }
 
 static void
 flow_ended(struct flows *fs, const struct net_direct_end *end)
 {
+	struct outbound_tally *t;
 	struct handed *h = NULL;
 
-	fs->count.up += end->up;
-	fs->count.down += end->down;
 	if (end->network != NETWORK_ICMP)
 		h = handed_of(fs, end->network, &end->source, &end->target);
+	t = tally_of(fs, h, end);
+	if (t != NULL) {
+		t->up += end->up;
+		t->down += end->down;
+	}
+	fs->count.up += end->up;
+	fs->count.down += end->down;
 	if (h == NULL)
 		return;
-	tally_bytes(h, end);
 	end_log(fs, h, end);
 	if (h->again && now_of(fs) - h->began < HANDED_NEW_MS / TENTH)
 		h->again = false;
@@ -290,9 +325,48 @@ ends_run(struct task *t)
 	watch_want(&b->watch, WATCH_READ);
 }
 
+static void
+running_add(const struct net_direct_end *now, void *arg)
+{
+	struct outbound_tally *t;
+	struct flows *fs = arg;
+	struct handed *h = NULL;
+
+	if (now->network != NETWORK_ICMP)
+		h = handed_of(fs, now->network, &now->source, &now->target);
+	t = tally_of(fs, h, now);
+	if (t != NULL) {
+		t->running_up += now->up;
+		t->running_down += now->down;
+	}
+	fs->handback.running_up += now->up;
+	fs->handback.running_down += now->down;
+	fs->count.seen += now->counted;
+}
+
+void
+flows_see(struct flows *fs, int list)
+{
+	struct outbound_tally *t;
+	size_t i;
+
+	/* What has ended meanwhile is in the list no more. */
+	if (fs->handback.ends >= 0)
+		(void)ends_read(fs, HANDED_TURN);
+	for (i = 0; i < fs->setup->noutbound; i++) {
+		t = &fs->setup->outbound[i]->tally;
+		t->running_up = t->running_down = 0;
+	}
+	fs->handback.running_up = fs->handback.running_down = 0;
+	fs->count.seen = 0;
+	if (list >= 0)
+		(void)net_direct_listed(list, running_add, fs);
+}
+
 void
 flows_read_ends(struct flows *fs)
 {
+	fs->handback.ending = true;
 	/* All that there may be. */
 	for (int i = 0; i < HANDED_MAX / HANDED_TURN && fs->handback.ends >= 0; i++)
 		if (ends_read(fs, HANDED_TURN) < 0)

@@ -104,7 +104,8 @@ leg_fail(struct leg *g, int error)
 	struct flows *fs = g->flows;
 	struct assoc *a = g->assoc;
 
-	flows_note_failure(fs, g->outbound, error, packets_reason(g->packets));
+	flows_note_failure(fs, g->outbound, error, packets_reason(g->packets),
+		g->open && g->only != NULL ? &g->only->key.target : NULL);
 	log_limited(&fs->assocs.troubles, loop_now(fs->loop), LOG_INFO, "udp by %s: %s",
 		g->outbound->tag, packets_reason(g->packets));
 	for (struct list *n = a->routes.next; n != &a->routes; n = n->next) {

@@ -67,7 +67,8 @@ line_fail(struct line *l, int error)
 {
 	struct flows *fs = l->flows;
 
-	flows_note_failure(fs, l->outbound, error, packets_reason(l->packets));
+	flows_note_failure(
+		fs, l->outbound, error, packets_reason(l->packets), &l->server);
 	log_limited(&fs->assocs.troubles, loop_now(fs->loop), LOG_INFO,
 		"questions by %s: %s", l->outbound->tag, packets_reason(l->packets));
 	line_hang_up(l);

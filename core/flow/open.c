@@ -166,7 +166,7 @@ far_failed(struct flow *f)
 {
 	const char *reason = reason_of(f, f->relay.far);
 
-	flows_note_failure(f->flows, f->outbound, f->relay.error, reason);
+	flows_note_failure(f->flows, f->outbound, f->relay.error, reason, &f->asked);
 	flow_end(f, STACK_RESET, "far side: %s", reason);
 }
 

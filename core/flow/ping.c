@@ -17,6 +17,17 @@ socket_for(struct pings *g, const struct ip *ip)
 	return ip->family == 6 ? &g->v6 : &g->v4;
 }
 
+/* The direct way out that the rules have for a ping; NULL: it goes another way. */
+static struct outbound *
+way_of(struct flows *fs, const struct ip *source, const struct ip *target)
+{
+	struct endpoint from = { .ip = *source }, to = { .ip = *target };
+	struct outbound *o = inquiry_way(
+		fs->setup, fs->dns, fs->names, NETWORK_ICMP, &from, &to);
+
+	return o != NULL && o->ops->direct ? o : NULL;
+}
+
 /* The request that an answer belongs to; NULL: nobody's. */
 static struct ping *
 ping_of(struct flows *fs, const struct ip *from, uint16_t ours)
@@ -34,6 +45,7 @@ answers_read(struct ping_socket *s)
 {
 	struct flows *fs = s->flows;
 	uint8_t *mem = fs->assocs.datagram;
+	struct outbound *o;
 	struct ping *ping;
 	struct ip from;
 	uint16_t seq;
@@ -49,6 +61,9 @@ answers_read(struct ping_socket *s)
 		ping->waits = false;
 		stack_echo_reply(fs->stack, &ping->target, &ping->source, ping->id,
 			ping->seq, mem, (size_t)n);
+		o = way_of(fs, &ping->source, &ping->target);
+		if (o != NULL)
+			flows_note_bytes(fs, o, 0, (uint64_t)n);
 	}
 	/* An error of the socket (an ICMP message about one of the targets) is gone with
 	 * having been told. */
@@ -125,32 +140,12 @@ place(struct flows *fs)
 	return p;
 }
 
-/* Whether the rules send this way out as it is. */
-static bool
-goes_directly(struct flows *fs, const struct ip *source, const struct ip *target)
-{
-	struct endpoint from = { .ip = *source };
-	struct target to = { .ip = *target };
-	enum inquiry_answer a;
-	struct outbound *o;
-	struct inquiry q;
-	struct verdict v;
-
-	inquiry_begin(&q, fs->setup, fs->dns, fs->names);
-	inquiry_about(&q, NETWORK_ICMP, &from, &to);
-	a = inquiry_decide(&q, &v, NULL);
-	inquiry_fini(&q);
-	if (a != INQUIRY_DECIDED)
-		return false;
-	o = setup_outbound(fs->setup, v.outbound);
-	return o != NULL && o->ops->direct;
-}
-
 void
 ping_echo(struct flows *fs, const struct ip *source, const struct ip *target, uint16_t id,
 	uint16_t seq, const uint8_t *p, size_t len)
 {
 	struct ping_socket *s = socket_for(&fs->pings, target);
+	struct outbound *o;
 	struct ping *ping;
 
 	/* It is we who have this address. */
@@ -158,8 +153,10 @@ ping_echo(struct flows *fs, const struct ip *source, const struct ip *target, ui
 		stack_echo_reply(fs->stack, target, source, id, seq, p, len);
 		return;
 	}
-	if (s->fd < 0 || flows_refuse(target) || flows_lead_back(fs, target) ||
-		!goes_directly(fs, source, target))
+	if (s->fd < 0 || flows_refuse(target) || flows_lead_back(fs, target))
+		return;
+	o = way_of(fs, source, target);
+	if (o == NULL)
 		return;
 	ping = place(fs);
 	if (ping == NULL) {
@@ -172,4 +169,6 @@ ping_echo(struct flows *fs, const struct ip *source, const struct ip *target, ui
 	ping->seq = seq;
 	ping->sent = loop_now(fs->loop);
 	ping->waits = sock_ping_send(s->fd, target, ping->ours, p, len) >= 0;
+	if (ping->waits)
+		flows_note_bytes(fs, o, len, 0);
 }

@@ -20,7 +20,7 @@ dial_failed(struct flow *f, int error, const char *reason)
 {
 	enum stack_answer a = STACK_RESET;
 
-	flows_note_failure(f->flows, f->outbound, error, reason);
+	flows_note_failure(f->flows, f->outbound, error, reason, NULL);
 	if (flows_are_short(error)) {
 		a = STACK_IGNORE;
 	} else if (f->outbound->ops->truthful) {

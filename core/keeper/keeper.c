@@ -8,6 +8,7 @@
 #include "keeper/serve_ends.h"
 #include "keeper/state.h"
 #include "keeper/status.h"
+#include "platform/direct.h"
 #include "platform/net.h"
 #include "platform/priv.h"
 #include "platform/sys.h"
@@ -377,9 +378,14 @@ static void
 question_answer(struct keeper *k)
 {
 	struct keeper_report r;
+	int list = -1;
 
 	report_make(k, &r);
-	status_answer(&k->questions, &r, r.phase == REPORT_RUNNING ? k->sock : -1);
+	if (r.phase == REPORT_RUNNING && (k->serve.direct4 || k->serve.direct6))
+		list = net_direct_list(OUR_KEPT);
+	status_answer(&k->questions, &r, r.phase == REPORT_RUNNING ? k->sock : -1, list);
+	if (list >= 0)
+		close(list);
 }
 
 static int

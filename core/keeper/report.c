@@ -10,7 +10,7 @@
 
 /* The head of both: what it is, its form, whose it is.  The version of the program comes
  * next, in every form, so that each can say what the other one is. */
-enum { MAGIC = 0x534c5354, FORM = 1, OF_KEEPER = 1, OF_ENGINE = 2 };
+enum { MAGIC = 0x534c5354, FORM = 2, OF_KEEPER = 1, OF_ENGINE = 2 };
 
 static void
 text_write(struct writer *w, const char *s, size_t cap)
@@ -154,6 +154,7 @@ outbound_write(struct writer *w, const struct outbound_report *o)
 	writer_be64(w, o->down);
 	writer_be64(w, o->answered);
 	writer_be64(w, o->failed);
+	writer_be64(w, o->failures);
 	text_write(w, o->why, sizeof(o->why));
 	text_write(w, o->kept, sizeof(o->kept));
 }
@@ -169,6 +170,7 @@ outbound_read(struct reader *r, struct outbound_report *o)
 	o->down = reader_be64(r);
 	o->answered = reader_be64(r);
 	o->failed = reader_be64(r);
+	o->failures = reader_be64(r);
 	text_read(r, o->why, sizeof(o->why));
 	text_read(r, o->kept, sizeof(o->kept));
 }

@@ -55,15 +55,19 @@ enum report_counter {
 	REPORT_TCP,     /* connections now, without those in the kernel */
 	REPORT_UDP,     /* associations now, the same */
 	REPORT_KERNEL,  /* flows in the kernel now */
+	REPORT_SEEN,    /* those of them whose bytes so far are counted, too */
 	REPORT_HELD,    /* SYNs that wait for their way out */
 	REPORT_TCP_ALL, /* since the engine began: all of them */
 	REPORT_UDP_ALL,
 	REPORT_KERNEL_ALL,
-	REPORT_UP, /* payload bytes; of flows in the kernel, with headers, once they end */
+	REPORT_UP, /* payload bytes; of flows in the kernel, with headers */
 	REPORT_DOWN,
 	REPORT_REFUSED,    /* connections */
 	REPORT_DROPPED,    /* datagrams and packets */
 	REPORT_BROKEN,     /* ways by a server that did not keep to its protocol */
+	REPORT_OVER,       /* flows and packets for which there was no room or memory */
+	REPORT_TCP_MOST,   /* that may be at a time: connections, */
+	REPORT_UDP_MOST,   /* associations */
 	REPORT_PACKETS_IN, /* from the device */
 	REPORT_PACKETS_OUT,
 	REPORT_QUESTIONS,   /* that applications asked our resolver */
@@ -93,7 +97,8 @@ struct outbound_report {
 	/* When bytes last came back from its server, and when a way through it last
 	 * failed; or never. */
 	uint64_t answered, failed;
-	char why[REPORT_LINE]; /* it failed */
+	uint64_t failures;     /* of those ways */
+	char why[REPORT_LINE]; /* the last one failed */
 	/* Why sluice carries its direct flows where the kernel carries others; "": it does
 	 * not. */
 	char kept[REPORT_WHY];

@@ -136,14 +136,15 @@ request_ready(int keeper, struct err *e)
 }
 
 int
-request_next_question(int keeper)
+request_next_question(int keeper, int *list)
 {
-	int fd = -1, nfd = 1;
+	int fd[2] = { -1, -1 }, nfd = 2;
 	uint8_t word;
-	ssize_t n = sys_message_recv(keeper, &word, sizeof word, &fd, &nfd);
+	ssize_t n = sys_message_recv(keeper, &word, sizeof word, fd, &nfd);
 
-	if (nfd == 1)
-		return fd;
+	*list = nfd == 2 ? fd[1] : -1;
+	if (nfd > 0)
+		return fd[0];
 	/* Without a descriptor to spare it cannot be taken over: who asked sees the end. */
 	return n > 0 || n == -EAGAIN || n == -EMSGSIZE ? -EAGAIN : -EPIPE;
 }

@@ -45,7 +45,8 @@ int request_ready(int keeper, struct err *e);
 /* From then on the engine asks nothing more, and the keeper alone speaks: somebody wants
  * to know how things are, and is sent an engine_report by the descriptor that comes with
  * it. That, which never waits and is the caller's; -EAGAIN: nobody; -EPIPE: the keeper has
- * ended, and so shall the engine. */
-int request_next_question(int keeper);
+ * ended, and so shall the engine.  *list is the kernel's, of the flows that it carries
+ * (net_direct_listed), the caller's too; -1: none. */
+int request_next_question(int keeper, int *list);
 
 #endif

@@ -72,11 +72,11 @@ may_ask(uid_t uid)
 }
 
 void
-status_answer(struct status *s, struct keeper_report *r, int engine)
+status_answer(struct status *s, struct keeper_report *r, int engine, int list)
 {
 	uint8_t bytes[REPORT_MAX];
 	uid_t uid;
-	int fd = sys_message_accept(s->fd, &uid);
+	int fd = sys_message_accept(s->fd, &uid), both[2] = { fd, list };
 
 	if (fd == -EAGAIN)
 		return;
@@ -91,7 +91,7 @@ status_answer(struct status *s, struct keeper_report *r, int engine)
 		r->asked = engine >= 0;
 		(void)sys_message_send(fd, bytes, keeper_report_write(r, bytes), NULL, 0);
 		if (engine >= 0)
-			(void)sys_message_send(engine, "", 1, &fd, 1);
+			(void)sys_message_send(engine, "", 1, both, list >= 0 ? 2 : 1);
 	}
 	close(fd);
 }

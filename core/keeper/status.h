@@ -32,8 +32,9 @@ void status_remove(const char *state_dir);
 /* It failed, and is not to be listened to for a moment. */
 bool status_rests(const struct status *s);
 /* Answers somebody who has connected, if there is one. `engine` is the channel of an
- * engine that is ready, or -1; r->asked is set here. */
-void status_answer(struct status *s, struct keeper_report *r, int engine);
+ * engine that is ready, or -1; r->asked is set here.  `list` (net_direct_list; -1: none) is
+ * for the engine, and stays the caller's. */
+void status_answer(struct status *s, struct keeper_report *r, int engine, int list);
 
 /* 0, or -ENAMETOOLONG. */
 int status_path(char path[static STATUS_PATH], const char *state_dir);

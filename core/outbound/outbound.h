@@ -156,9 +156,12 @@ struct outbound_tally {
 	uint64_t flows; /* connections, and ways for datagrams */
 	uint64_t up,
 		down; /* bytes of applications; of flows in the kernel, with headers */
+	/* The same of those that the kernel carried when it was last asked. */
+	uint64_t running_up, running_down;
 	/* Loop time, 0 for never: when bytes last came back, when a way last failed. */
 	uint64_t answered, failed;
-	char why[128]; /* the latter */
+	uint64_t failures; /* ways that did */
+	char why[160];     /* the last one */
 };
 
 struct outbound {

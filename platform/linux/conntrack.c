@@ -4,6 +4,8 @@
 #include "base/log.h"
 #include "platform/direct.h"
 #include "platform/linux/netlink.h"
+#include "platform/linux/nfevents.h"
+#include "platform/posix/sock_os.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -13,6 +15,9 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <netinet/in.h>
 #include <string.h>
+#include <unistd.h>
+
+enum { LIST_PART = 32768 }; /* bytes; what the kernel fills at once */
 
 /* Asks for all connections of a family (0: of both) with this mark. */
 static void
@@ -136,9 +141,11 @@ tcp_read(const struct nlattr *a, void *arg)
 	struct net_direct_end *end = arg;
 	const uint8_t *p = bytes_of(a, 1);
 
-	if (mnl_attr_get_type(a) == CTA_PROTOINFO_TCP_STATE && p)
+	if (mnl_attr_get_type(a) == CTA_PROTOINFO_TCP_STATE && p) {
 		end->open = *p >= TCP_CONNTRACK_SYN_SENT &&
 			*p <= TCP_CONNTRACK_CLOSE_WAIT;
+		end->reset = *p == TCP_CONNTRACK_CLOSE;
+	}
 	return MNL_CB_OK;
 }
 
@@ -272,6 +279,62 @@ conntrack_forget(int family, unsigned mark,
 		log_warn("not all connections that the kernel carried are ended: %s",
 			strerror(-r));
 	return r;
+}
+
+/* Asking takes a capability, and reading on none: so one process asks, and another one
+ * reads. */
+int
+net_direct_list(unsigned kept)
+{
+	int fd = sock_os_open(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER), r;
+	struct netlink_message m;
+
+	if (fd < 0)
+		return fd;
+	marked_begin(&m, 0, kept);
+	if (send(fd, m.head, m.head->nlmsg_len, 0) != -1)
+		return fd;
+	r = -errno;
+	close(fd);
+	return r;
+}
+
+struct listing {
+	void (*each)(const struct net_direct_end *, void *arg);
+	void *arg;
+};
+
+static int
+connection_show(const struct nlmsghdr *h, void *arg)
+{
+	const struct listing *l = arg;
+	struct net_direct_end now;
+
+	if (h->nlmsg_type != (NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW))
+		return MNL_CB_OK;
+	conntrack_read(h, &now);
+	l->each(&now, l->arg);
+	return MNL_CB_OK;
+}
+
+/* The kernel puts the next part there while one is read, so there is no waiting. */
+int
+net_direct_listed(
+	int fd, void (*each)(const struct net_direct_end *, void *arg), void *arg)
+{
+	_Alignas(struct nlmsghdr) char part[LIST_PART];
+	struct listing l = { each, arg };
+	int r = MNL_CB_OK;
+	ssize_t n;
+
+	while (r == MNL_CB_OK) {
+		n = nfevents_recv(fd, part, sizeof part);
+		if (n < 0)
+			return (int)n;
+		if (n > 0)
+			r = mnl_cb_run(part, (size_t)n, 0, 0, connection_show, &l);
+	}
+	return r == MNL_CB_ERROR ? -errno : 0;
 }
 
 /* Datagrams have no such flags, and the kernel looks at none then. */

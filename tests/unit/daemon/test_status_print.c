@@ -66,6 +66,7 @@ heard(void)
 		.server = "[2001:db8::1]:443 (TLS)",
 		.answered = 2000,
 		.failed = 61000,
+		.failures = 3,
 		.why = "no route" };
 	return &s;
 }
@@ -119,6 +120,34 @@ one_family(void **state)
 	assert_null(strstr(said, "unreachable"));
 }
 
+/* Bytes of flows in the kernel are counted while they run, where the kernel was asked;
+ * and what there was no room for is told of. */
+static void
+counters(void **state)
+{
+	struct status_heard *s = heard();
+
+	(void)state;
+	s->engine.n[REPORT_TCP] = 5;
+	s->engine.n[REPORT_TCP_MOST] = 700;
+	s->engine.n[REPORT_UDP_MOST] = 233;
+	s->engine.n[REPORT_KERNEL] = 2;
+	said_by(status_print, s);
+	must_say("now        5 TCP of at most 700, 0 UDP of 233; in the kernel 2;\n");
+	must_say("count once these end");
+	must_say("over the limits 0\n");
+	s->engine.n[REPORT_SEEN] = 2;
+	s->engine.n[REPORT_OVER] = 9;
+	said_by(status_print, s);
+	assert_null(strstr(said, "count once these end"));
+	must_say("over the limits 9\n           (limits: ");
+	said_by(status_print_json, s);
+	must_say("\"over_limits\": 9");
+	must_say("\"tcp_limit\": 700");
+	must_say("\"kernel_counted\": 2");
+	must_say("\"failures\": 3");
+}
+
 static void
 outbounds(void **state)
 {
@@ -128,7 +157,7 @@ outbounds(void **state)
 	said_by(status_print, s);
 	must_say("a\"b\\: vmess to [2001:db8::1]:443 (TLS)\n");
 	must_say("answered 2 s ago\n");
-	must_say("failed 1 min 1 s ago, and has worked since: no route\n");
+	must_say("3 failed, the last 1 min 1 s ago (it has worked since): no route\n");
 	must_say("and 69 more");
 	said_by(status_print_json, s);
 	must_say("\"tag\": \"a\\\"b\\\\\",\n");
@@ -139,7 +168,7 @@ outbounds(void **state)
 	said_by(status_print_json, s);
 	must_say("\"answered_ago_ms\": null");
 	said_by(status_print, s);
-	must_say("failed 1 min 1 s ago: no route\n");
+	must_say("3 failed, the last 1 min 1 s ago: no route\n");
 }
 
 static void
@@ -180,6 +209,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(states),
 		cmocka_unit_test(one_family),
+		cmocka_unit_test(counters),
 		cmocka_unit_test(outbounds),
 		cmocka_unit_test(memory),
 		cmocka_unit_test(direct_ways),

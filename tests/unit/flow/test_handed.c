@@ -9,23 +9,43 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
 /* The memory of flows that the kernel carries, with a kernel that tells what the test
  * says. */
 
-enum { ENDS = 9, NEWS = 1024, MOST = 100 };
+enum { ENDS = 9, LIST = 10, NEWS = 1024, MOST = 100 };
 
 static struct net_direct_end news[NEWS];
 static size_t nnews, nread;
 static bool overrun; /* before the next one */
 
+static const struct outbound_ops freedom = { .kind = "freedom", .direct = true };
+static struct outbound direct = { .ops = &freedom, .tag = "direct", .plain = true };
+static struct outbound second = { .ops = &freedom, .tag = "second", .plain = true };
+static struct outbound *ways[] = { &direct, &second };
 static struct setup setup;
 static struct flows fs;
 static const struct verdict verdict = { .rule = -1 };
 static const struct endpoint site = { { 4, { 192, 0, 2, 80 } }, 443 };
+
+/* What goes on, where it is asked. */
+static const struct net_direct_end *running;
+static size_t nrunning;
+
+int
+net_direct_listed(
+	int fd, void (*each)(const struct net_direct_end *, void *arg), void *arg)
+{
+	assert_int_equal(fd, LIST);
+	for (size_t i = 0; i < nrunning; i++)
+		each(&running[i], arg);
+	return 0;
+}
 
 int
 net_direct_ended(int fd, struct net_direct_end *end)
@@ -55,7 +75,12 @@ begin(void **state)
 	nnews = nread = 0;
 	overrun = false;
 	memset(&fs, 0, sizeof(fs));
-	setup = (struct setup){ .count = 1, .rules = rules_load(&none, &e) };
+	memset(&direct.tally, 0, sizeof(direct.tally));
+	memset(&second.tally, 0, sizeof(second.tally));
+	setup = (struct setup){ .count = 1,
+		.rules = rules_load(&none, &e),
+		.outbound = ways,
+		.noutbound = 2 };
 	assert_non_null(setup.rules);
 	fs.setup = &setup;
 	fs.loop = loop_new();
@@ -228,6 +253,118 @@ read_to_the_end(void **state)
 	assert_int_equal(fs.count.up, 1 + NEWS);
 }
 
+static void
+note_by(uint16_t port, int outbound)
+{
+	struct endpoint from = source(port);
+
+	handed_note(&fs, NETWORK_TCP, &from, &site, &verdict, outbound);
+}
+
+static void
+check_sums(uint64_t up, uint64_t down)
+{
+	const struct outbound_tally *a = &direct.tally, *b = &second.tally;
+
+	assert_int_equal(fs.count.up + fs.handback.running_up, up);
+	assert_int_equal(fs.count.down + fs.handback.running_down, down);
+	assert_int_equal(a->up + a->running_up + b->up + b->running_up, up);
+	assert_int_equal(a->down + a->running_down + b->down + b->running_down, down);
+}
+
+/* All that outbounds have carried is all that was carried: also pings, flows that are not
+ * remembered, and those that still run. */
+static void
+sums_agree(void **state)
+{
+	const struct net_direct_end now[] = {
+		{ source(2), site, NETWORK_TCP, .counted = true, .up = 7, .down = 70 },
+		{ source(9), site, NETWORK_UDP, .counted = true, .up = 1, .down = 2 },
+	};
+
+	(void)state;
+	note_by(1, 1);
+	note_by(2, 1);
+	assert_true(script_pass(fs.loop, 2 * HANDED_NEW_MS));
+	tell(NETWORK_TCP, 1, 10, 20);
+	tell(NETWORK_TCP, 5, 100, 200);
+	tell(NETWORK_ICMP, 0, 1000, 2000);
+	assert_true(script_settle(fs.loop));
+	check_sums(1110, 2220);
+	assert_int_equal(second.tally.up, 10);
+	running = now;
+	nrunning = 2;
+	flows_see(&fs, LIST);
+	check_sums(1118, 2292);
+	assert_int_equal(second.tally.running_down, 70);
+	assert_int_equal(fs.count.seen, 2);
+	/* As it is now, and not once more. */
+	flows_see(&fs, LIST);
+	check_sums(1118, 2292);
+	nrunning = 0;
+	tell(NETWORK_TCP, 2, 8, 80);
+	flows_see(&fs, LIST);
+	check_sums(1118, 2300);
+	flows_see(&fs, -1);
+	assert_int_equal(fs.count.seen, 0);
+}
+
+static const struct {
+	const char *how; /* with the seconds before it */
+	struct net_direct_end end;
+	bool ending;
+} endings[] = {
+	{ "30.000 s: no answer", { .network = NETWORK_TCP, .open = true }, false },
+	{ "30.000 s: refused", { .network = NETWORK_TCP, .open = true, .down = 40 },
+		false },
+	{ "15.000 s: ended", { .network = NETWORK_TCP, .answered = true }, false },
+	{ "15.000 s: reset", { .network = NETWORK_TCP, .answered = true, .reset = true },
+		false },
+	{ "30.000 s: cut: the kernel forgot it",
+		{ .network = NETWORK_TCP, .answered = true, .open = true }, false },
+	{ "30.000 s: idle", { .network = NETWORK_UDP, .answered = true }, false },
+	{ "30.000 s: sluice ends",
+		{ .network = NETWORK_TCP, .answered = true, .open = true }, true },
+	{ "30.000 s: sluice ends", { .network = NETWORK_UDP, .answered = true }, true },
+};
+
+/* The line of a flow says how it ended, and when: conntrack tells of it some time after. */
+static void
+line_is_true(void **state)
+{
+	char said[1024];
+	size_t i;
+	FILE *file;
+	ssize_t n;
+
+	(void)state;
+	for (i = 0; i < sizeof(endings) / sizeof(*endings); i++) {
+		struct net_direct_end end = endings[i].end;
+
+		file = tmpfile();
+		assert_non_null(file);
+		log_open(fileno(file), LOG_INFO, "test");
+		end.source = source(1);
+		end.target = site;
+		handed_note(&fs, end.network, &end.source, &site, &verdict, 0);
+		assert_true(script_pass(fs.loop, 30000));
+		news[nnews++] = end;
+		if (endings[i].ending) {
+			flows_read_ends(&fs);
+		} else {
+			script_ready(ENDS, WATCH_READ);
+			assert_true(script_settle(fs.loop));
+		}
+		n = pread(fileno(file), said, sizeof(said) - 1, 0);
+		assert_true(n > 0);
+		said[n] = '\0';
+		if (strstr(said, endings[i].how) == NULL)
+			fail_msg("\"%s\" is not in: %s", endings[i].how, said);
+		log_open(2, LOG_ERROR, "test");
+		fclose(file);
+	}
+}
+
 int
 main(void)
 {
@@ -237,6 +374,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(used_again, begin, end),
 		cmocka_unit_test_setup_teardown(oldest_forgotten, begin, end),
 		cmocka_unit_test_setup_teardown(read_to_the_end, begin, end),
+		cmocka_unit_test_setup_teardown(sums_agree, begin, end),
+		cmocka_unit_test_setup_teardown(line_is_true, begin, end),
 	};
 
 	log_open(2, LOG_ERROR, "test");

@@ -62,6 +62,7 @@ engine_sample(struct engine_report *r)
 		o->down = 2;
 		o->answered = REPORT_NEVER;
 		o->failed = 3;
+		o->failures = 4;
 	}
 }
 

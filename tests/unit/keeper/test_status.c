@@ -12,6 +12,7 @@
 #include "platform/sys.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -96,6 +97,9 @@ wait_readable(int fd)
 	assert_int_equal(poll(&p, 1, PATIENCE), 1);
 }
 
+static int given = -1; /* what the keeper has of the kernel */
+static int list;       /* what the engine got of that */
+
 /* The keeper's turn. */
 static void
 keeper_turn(struct fixture *f, int engine)
@@ -103,7 +107,7 @@ keeper_turn(struct fixture *f, int engine)
 	struct keeper_report r = { .version = "7", .phase = REPORT_RUNNING };
 
 	wait_readable(f->status.fd);
-	status_answer(&f->status, &r, engine);
+	status_answer(&f->status, &r, engine, given);
 	assert_int_equal(r.asked, engine >= 0);
 }
 
@@ -117,7 +121,7 @@ engine_turn(struct fixture *f)
 	int fd;
 
 	wait_readable(f->pair[1]);
-	fd = request_next_question(f->pair[1]);
+	fd = request_next_question(f->pair[1], &list);
 	assert_true(fd >= 0);
 	r.n[REPORT_UP] = 4711;
 	len = engine_report_write(&r, bytes);
@@ -137,7 +141,34 @@ all_is_told(void **state)
 	engine_turn(f);
 	assert_int_equal(ask_end(one), ASKED_WHOLE);
 	assert_int_equal(ask_end(two), ASKED_WHOLE);
-	assert_int_equal(request_next_question(f->pair[0]), -EAGAIN);
+	assert_int_equal(request_next_question(f->pair[0], &list), -EAGAIN);
+}
+
+/* The kernel's list of flows goes the same way; the keeper keeps its own end. */
+static void
+list_is_passed_on(void **state)
+{
+	struct fixture *f = *state;
+	pid_t pid = ask_begin(f, PATIENCE);
+	struct stat ours, theirs;
+
+	given = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	assert_true(given >= 0);
+	keeper_turn(f, f->pair[0]);
+	engine_turn(f);
+	assert_true(list >= 0 && list != given);
+	assert_int_equal(fstat(given, &ours), 0);
+	assert_int_equal(fstat(list, &theirs), 0);
+	assert_int_equal(ours.st_ino, theirs.st_ino);
+	close(list);
+	close(given);
+	given = -1;
+	assert_int_equal(ask_end(pid), ASKED_WHOLE);
+	pid = ask_begin(f, PATIENCE);
+	keeper_turn(f, f->pair[0]);
+	engine_turn(f);
+	assert_int_equal(list, -1);
+	assert_int_equal(ask_end(pid), ASKED_WHOLE);
 }
 
 static void
@@ -152,7 +183,7 @@ engine_hangs(void **state)
 	pid = ask_begin(f, PATIENCE);
 	keeper_turn(f, f->pair[0]);
 	wait_readable(f->pair[1]);
-	close(request_next_question(f->pair[1]));
+	close(request_next_question(f->pair[1], &list));
 	engine_turn(f);
 	assert_int_equal(ask_end(pid), ASKED_WHOLE);
 }
@@ -176,7 +207,7 @@ engine_babbles(void **state)
 
 	keeper_turn(f, f->pair[0]);
 	wait_readable(f->pair[1]);
-	fd = request_next_question(f->pair[1]);
+	fd = request_next_question(f->pair[1], &list);
 	/* With a descriptor that nobody wants, too. */
 	assert_int_equal(sys_message_send(fd, "nonsense", 8, &fd, 1), 8);
 	close(fd);
@@ -199,10 +230,10 @@ nobody_is_waited_for(void **state)
 	}
 	/* The engine's end may wait, so a last message, without a descriptor, ends this. */
 	while (sys_message_send(f->pair[0], "", 1, NULL, 0) < 0) {
-		close(request_next_question(f->pair[1]));
+		close(request_next_question(f->pair[1], &list));
 		n++;
 	}
-	while ((i = request_next_question(f->pair[1])) >= 0) {
+	while ((i = request_next_question(f->pair[1], &list)) >= 0) {
 		close(i);
 		n++;
 	}
@@ -303,6 +334,7 @@ main(void)
 #define T(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		T(all_is_told),
+		T(list_is_passed_on),
 		T(engine_hangs),
 		T(engine_is_not_there),
 		T(engine_babbles),
