@@ -44,6 +44,11 @@ class Machine(World):
         return s
 
 
+def sums_agree(t):
+    for way in ("up_bytes", "down_bytes"):
+        assert t["totals"][way] == sum(o[way] for o in t["outbounds"]), t
+
+
 def there_and_back(s, n):
     s.sendall(b"x" * n)
     while n > 0:
@@ -65,7 +70,9 @@ def test_counts(l):
     assert t["device"] == {"name": "tun7", "mtu": 1500, "ipv4": True, "ipv6": True, "dns": True,
                            "firewall_lost": False}, t
     assert t["direct"] == {"ipv4": "stack", "ipv4_why": None, "ipv6": "stack", "ipv6_why": None}, t
-    assert t["flows"] == {"tcp": 0, "udp": 0, "kernel": 0, "held": 0}, t
+    limits = {"kernel_counted": 0, "tcp_limit": t["flows"]["tcp_limit"], "udp_limit": t["flows"]["udp_limit"]}
+    assert limits["tcp_limit"] >= 700 and limits["udp_limit"] >= 200, t
+    assert t["flows"] == {"tcp": 0, "udp": 0, "kernel": 0, "held": 0, **limits}, t
     idle = t["memory"]["used_bytes"]
     assert t["memory"]["limit_bytes"] == 256 << 20 and idle < 1 << 20, t
 
@@ -80,11 +87,15 @@ def test_counts(l):
     waiting.setblocking(False)
     waiting.connect_ex((DEAD, PORT))
     t = lab.until(lambda: (t := m.told())["flows"]["held"] == 1 and t, "the SYN to be held")
-    assert t["flows"] == {"tcp": 4, "udp": 1, "kernel": 0, "held": 1}, t
+    assert t["flows"] == {"tcp": 4, "udp": 1, "kernel": 0, "held": 1, **limits}, t
     assert idle < t["memory"]["used_bytes"] < 4 << 20, t
     assert t["totals"]["up_bytes"] == t["totals"]["down_bytes"] == 301003, t
     direct, proxy = outbound(t, "direct"), outbound(t, "proxy")
     assert direct["up_bytes"] == direct["down_bytes"] == 301003 and direct["flows"] == 5, direct
+    m.app.run(["ping", "-c", "1", "-W", "5", "-s", "1000", FAR])
+    t = m.told()
+    assert t["totals"]["up_bytes"] == t["totals"]["down_bytes"] == 302003, t
+    sums_agree(t)
     assert direct["answered_ago_ms"] < 20000 and direct["failure"] is None and direct["server"] is None, direct
     assert proxy["flows"] == 0 and proxy["protocol"] == "vmess", proxy
     assert proxy["server"] == "203.0.113.10:10086 (TCP)" and proxy["answered_ago_ms"] is None, proxy
@@ -100,7 +111,7 @@ def test_counts(l):
     assert proxy["failed_ago_ms"] is not None and "refused" in proxy["failure"], proxy
     assert t["totals"]["tcp"] == 5 and t["totals"]["udp"] == 1 and t["totals"]["refused"] >= 1, t
     text = m.status()
-    for words in ("running", "tun7, MTU 1500", "IPv4 by sluice", "5 TCP, 1 UDP", "301.0 kB up, 301.0 kB down",
+    for words in ("running", "tun7, MTU 1500", "IPv4 by sluice", "5 TCP, 1 UDP", "302.0 kB up, 302.0 kB down",
                   "direct: freedom", "proxy: vmess to 203.0.113.10:10086 (TCP)", "refused"):
         assert words in text, f"{words!r} is not in\n{text}"
 
@@ -230,11 +241,23 @@ def test_kernel(l):
         if t["direct"][family] != "auto":
             assert t["direct"][family] == "stack" and t["direct"][f"{family}_why"], t
             continue
+        before = m.told()["totals"]
         s = m.connect(address)
-        there_and_back(s, 1000)
-        assert m.told()["flows"]["kernel"] >= 1
+        there_and_back(s, 200000)
+        m.app.run(["ping", "-c", "1", "-W", "5", "-s", "1000", address])
+        # Their bytes count while they run.
+        t = m.told()
+        assert t["flows"]["kernel"] >= 1 and t["flows"]["kernel_counted"] >= 2, t
+        for way in ("up_bytes", "down_bytes"):
+            assert 201000 <= t["totals"][way] - before[way] < 230000, (before, t)
+        sums_agree(t)
         s.close()
+        with contextlib.suppress(ConnectionRefusedError):
+            m.connect(address, PORT + 1)
+        p.wait_line(rf"{address}\]?:{PORT + 1}, .*direct \(kernel\), .* 0\.\d* s: refused$")
     m.stop(p)
+    ends = [x for x in p.lines if f":{PORT}, " in x and "direct (kernel)" in x]
+    assert all(x.endswith(": ended") for x in ends), ends
 
 
 lab.main(test_counts, test_deaths, test_kills, test_askers, test_kernel)
