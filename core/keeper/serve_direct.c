@@ -253,8 +253,8 @@ give_up(const struct serve *s, unsigned left, const struct err *e)
 {
 	bool direct = (left & (NET_RULES_DIRECT4 | NET_RULES_DIRECT6)) != 0;
 
-	log_error("somebody took our firewall rules away, and they cannot be put back: "
-		  "%s; sluice tries again each second%s",
+	log_error("somebody changed our firewall rules, or took them away, and they "
+		  "cannot be put back: %s; sluice tries again each second%s",
 		e->text,
 		direct ? ", and carries direct flows itself until they are" : "");
 	if (direct)
@@ -275,8 +275,9 @@ serve_rules_mend(struct serve *s)
 		s->lost = left | net_rules_lost(s->rules, NET_RULES_ALL & ~left);
 		s->lost &= ours_of(s);
 		if (left == 0)
-			log_warn("somebody took our firewall rules away; they are put "
-				 "back");
+			log_warn(
+				"somebody changed our firewall rules, or took them away; "
+				"they are put back");
 	}
 	all_hold(s);
 	if ((left & ~before) != 0)

@@ -40,47 +40,75 @@ event_table(const struct nlmsghdr *h)
 	return g->nfgen_family == NFPROTO_IPV6 ? NET_RULES_DIRECT6 : NET_RULES_DIRECT4;
 }
 
-static unsigned
-event_apply(unsigned lost, unsigned made, const struct nlmsghdr *h)
+/*
+ * What the kernel itself does to sets, as packets pass and time does, is no
+ * news.  What is missing in the sets of direct flows the engine notes again;
+ * it empties them, too.
+ */
+static void
+event_read(struct nft_news *w, const struct nlmsghdr *h)
 {
+	unsigned table = event_table(h);
+
 	switch (h->nlmsg_type) {
+	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE:
+		w->making |= table & w->made;
+		w->lost = (w->lost | table) & ~(table & w->made);
+		break;
+	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN:
+	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE:
+	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSET:
+	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWOBJ:
+		w->lost |= table & ~w->making;
+		break;
 	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELTABLE:
 	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELCHAIN:
 	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELRULE:
-		return lost | event_table(h);
-	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE:
-		return lost & ~(event_table(h) & made);
+	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELSET:
+	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELOBJ:
+		w->lost |= table;
+		break;
+	/* Connections from before the table are added to it when it is there. */
+	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM:
+		w->lost |= table & ~w->made;
+		break;
+	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELSETELEM:
+		w->lost |= table & NET_RULES_FIREWALL;
+		break;
+	/* The end of each transaction. */
+	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN:
+		w->making = 0;
+		break;
 	default:
-		return lost;
+		break;
 	}
 }
 
-unsigned
-nft_events_apply(unsigned lost, unsigned made, const void *p, size_t n)
+void
+nft_news_read(struct nft_news *w, const void *p, size_t n)
 {
 	const struct nlmsghdr *h;
 	int left = (int)n;
 
 	for (h = p; nfevents_is_whole(h, left); h = mnl_nlmsg_next(h, &left))
 		if (h->nlmsg_len >= MNL_NLMSG_HDRLEN + sizeof(struct nfgenmsg))
-			lost = event_apply(lost, made, h);
-	return lost;
+			event_read(w, h);
 }
 
 unsigned
 net_rules_lost(int fd, unsigned made)
 {
 	_Alignas(struct nlmsghdr) char events[EVENTS_MAX];
-	unsigned lost = 0;
+	struct nft_news w = { .made = made };
 	ssize_t n;
 
 	for (;;) {
 		n = nfevents_recv(fd, events, sizeof events);
 		if (n > 0)
-			lost = nft_events_apply(lost, made, events, (size_t)n);
+			nft_news_read(&w, events, (size_t)n);
 		else if (n == -ENOBUFS)
-			lost = NET_RULES_ALL;
+			w.lost = NET_RULES_ALL;
 		else if (n < 0)
-			return lost;
+			return w.lost;
 	}
 }

@@ -4,11 +4,18 @@
 
 #include <stddef.h>
 
+/* What is known of our rule sets, in NET_RULES_ bits. */
+struct nft_news {
+	unsigned lost;   /* taken away, or somebody has changed them */
+	unsigned made;   /* the caller has made them since it read the last news */
+	unsigned making; /* by the transaction that is being told of */
+};
+
 /*
  * News of rule sets, `n` bytes of netlink messages at p, which is aligned for
- * them: what `lost` (NET_RULES_ bits) is after them.  A table of `made` is
- * whole again where it is made; of the others that is somebody else's doing.
+ * them.  A table of `made` is whole again where it is made; of the others that
+ * is somebody else's doing.
  */
-unsigned nft_events_apply(unsigned lost, unsigned made, const void *p, size_t n);
+void nft_news_read(struct nft_news *w, const void *p, size_t n);
 
 #endif

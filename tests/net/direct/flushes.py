@@ -90,6 +90,41 @@ def test_flushed_again(l):
             works(w, address)
 
 
+CHANGES = (
+    "add table inet sluice { flags dormant ; }",
+    "add table ip sluice_direct { flags dormant ; }",
+    "add table ip6 sluice_direct { flags dormant ; }",
+    "insert rule inet sluice output accept",
+    "add rule ip6 sluice_direct kept drop",
+    "flush chain ip sluice_direct left",
+    "add chain ip6 sluice_direct strange { type filter hook output priority 0 ; policy drop ; }",
+    "add set inet sluice strange { type inet_service ; }",
+    # By which a flow would leave of which no rule has been asked.
+    "add element ip sluice_direct flows { 198.18.0.9 . 192.0.2.80 . tcp . 40000 . 7 }",
+    "add element inet sluice inbound4 { tcp . 198.18.0.9 . 40000 . 192.0.2.80 . 7 }",
+)
+
+
+def test_changed(l):
+    """Somebody changes our rule sets, which are what they were a moment later; the log says so."""
+    w = World(l)
+    sites(w)
+    echoes(w)
+    with kernel(w) as p:
+        whole = ours(w)
+        for what in CHANGES:
+            w.app.run(["nft", what])
+            p.wait_line("somebody changed our firewall rules.*they are put back")
+            lab.until(lambda: ours(w) == whole, f"{what} to be undone")
+        assert "40000" not in w.app.run("nft list ruleset")
+        # What it undid itself it did not take for somebody's.
+        assert len([x for x in p.lines if "put back" in x]) == len(CHANGES), p.text
+        for address in BOTH:
+            works(w, address)
+            with tcp(w.app, address, 7) as s:
+                said(s, b"word")
+
+
 def pour(connection, _peer):
     while True:
         connection.sendall(bytes(65536))
@@ -147,4 +182,4 @@ def test_flushed_amid(l):
         lab.until(lambda: all(x.done > n + (16 << 20) for x, n in zip(ones, before)), "all to go on")
 
 
-lab.main(test_deaths_and_losses, test_flushed_again, test_flushed_amid)
+lab.main(test_deaths_and_losses, test_flushed_again, test_changed, test_flushed_amid)

@@ -4,7 +4,7 @@ import errno
 import socket
 
 from direct import FAR, NEAR, SITES, World, lab, noise, tcp, udp
-from handed import BOTH, echoes, exchanged, kernel, said
+from handed import BOTH, echoes, exchanged, kernel, said, wrap_nft
 
 LINK = 1400
 IP_MTU_DISCOVER, IP_MTU, IPV6_MTU_DISCOVER, IPV6_MTU, DO, DONT = 10, 14, 23, 24, 2, 0
@@ -37,13 +37,16 @@ def test_uploads_go_on(l):
                 exchanged(c, 1 << 20)
 
 
+# Nothing is found in it.
+BLIND = """text=$(printf '%s' "$text" | sed '/@flows goto zone/d')"""
+
+
 def test_the_set_is_of_no_use(l):
     """All packets of a flow come by the engine."""
     w = narrow(l)
+    wrap_nft(w, BLIND)
     with kernel(w, way="auto"):
         for address in BOTH:
-            word = "ip6" if ":" in address else "ip"
-            w.app.run(f"nft insert rule {word} sluice_direct first oifname tun7 accept")
             with lab.Sniffer(w.app, "tun7") as s, tcp(w.app, address, 7) as c:
                 exchanged(c, 1 << 20)
                 by_engine = s.seen(lambda q: q.proto == 6 and q.dst == address)

@@ -46,14 +46,26 @@ tell(uint16_t what, uint8_t family, const char *table)
 static unsigned
 lost(unsigned before, unsigned made)
 {
-	return nft_events_apply(before, made, news, len);
+	struct nft_news w = { .lost = before, .made = made };
+
+	nft_news_read(&w, news, len);
+	return w.lost;
+}
+
+static unsigned
+lost_by(const void *p, size_t n)
+{
+	struct nft_news w = { 0 };
+
+	nft_news_read(&w, p, n);
+	return w.lost;
 }
 
 static void
 ours_taken_away(void **state)
 {
 	static const uint16_t losses[] = { NFT_MSG_DELTABLE, NFT_MSG_DELCHAIN,
-		NFT_MSG_DELRULE };
+		NFT_MSG_DELRULE, NFT_MSG_DELSET, NFT_MSG_DELOBJ };
 	static const struct {
 		uint8_t family;
 		const char *table;
@@ -65,7 +77,7 @@ ours_taken_away(void **state)
 	};
 
 	(void)state;
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < sizeof(losses) / sizeof(*losses); i++)
 		for (size_t k = 0; k < 3; k++) {
 			len = 0;
 			tell(losses[i], ours[k].family, ours[k].table);
@@ -87,8 +99,9 @@ others_and_other_news(void **state)
 	tell(NFT_MSG_DELTABLE, NFPROTO_INET, "");
 	tell(NFT_MSG_DELTABLE, NFPROTO_IPV4, "sluice");
 	tell(NFT_MSG_DELRULE, NFPROTO_IPV4, "filter");
-	tell(NFT_MSG_NEWRULE, NFPROTO_INET, "sluice");
-	tell(NFT_MSG_NEWSETELEM, NFPROTO_IPV4, "sluice_direct");
+	tell(NFT_MSG_NEWRULE, NFPROTO_IPV4, "filter");
+	tell(NFT_MSG_NEWTABLE, NFPROTO_IPV4, "sluice");
+	tell(NFT_MSG_NEWSETELEM, NFPROTO_IPV6, "sluice");
 	tell(NFT_MSG_DELSETELEM, NFPROTO_IPV4, "sluice_direct");
 	assert_int_equal(lost(0, NET_RULES_ALL), 0);
 	assert_int_equal(lost(NET_RULES_DIRECT6, 0), NET_RULES_DIRECT6);
@@ -105,8 +118,49 @@ made_anew(void **state)
 	assert_int_equal(lost(NET_RULES_DIRECT4, NET_RULES_DIRECT4), 0);
 	/* Somebody else's is not ours for having its name. */
 	assert_int_equal(lost(0, NET_RULES_DIRECT6), NET_RULES_DIRECT4);
+	tell(NFT_MSG_NEWSET, NFPROTO_IPV4, "sluice_direct");
+	tell(NFT_MSG_NEWCHAIN, NFPROTO_IPV4, "sluice_direct");
+	tell(NFT_MSG_NEWRULE, NFPROTO_IPV4, "sluice_direct");
+	tell(NFT_MSG_NEWGEN, NFPROTO_UNSPEC, "");
+	assert_int_equal(lost(0, NET_RULES_DIRECT4), 0);
 	tell(NFT_MSG_DELCHAIN, NFPROTO_IPV4, "sluice_direct");
 	assert_int_equal(lost(0, NET_RULES_DIRECT4), NET_RULES_DIRECT4);
+}
+
+/* By somebody else, before or after the table is made: it is not what it was. */
+static void
+changed(void **state)
+{
+	static const uint16_t changes[] = { NFT_MSG_NEWTABLE, NFT_MSG_NEWCHAIN,
+		NFT_MSG_NEWRULE, NFT_MSG_NEWSET, NFT_MSG_NEWOBJ, NFT_MSG_NEWSETELEM };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(changes) / sizeof(*changes); i++) {
+		len = 0;
+		tell(changes[i], NFPROTO_IPV6, "sluice_direct");
+		assert_int_equal(lost(0, 0), NET_RULES_DIRECT6);
+		assert_int_equal(lost(0, NET_RULES_DIRECT4), NET_RULES_DIRECT6);
+	}
+	len = 0;
+	tell(NFT_MSG_NEWTABLE, NFPROTO_IPV4, "sluice_direct");
+	tell(NFT_MSG_NEWGEN, NFPROTO_UNSPEC, "");
+	tell(NFT_MSG_NEWRULE, NFPROTO_IPV4, "sluice_direct");
+	assert_int_equal(lost(0, NET_RULES_DIRECT4), NET_RULES_DIRECT4);
+}
+
+/* What the firewall knows of connections from before it has no other home. */
+static void
+elements(void **state)
+{
+	(void)state;
+	tell(NFT_MSG_DELSETELEM, NFPROTO_INET, "sluice");
+	assert_int_equal(lost(0, 0), NET_RULES_FIREWALL);
+	len = 0;
+	tell(NFT_MSG_NEWTABLE, NFPROTO_INET, "sluice");
+	tell(NFT_MSG_NEWGEN, NFPROTO_UNSPEC, "");
+	tell(NFT_MSG_NEWSETELEM, NFPROTO_INET, "sluice");
+	assert_int_equal(lost(0, NET_RULES_FIREWALL), 0);
+	assert_int_equal(lost(0, 0), NET_RULES_FIREWALL);
 }
 
 /* A name without its end, another attribute first, a message that is cut: none is news. */
@@ -123,15 +177,15 @@ malformed(void **state)
 		&m, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELTABLE, &g, sizeof(g));
 	netlink_bytes_put(&m, NFTA_TABLE_NAME, "sluice", 6);
 	(void)netlink_bytes_end(&m);
-	assert_int_equal(nft_events_apply(0, 0, m.p, m.len), 0);
+	assert_int_equal(lost_by(m.p, m.len), 0);
 	netlink_bytes_begin(
 		&m, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELTABLE, &g, sizeof(g));
 	netlink_bytes_put(&m, NFTA_TABLE_FLAGS, "sluice", 7);
 	(void)netlink_bytes_end(&m);
-	assert_int_equal(nft_events_apply(0, 0, m.p, m.len), 0);
+	assert_int_equal(lost_by(m.p, m.len), 0);
 	tell(NFT_MSG_DELTABLE, NFPROTO_INET, "sluice");
 	for (n = 0; n < len; n++)
-		assert_int_equal(nft_events_apply(0, 0, news, n), 0);
+		assert_int_equal(lost_by(news, n), 0);
 	/* Lengths that lie. */
 	for (n = 0; n < sizeof(struct nlmsghdr); n++) {
 		h->nlmsg_len = (uint32_t)n;
@@ -150,6 +204,8 @@ main(void)
 		cmocka_unit_test_setup(ours_taken_away, begin),
 		cmocka_unit_test_setup(others_and_other_news, begin),
 		cmocka_unit_test_setup(made_anew, begin),
+		cmocka_unit_test_setup(changed, begin),
+		cmocka_unit_test_setup(elements, begin),
 		cmocka_unit_test_setup(malformed, begin),
 	};
 
