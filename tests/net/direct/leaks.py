@@ -12,8 +12,8 @@ import socket
 import struct
 import sys
 
-from direct import (ACK, FAR, FAR6, NEAR, NEAR6, PSH, RST, TUN, World, engine_of, family, ip4, ip6, lab, reset, segment,
-                    tcp, tun_address, udp)
+from direct import (ACK, FAR, FAR6, NEAR, NEAR6, PSH, RST, TUN, World, at_once, engine_of, family, ip4, ip6, lab, reset,
+                    segment, tcp, tun_address, udp)
 from handed import BOTH, echoes, exchanged, heard, kernel, killed, said
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "names"))
@@ -49,9 +49,22 @@ def echoed(u):
         return False
 
 
-def by_device(s, proto):
+def by_device(s, proto, address):
     """Packets of applications that the device has got."""
-    return len(s.seen(lambda q: q.proto == proto and q.outgoing and q.dst in BOTH))
+    return len(s.seen(lambda q: q.proto == proto and q.outgoing and q.dst == address))
+
+
+def by_engine(w, s, uid, address):
+    """What the application of this user sends arrives, and not by the kernel."""
+    with as_user(w, uid, family(address), socket.SOCK_STREAM) as c:
+        c.connect((address, 7))
+        said(c, b"word")
+        exchanged(c)
+    with as_user(w, uid, family(address), socket.SOCK_DGRAM) as u:
+        u.settimeout(1)
+        u.connect((address, 7))
+        lab.until(lambda: all(echoed(u) for _ in range(20)), "20 datagrams, one after another")
+    lab.until(lambda: by_device(s, 6, address) > 5 and by_device(s, 17, address) >= 15, f"those of {uid} at the device")
 
 
 def test_owners(l):
@@ -67,24 +80,14 @@ def test_owners(l):
                 (OUTPUT, f"oifname eth0 meta l4proto {{ tcp, udp }} meta skuid != {engine} drop", 1000),
                 (POSTROUTING, "oifname eth0 meta skuid 1000 drop", 1000)):
             w.app.run("nft -f -", input=(TABLE % (where, rules)).encode())
-            for address in BOTH:
-                with lab.Sniffer(w.app, TUN) as s:
-                    with as_user(w, uid, family(address), socket.SOCK_STREAM) as c:
-                        c.connect((address, 7))
-                        said(c, b"word")
-                        exchanged(c)
-                    with as_user(w, uid, family(address), socket.SOCK_DGRAM) as u:
-                        u.settimeout(1)
-                        u.connect((address, 7))
-                        lab.until(lambda: all(echoed(u) for _ in range(20)), "20 datagrams, one after another")
-                    # Not by the kernel.
-                    lab.until(lambda: by_device(s, 6) > 5 and by_device(s, 17) >= 15, f"{rules}: {s.packets}")
+            with lab.Sniffer(w.app, TUN) as s:
+                at_once([lambda a=a: by_engine(w, s, uid, a) for a in BOTH])
             w.app.run("nft delete table inet other")
         # And with all that gone:
         for address in BOTH:
             with lab.Sniffer(w.app, TUN) as s, tcp(w.app, address, 7) as c:
                 exchanged(c)
-                assert by_device(s, 6) == 1, s.packets
+                assert by_device(s, 6, address) == 1, s.packets
 
 
 def bound(w, address, port, kind=socket.SOCK_STREAM):
