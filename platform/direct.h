@@ -122,7 +122,7 @@ enum {
 	NET_RULES_DIRECT6 = 4,
 	NET_RULES_ALL = 7
 };
-/* Reads all that there is. Of which of ours a part was taken away. `made` are those that
+/* Reads all that there is. Which of ours somebody has changed or taken away. `made` are those that
  * the caller has made anew since the last call: what happened to them before is no news. */
 unsigned net_rules_lost(int fd, unsigned made);
 
