@@ -56,7 +56,6 @@ struct flow {
 	bool decided : 1;
 	/* The far side has failed, and the application takes the rest. */
 	bool failing : 1;
-	unsigned asks : 2; /* of an application that has ended, whether it still reads */
 };
 
 _Static_assert(sizeof(struct flow) <= 264, "there are tens of thousands");

@@ -2,16 +2,15 @@
 #include "base/bytes.h"
 #include "flow/life.h"
 
+#include <errno.h>
 #include <string.h>
 
 enum {
 	CONN_IDLE = 300,  /* seconds, for the way by a server of ours */
 	LINGER_MS = 5000, /* for an application to take the rest, or to end */
 	/* An application that has ended is asked after such a silence, twice as long a one
-	 * and so on, whether it still reads, so many times in such a distance. */
+	 * and so on, whether it still reads. */
 	ASK_MS = 5000,
-	ASKS = 2,
-	ANSWER_MS = 2000,
 };
 
 static void
@@ -55,31 +54,21 @@ idle_limit(const struct flow *f)
 	return (uint64_t)(p->conn_idle != 0 ? p->conn_idle : CONN_IDLE) * 1000;
 }
 
-/* Milliseconds until it should be looked again, after so long a silence, whether the
- * application still reads; 0: it has closed. */
+/*
+ * An application that has closed looks like one that has no more to say, which
+ * the far side may still tell something, for as long as it likes: after so long
+ * a silence it is asked.  Milliseconds until it should be again.
+ */
 static uint64_t
 near_ask(struct flow *f, uint64_t quiet)
 {
-	if (quiet < ASK_MS) {
-		f->asks = 0;
+	if (quiet < ASK_MS)
 		return ASK_MS - quiet;
-	}
-	if (f->asks > 0 && !conn_is_silent(f->relay.near)) {
-		f->asks = 0;
-		return quiet;
-	}
-	if (f->asks == ASKS)
-		return 0;
-	f->asks++;
-	conn_ask(f->relay.near);
-	return ANSWER_MS;
+	conn_ask(f->relay.near, flows_device(f->flows, &f->source.ip) >= 0);
+	return quiet;
 }
 
-/*
- * Ends a flow whose limit is reached, and one whose application has closed: that looks
- * like the end of what it sends alone, after which the far side may still say something,
- * for as long as it likes.  Else the timer is armed for what comes next.
- */
+/* Ends a flow whose limit is reached; else the timer is armed for what comes next. */
 static void
 limits_look(struct flow *f)
 {
@@ -94,10 +83,6 @@ limits_look(struct flow *f)
 		next = limit - quiet;
 	if (f->relay.near_ended && !f->relay.near_shut) {
 		ask = near_ask(f, quiet);
-		if (ask == 0) {
-			flow_end(f, STACK_RESET, "closed by the application");
-			return;
-		}
 		next = ask < next ? ask : next;
 	}
 	if (next != UINT64_MAX)
@@ -158,7 +143,12 @@ reason_of(const struct flow *f, const struct stream *s)
 void
 flow_near_failed(struct flow *f)
 {
-	flow_end(f, STACK_RESET, "%s", reason_of(f, f->relay.near));
+	const struct relay *r = &f->relay;
+
+	/* Whoever has ended before, and resets now, has done both by one close. */
+	flow_end(f, STACK_RESET, "%s",
+		r->near_ended && r->error == -ECONNRESET ? "closed by the application"
+							 : reason_of(f, r->near));
 }
 
 static void

@@ -169,20 +169,12 @@ conn_own(struct stream *conn, struct task *owner)
 }
 
 void
-conn_ask(struct stream *conn)
+conn_ask(struct stream *conn, bool local)
 {
 	struct conn *c = conn_of(conn);
 
-	if (!c->pcb)
-		return;
-	c->asked = true;
-	port_ask(c);
-}
-
-bool
-conn_is_silent(const struct stream *conn)
-{
-	return conn_of(conn)->asked;
+	if (c->pcb)
+		port_ask(c, local);
 }
 
 static int

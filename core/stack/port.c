@@ -327,7 +327,6 @@ port_input(struct conn *c, const struct segment *g, const struct syn_options *o)
 	struct segment t = *g;
 	struct pbuf *p;
 
-	c->asked = false;
 	if (port_enter(c))
 		segment_fit(c, &t);
 	p = segment_pbuf(c->stack, &t, o);
@@ -435,9 +434,14 @@ port_resume(struct conn *c)
 }
 
 void
-port_ask(struct conn *c)
+port_ask(struct conn *c, bool local)
 {
-	tcp_keepalive(port_enter(c));
+	struct tcp_pcb *pcb = port_enter(c);
+
+	if (local)
+		reply_challenge(c->stack, c, pcb->snd_nxt, pcb->rcv_nxt);
+	else
+		tcp_keepalive(pcb);
 	output_rest();
 }
 

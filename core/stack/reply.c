@@ -152,33 +152,57 @@ reply_send(struct stack *s, const struct ip *source, const struct ip *to, uint8_
 	return r;
 }
 
-/* RFC 9293 3.10.7.1: the answer to a segment that belongs to no connection. */
-void
-reply_reset(struct stack *s, const struct segment *g)
+/* A header without a window, from the target; `r` has all else of it. */
+static void
+segment_send(struct stack *s, const struct segment *r)
 {
-	bool ack = !(g->flags & SEGMENT_ACK);
 	uint8_t h[TCP_HEADER];
 	struct iovec v[2] = { { h, sizeof(h) }, { NULL, 0 } };
 	struct outgoing o;
 	struct writer w;
 
-	if (g->flags & SEGMENT_RST)
-		return;
 	writer_init(&w, h, sizeof(h));
-	writer_be16(&w, g->target.port);
-	writer_be16(&w, g->app.port);
-	writer_be32(&w, ack ? 0 : g->ack);
-	writer_be32(&w, ack ? g->seq + segment_span(g) : 0);
+	writer_be16(&w, r->target.port);
+	writer_be16(&w, r->app.port);
+	writer_be32(&w, r->seq);
+	writer_be32(&w, r->ack);
 	writer_u8(&w, TCP_HEADER / 4 << 4);
-	writer_u8(&w, SEGMENT_RST | (ack ? SEGMENT_ACK : 0));
+	writer_u8(&w, r->flags);
 	writer_be16(&w, 0);
 	writer_be32(&w, 0);
 	be16_put(h + 16,
 		checksum_fold(checksum_add(
-			packet_pseudo(&g->target.ip, &g->app.ip, PROTO_TCP, sizeof(h)), h,
+			packet_pseudo(&r->target.ip, &r->app.ip, PROTO_TCP, sizeof(h)), h,
 			sizeof(h))));
-	outgoing_init(&o, &g->target.ip, &g->app.ip, PROTO_TCP, v);
+	outgoing_init(&o, &r->target.ip, &r->app.ip, PROTO_TCP, v);
 	part_send(s, &o, 0, o.len, false, true);
+}
+
+/* RFC 9293 3.10.7.1: the answer to a segment that belongs to no connection. */
+void
+reply_reset(struct stack *s, const struct segment *g)
+{
+	bool ack = !(g->flags & SEGMENT_ACK);
+	struct segment r = { .app = g->app, .target = g->target };
+
+	if (g->flags & SEGMENT_RST)
+		return;
+	r.seq = ack ? 0 : g->ack;
+	r.ack = ack ? g->seq + (uint32_t)segment_span(g) : 0;
+	r.flags = SEGMENT_RST | (ack ? SEGMENT_ACK : 0);
+	segment_send(s, &r);
+}
+
+void
+reply_challenge(struct stack *s, const struct conn *c, uint32_t seq, uint32_t ack)
+{
+	struct segment r = { .app = c->app,
+		.target = c->target,
+		.seq = seq,
+		.ack = ack,
+		.flags = SEGMENT_SYN | SEGMENT_ACK };
+
+	segment_send(s, &r);
 }
 
 struct icmp_code {

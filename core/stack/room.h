@@ -95,7 +95,6 @@ struct conn {
 	bool cramped;   /* the ring was full: the next one is larger */
 	bool ack_waits; /* it is in stack.acks */
 	bool ack_late;  /* an acknowledgement has waited long enough */
-	bool asked;     /* whether it is still there, and has not answered */
 };
 
 _Static_assert(sizeof(struct conn) <= 280, "there are tens of thousands");
@@ -188,9 +187,8 @@ struct window port_pbuf_window(const struct pbuf *p);
 void port_tick(struct timer *t);
 /* Sends what the device would not take. */
 void port_resume(struct conn *c);
-/* Makes the application's kernel say something, where it knows the connection or has
- * forgotten it (RFC 9293, 3.8.4: keep-alives). */
-void port_ask(struct conn *c);
+/* See conn_ask. */
+void port_ask(struct conn *c, bool local);
 
 /* reply.c: packets that this room makes itself */
 /* The bytes that a packet to that host may have. */
@@ -198,6 +196,9 @@ size_t reply_mtu(const struct stack *s, const struct ip *to);
 int reply_send(struct stack *s, const struct ip *source, const struct ip *to,
 	uint8_t proto, const struct iovec v[2]);
 void reply_reset(struct stack *s, const struct segment *g);
+/* What no sane peer says in the middle of a connection: who has it says where it stands
+ * (RFC 5961, 4), and who has not resets it. */
+void reply_challenge(struct stack *s, const struct conn *c, uint32_t seq, uint32_t ack);
 /* An IP header for `len` bytes behind it; its length. */
 size_t reply_header(uint8_t *mem, const struct ip *source, const struct ip *to,
 	uint8_t proto, size_t len);

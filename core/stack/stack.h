@@ -138,12 +138,12 @@ void stack_answer_held(struct stack *s, struct held *h, enum stack_answer a);
 /* The task that is made ready when this connection has news. */
 void conn_own(struct stream *conn, struct task *owner);
 /*
- * An application that has ended may still read, or may have closed.  Its kernel answers
- * for the one, and is silent for the other (Linux: for a minute, then it resets the
- * connection).  conn_is_silent: nothing has come since it was asked.
+ * An application that has ended may still read, or may have closed: asked by this, the
+ * kernel of one that has closed resets the connection.  Where it is `local`, at once; of
+ * another machine's no more is asked than a keep-alive (RFC 9293, 3.8.4), which Linux takes
+ * for a minute after a close, too.
  */
-void conn_ask(struct stream *conn);
-bool conn_is_silent(const struct stream *conn);
+void conn_ask(struct stream *conn, bool local);
 
 /* A datagram to the application, from `source` (what it sent to). 0, -EAGAIN (dropped),
  * -EMSGSIZE. */

@@ -224,15 +224,21 @@ segment_take(struct app *a, struct reader *r)
 		a->rst = true;
 		return;
 	}
+	if (flags & SYN && a->connected) {
+		segment_put(a, a->closed ? RST : ACK, "", 0);
+		return;
+	}
 	if (flags & SYN) {
 		a->connected = true;
 		a->ack = seq + 1;
 		segment_put(a, ACK, "", 0);
 		return;
 	}
-	/* A keep-alive. */
-	if (!a->closed && r->len == 0 && seq + 1 == a->ack)
-		segment_put(a, ACK, "", 0);
+	/* Keep-alives are answered. */
+	if (r->len == 0 && seq + 1 == a->ack)
+		segment_put(a, a->closed ? RST : ACK, "", 0);
+	if (a->closed && r->len > 0)
+		segment_put(a, RST, "", 0);
 	if (a->deaf || a->closed || seq != a->ack)
 		return;
 	assert_true(a->got_len + r->len <= SIM_BYTES);

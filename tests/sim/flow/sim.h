@@ -35,7 +35,7 @@ struct app {
 	uint32_t seq, ack;
 	bool connected, fin, rst; /* what it was told */
 	bool deaf;                /* acknowledges nothing */
-	bool closed;              /* is not there any more: its kernel answers nobody */
+	bool closed;              /* is not there any more: its kernel resets all */
 	int icmp;                 /* code of an "unreachable"; -1: none */
 	uint16_t icmp_mtu;        /* that it named */
 	uint8_t *got;             /* SIM_BYTES */

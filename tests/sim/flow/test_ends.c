@@ -437,7 +437,7 @@ closed_by_the_application(void **state)
 		app_says(a, "question", 8);
 		app_ends(a);
 		a->closed = true;
-		sim_pass(8900);
+		sim_pass(4900);
 		assert_int_equal(live(), 1);
 		sim_pass(200);
 		assert_int_equal(live(), 0);
@@ -489,7 +489,7 @@ half_closed_and_gone_later(void **state)
 	sim_settle();
 	assert_int_equal(a->got_len, 6);
 	a->closed = true;
-	sim_pass(8900);
+	sim_pass(4900);
 	assert_int_equal(live(), 1);
 	sim_pass(200);
 	assert_int_equal(live(), 0);

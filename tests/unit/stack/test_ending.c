@@ -290,8 +290,8 @@ test_slow_reader(void **state)
 	free(b);
 }
 
-/* A connection whose application has ended is asked for: one that reads answers, and one
- * that has closed does not. */
+/* The kernel of an application that has closed resets what it is asked for; of one that
+ * reads it says where it stands. */
 static void
 test_asked(void **state)
 {
@@ -306,20 +306,24 @@ test_asked(void **state)
 	peer_fin(&p);
 	peer_pump(&p);
 	host_quiet();
-	assert_false(conn_is_silent(c));
-	conn_ask(c);
-	assert_true(conn_is_silent(c));
-	host_settle();
+	conn_ask(c, false);
 	assert_true(host_take(&k));
 	assert_int_equal(k.flags, ACK);
-	assert_int_equal(k.len, 0);
 	assert_int_equal(k.seq + 1, p.rcv);
-	assert_true(conn_is_silent(c));
+	conn_ask(c, true);
+	assert_true(host_take(&k));
+	assert_int_equal(k.flags, SYN | ACK);
+	assert_int_equal(k.len, 0);
+	assert_int_equal(k.seq, p.rcv);
+	assert_int_equal(k.ack, p.snd);
 	peer_ack(&p);
-	assert_false(conn_is_silent(c));
-	conn_ask(c);
-	host_input_tcp(&p.me, &p.to, RST, p.snd, 0, 0, NULL, 0, NULL, 0);
-	assert_true(stream_recv_buf(c, &w) < 0);
+	host_settle();
+	host_quiet();
+	assert_int_equal(stream_recv_buf(c, &w), STREAM_END);
+	conn_ask(c, true);
+	assert_true(host_take(&k));
+	host_input_tcp(&p.me, &p.to, RST, k.ack, 0, 0, NULL, 0, NULL, 0);
+	assert_int_equal(stream_recv_buf(c, &w), -ECONNRESET);
 	peer_fini(&p);
 }
 
