@@ -33,6 +33,9 @@ enum { NET_DIRECT_MARK = 0xffff };
 
 /* The keeper's.  0, or -1 and why: one transaction, which names what the kernel lacks. */
 int net_direct_add(const struct net_direct *d, struct err *e);
+/* Whether connection tracking is told to take nothing but a SYN for a new connection, which
+ * the table depends on. */
+bool net_direct_is_strict(void);
 /* The table and the connections that it carried, which end. Undoing what is not there is a
  * success. */
 int net_direct_del(int family, unsigned kept, struct err *e);

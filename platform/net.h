@@ -62,6 +62,11 @@ int net_firewall_del(struct err *e);
  * that the kernel puts between numbers. */
 int net_sysctl_get(const char *name, char *value, size_t cap, struct err *e);
 int net_sysctl_set(const char *name, const char *value, struct err *e);
+/* A descriptor that becomes readable when anybody on this machine writes one of these; or
+ * -errno.  Names that the system does not have are left out. */
+int net_sysctl_watch(const char *const *names, size_t n);
+/* Reads all the news that there is. */
+void net_sysctl_seen(int fd);
 
 /* The resolver of the machine. */
 enum { NET_RESOLVERS = 8, NET_SEARCH = 256 };

@@ -415,16 +415,17 @@ wake_empty(const struct keeper *k)
 static void
 turn(struct keeper *k)
 {
-	struct pollfd p[5] = {
+	struct pollfd p[6] = {
 		{ .fd = k->wake[0], .events = POLLIN },
 		{ .fd = k->sock, .events = POLLIN },
 		{ .fd = k->serve.rules, .events = POLLIN },
 		{ .fd = k->serve.losses, .events = POLLIN },
 		{ .fd = status_rests(&k->questions) ? -1 : k->questions.fd,
 			.events = POLLIN },
+		{ .fd = k->serve.settings, .events = POLLIN },
 	};
 
-	if (poll(p, 5, wait_ms(k)) == -1 && errno != EINTR)
+	if (poll(p, 6, wait_ms(k)) == -1 && errno != EINTR)
 		log_error("poll: %s", strerror(errno));
 	wake_empty(k);
 	/* Requests first: what a dying engine has asked for is not answered, but what it
@@ -436,6 +437,8 @@ turn(struct keeper *k)
 		serve_rules_mend(&k->serve);
 	if (k->serve.losses >= 0 && p[3].revents)
 		serve_ends_lost(&k->serve);
+	if (k->serve.settings >= 0 && p[5].revents)
+		serve_settings_mend(&k->serve);
 	if (p[4].revents)
 		question_answer(k);
 	if (stop_wanted > 0)

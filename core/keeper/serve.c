@@ -29,6 +29,7 @@ serve_init(struct serve *s, const struct keeper_config *c, struct journal *j)
 	s->tun = -1;
 	s->rules = -1;
 	s->losses = -1;
+	s->settings = -1;
 	s->raw4 = s->raw6 = -1;
 }
 
@@ -54,6 +55,7 @@ serve_fini(struct serve *s)
 	descriptor_end(&s->tun);
 	descriptor_end(&s->rules);
 	descriptor_end(&s->losses);
+	descriptor_end(&s->settings);
 	descriptor_end(&s->raw4);
 	descriptor_end(&s->raw6);
 }

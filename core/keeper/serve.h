@@ -33,7 +33,9 @@ struct serve {
 	int raw4, raw6; /* what it sends by; -1: none; closed by serve_renew, _fini */
 	int rules;      /* net_rules_watch; -1: none; closed by serve_fini */
 	int losses;     /* net_direct_losses; -1: none; closed by serve_fini */
+	int settings;   /* net_sysctl_watch; -1: none; closed by serve_fini */
 	unsigned lost;  /* NET_RULES_ bits: taken away and not back yet */
+	bool strict; /* net_direct_is_strict, when the tables of direct flows were made */
 	struct net_routes routes;
 	struct net_resolvers before; /* the machine's own, noted before any change */
 	bool noted, taken;

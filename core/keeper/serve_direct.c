@@ -6,6 +6,7 @@
 #include "platform/direct.h"
 
 #include <string.h>
+#include <unistd.h>
 
 enum { MENDS = 8 }; /* at once, where somebody goes on taking our rules away */
 
@@ -49,6 +50,7 @@ direct_make(struct serve *s, int family, struct err *e)
 	serve_direct_of(s, family, &d);
 	if (journal_add(s->journal, &c, e) < 0)
 		return -1;
+	s->strict = net_direct_is_strict();
 	r = net_direct_add(&d, e);
 	if (r < 0)
 		journal_drop(s->journal);
@@ -69,20 +71,67 @@ direct_mend(const struct serve *s, int family, struct err *e)
 
 #define TRACKING "net.netfilter.nf_conntrack_"
 
-/* They are there only once connections are tracked. */
+static bool
+is_tracking(const struct change *c)
+{
+	return c->kind == CHANGE_SYSCTL &&
+		strncmp(c->u.sysctl.name, TRACKING, strlen(TRACKING)) == 0;
+}
+
+/* Of what the journal has already only the value is put back. */
 static void
+news_set(struct serve *s, const char *name, const char *loss)
+{
+	const struct change *c = s->journal->change;
+	struct err e;
+	int i = s->journal->n;
+
+	while (--i >= 0 && !(is_tracking(&c[i]) && strcmp(c[i].u.sysctl.name, name) == 0))
+		;
+	if (i < 0)
+		serve_sysctl_wish(s, name, "1", loss);
+	else if (net_sysctl_set(name, "1", &e) < 0)
+		log_warn("%s: %s", e.text, loss);
+}
+
+static const struct {
+	const char *name, *loss;
+} news[] = {
+	{ TRACKING "acct", "the bytes of flows in the kernel are not counted" },
+	{ TRACKING "events", "nobody hears of the ends of flows in the kernel" },
+};
+
+/* Whether any was missing. They are there only once connections are tracked. */
+static bool
 news_wish(struct serve *s)
 {
+	bool was_missing = false;
 	char value[16];
 	struct err e;
+	size_t i;
 
-	serve_sysctl_wish(s, TRACKING "acct", "1",
-		"the bytes of flows in the kernel are not counted");
-	/* 2, of newer kernels: where somebody listens, as the engine does. */
-	if (net_sysctl_get(TRACKING "events", value, sizeof value, &e) == 0 &&
-		strcmp(value, "0") == 0)
-		serve_sysctl_wish(s, TRACKING "events", "1",
-			"nobody hears of the ends of flows in the kernel");
+	for (i = 0; i < sizeof news / sizeof *news; i++) {
+		/* 2, of newer kernels: where somebody listens, as the engine does. */
+		if (net_sysctl_get(news[i].name, value, sizeof value, &e) < 0 ||
+			strcmp(value, "0") != 0)
+			continue;
+		news_set(s, news[i].name, news[i].loss);
+		was_missing = true;
+	}
+	return was_missing;
+}
+
+static void
+settings_watch(struct serve *s)
+{
+	static const char *const names[] = { TRACKING "acct", TRACKING "events",
+		TRACKING "tcp_loose" };
+
+	if (s->settings < 0)
+		s->settings = net_sysctl_watch(names, sizeof names / sizeof *names);
+	if (s->settings < 0)
+		log_warn("the settings of connection tracking cannot be watched: %s",
+			strerror(-s->settings));
 }
 
 static void
@@ -90,9 +139,11 @@ news_release(struct serve *s)
 {
 	const struct change *c = s->journal->change;
 
+	if (s->settings >= 0)
+		close(s->settings);
+	s->settings = -1;
 	for (int i = s->journal->n - 1; i >= 0; i--)
-		if (c[i].kind == CHANGE_SYSCTL &&
-			strncmp(c[i].u.sysctl.name, TRACKING, strlen(TRACKING)) == 0)
+		if (is_tracking(&c[i]))
 			(void)journal_undo_one(s->journal, i);
 }
 
@@ -153,7 +204,8 @@ serve_direct(struct serve *s, int family, struct err *e)
 	if (!*made && direct_make(s, family, e) < 0)
 		return -1;
 	if (!s->direct4 && !s->direct6) {
-		news_wish(s);
+		(void)news_wish(s);
+		settings_watch(s);
 		serve_ends_watch(s);
 	}
 	*made = true;
@@ -244,6 +296,34 @@ ours_of(const struct serve *s)
 {
 	return NET_RULES_FIREWALL | (s->direct4 ? NET_RULES_DIRECT4 : 0) |
 		(s->direct6 ? NET_RULES_DIRECT6 : 0);
+}
+
+/* The tables are others where connection tracking is stricter, or no longer so strict. */
+static void
+strictness_follow(struct serve *s)
+{
+	bool strict = net_direct_is_strict();
+	struct err e;
+
+	if (strict == s->strict)
+		return;
+	s->strict = strict;
+	if (s->direct4 && direct_mend(s, 4, &e) < 0)
+		s->lost |= NET_RULES_DIRECT4;
+	if (s->direct6 && direct_mend(s, 6, &e) < 0)
+		s->lost |= NET_RULES_DIRECT6;
+	if (s->rules >= 0)
+		s->lost |= net_rules_lost(s->rules, ours_of(s) & ~NET_RULES_FIREWALL);
+}
+
+void
+serve_settings_mend(struct serve *s)
+{
+	net_sysctl_seen(s->settings);
+	if (news_wish(s))
+		log_warn("somebody took the news and counters of connections away, by "
+			 "nf_conntrack_events or nf_conntrack_acct; they are put back");
+	strictness_follow(s);
 }
 
 /* What could not be put back this time, and was not missed before. The applications ask

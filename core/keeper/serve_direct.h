@@ -20,5 +20,8 @@ void serve_direct_of(const struct serve *s, int family, struct net_direct *d);
 void serve_rules_watch(struct serve *s);
 /* Puts back what was taken away; tries again at the next call what could not be. */
 void serve_rules_mend(struct serve *s);
+/* Somebody has written a setting of connection tracking that direct flows need: s->settings
+ * is readable. */
+void serve_settings_mend(struct serve *s);
 
 #endif

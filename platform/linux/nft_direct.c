@@ -215,8 +215,8 @@ add_bounds(struct script *s, const struct net_direct *d)
 		d->mark, (unsigned)d->gid);
 }
 
-static bool
-is_strict(void)
+bool
+net_direct_is_strict(void)
 {
 	char value[16];
 	struct err e;
@@ -234,7 +234,7 @@ is_strict(void)
 static void
 add_strict(struct script *s, const struct net_direct *d)
 {
-	if (is_strict())
+	if (net_direct_is_strict())
 		script_add(s,
 			"chain strict {\n"
 			"type filter hook output priority mangle + 9; policy accept;\n"

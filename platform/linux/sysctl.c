@@ -5,25 +5,36 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <unistd.h>
 
 enum { SYSCTL_PATH = 256 };
 
 /* net.ipv4.x -> /proc/sys/net/ipv4/x. The names are our own or the journal's. */
 static int
-sysctl_open(const char *name, int flags)
+sysctl_path(char path[static SYSCTL_PATH], const char *name)
 {
-	char path[SYSCTL_PATH];
 	char *p;
 	int n;
 
-	n = snprintf(path, sizeof path, "/proc/sys/%s", name);
-	if (n < 0 || (size_t)n >= sizeof path || strchr(name, '/'))
+	n = snprintf(path, SYSCTL_PATH, "/proc/sys/%s", name);
+	if (n < 0 || n >= SYSCTL_PATH || strchr(name, '/'))
 		return -EINVAL;
 	for (p = path; *p; p++) {
 		if (*p == '.')
 			*p = '/';
 	}
+	return 0;
+}
+
+static int
+sysctl_open(const char *name, int flags)
+{
+	char path[SYSCTL_PATH];
+	int n = sysctl_path(path, name);
+
+	if (n < 0)
+		return n;
 	n = open(path, flags | O_CLOEXEC);
 	return n == -1 ? -errno : n;
 }
@@ -64,4 +75,28 @@ net_sysctl_set(const char *name, const char *value, struct err *e)
 		return err_set(e, "sysctl %s cannot be set to %s: %s", name, value,
 			strerror(why));
 	return 0;
+}
+
+int
+net_sysctl_watch(const char *const *names, size_t n)
+{
+	int fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+	char path[SYSCTL_PATH];
+	size_t i;
+
+	if (fd == -1)
+		return -errno;
+	for (i = 0; i < n; i++)
+		if (sysctl_path(path, names[i]) == 0)
+			(void)inotify_add_watch(fd, path, IN_MODIFY);
+	return fd;
+}
+
+void
+net_sysctl_seen(int fd)
+{
+	_Alignas(struct inotify_event) char events[4096];
+
+	while (read(fd, events, sizeof events) > 0)
+		;
 }

@@ -210,7 +210,7 @@ def test_killed(l):
             assert not beside, beside
 
 
-def forgotten(l, loose):
+def forgotten(l, loose, later=None):
     """What conntrack forgot ends at once, whatever it takes for a connection."""
     w = World(l)
     sites(w)
@@ -220,6 +220,10 @@ def forgotten(l, loose):
     w.app.run("nft add rule ip other c ct state new")
     w.app.sysctl("net.netfilter.nf_conntrack_tcp_loose", loose)
     with kernel(w):
+        if later is not None:
+            w.app.sysctl("net.netfilter.nf_conntrack_tcp_loose", later)
+            lab.until(lambda: all((later == 0) == ("chain strict" in w.app.run(f"nft list table {x} sluice_direct"))
+                                  for x in ("ip", "ip6")), "the tables to follow")
         ones = [tcp(w.app, address, 7) for address in BOTH]
         for s in ones:
             said(s, b"word")
@@ -244,6 +248,14 @@ def test_forgotten(l):
 
 def test_forgotten_strictly(l):
     forgotten(l, 0)
+
+
+def test_forgotten_strictly_by_now(l):
+    forgotten(l, 1, later=0)
+
+
+def test_forgotten_strictly_no_more(l):
+    forgotten(l, 0, later=1)
 
 
 def test_half_closed(l):
@@ -357,5 +369,5 @@ def test_exceptions(l):
         assert "with the kernel 0," in p.text, p.text
 
 
-lab.main(test_stop, test_lost_network, test_other_link, test_killed, test_forgotten, test_forgotten_strictly, test_half_closed,
-         test_forged, test_exceptions)
+lab.main(test_stop, test_lost_network, test_other_link, test_killed, test_forgotten, test_forgotten_strictly,
+         test_forgotten_strictly_by_now, test_forgotten_strictly_no_more, test_half_closed, test_forged, test_exceptions)

@@ -45,7 +45,7 @@ def test_only_the_first_packet(l):
                 c.connect((NEAR, 7))
                 said(c, noise(n))
                 reset(c)
-        up = int(p.wait_line(r"tcp .*:40000 .*no rule, direct \(kernel\), up (\d+) down \d+, .*: ended")[1])
+        up = int(p.wait_line(r"tcp .*:40000 .*no rule, direct \(kernel\), up (\d+) down \d+, .*: reset")[1])
         assert up > 100000, up
     lab.equal(w.app.system(), before, "after the end")
     assert w.app.run(f"sysctl -n {acct}").strip() == "0"
@@ -71,6 +71,10 @@ def test_told_of_ends(l):
     assert news(w) == ["0", "0"], news(w)
     p = w.start(w.config([], first="direct", sluice={"geoip": w.database(), "direct": "kernel"}))
     assert news(w) == ["1", "1"], news(w)
+    for what in NEWS * 2:
+        w.app.sysctl(f"net.netfilter.nf_conntrack_{what}", 0)
+        p.wait_line("somebody took the news.*they are put back")
+        lab.until(lambda: news(w) == ["1", "1"], "the settings to be put back")
     for word in (b"one", b"two"):
         with w.app.socket(socket.AF_INET, socket.SOCK_STREAM) as c:
             c.settimeout(5)
@@ -78,7 +82,7 @@ def test_told_of_ends(l):
             c.connect((NEAR, 7))
             said(c, word)
             reset(c)
-    p.wait_line(r"tcp .*:40000 .*no rule, direct \(kernel\), .*: ended")
+    p.wait_line(r"tcp .*:40000 .*no rule, direct \(kernel\), .*: reset")
     # The same machine, by the stack; it has other settings then, and they are nobody's any more.
     w.config([], first="direct", sluice={"geoip": w.database(), "direct": "stack"})
     killed(w, p)
