@@ -33,7 +33,7 @@ counters_fill(const struct engine_status *s, uint64_t n[static REPORT_COUNTERS])
 	n[REPORT_PACKETS_IN] = c.in;
 	n[REPORT_PACKETS_OUT] = c.out;
 	n[REPORT_QUESTIONS] = c.questions;
-	n[REPORT_MEMORY] = flows_memory(s->flows) + tcp_memory_streams(s->memory) +
+	n[REPORT_MEMORY] = flows_memory(s->flows) + tcp_memory_structs(s->memory) +
 		tcp_memory_budget(s->memory)->used;
 	n[REPORT_MEMORY_MOST] = s->config->budget;
 }

@@ -56,9 +56,8 @@ route_same(const struct table_node *n, const void *key)
 	const struct assoc_route *r = container_of(n, struct assoc_route, in_table);
 	const struct assoc_route_key *k = key;
 
-	return endpoint_equal(&r->key.source, &k->source) &&
-		endpoint_equal(&r->key.target, &k->target) &&
-		endpoint_equal(&r->key.as, &k->as);
+	return endpoint_equal(&r->assoc->source, &k->source) &&
+		endpoint_equal(&r->target, &k->target) && endpoint_equal(&r->as, &k->as);
 }
 
 /* Routes. */
@@ -70,7 +69,7 @@ route_log(const struct assoc_route *r, const char *how)
 	struct ending e = {
 		.network = NETWORK_UDP,
 		.source = a->source,
-		.target = r->key.as.ip.family != 0 ? r->key.as : r->key.target,
+		.target = r->as.ip.family != 0 ? r->as : r->target,
 		.name = r->name,
 		.rules = r->setup->rules,
 		.rule = r->rule,
@@ -105,14 +104,14 @@ static bool
 route_decide(struct assoc_route *r)
 {
 	struct flows *fs = r->assoc->flows;
-	struct target to = { .ip = r->key.target.ip, .port = r->key.target.port };
+	struct target to = { .ip = r->target.ip, .port = r->target.port };
 	enum inquiry_answer answer;
 	struct inquiry q;
 	struct verdict v;
 
 	inquiry_begin(&q, r->setup, fs->dns, fs->names);
-	inquiry_about(&q, NETWORK_UDP, &r->key.source, &to);
-	q.to_local = r->key.as.ip.family != 0 && dns_is_local(fs->dns, &r->key.target);
+	inquiry_about(&q, NETWORK_UDP, &r->assoc->source, &to);
+	q.to_local = r->as.ip.family != 0 && dns_is_local(fs->dns, &r->target);
 	answer = inquiry_decide(&q, &v, NULL);
 	if (q.facts.name != NULL)
 		r->name = strdup(q.facts.name);
@@ -132,7 +131,8 @@ route_new(struct assoc *a, const struct assoc_route_key *k)
 	if (r == NULL)
 		return NULL;
 	r->assoc = a;
-	r->key = *k;
+	r->target = k->target;
+	r->as = k->as;
 	r->setup = setup_hold(a->flows->setup);
 	r->began = loop_now(a->flows->loop);
 	list_init(&r->node);
@@ -201,7 +201,7 @@ only_answered_queries(const struct assoc *a)
 	for (struct list *n = a->routes.next; n != &a->routes; n = n->next) {
 		const struct assoc_route *r = container_of(n, struct assoc_route, node);
 
-		if (r->key.target.port != 53 || r->received < r->sent)
+		if (r->target.port != 53 || r->received < r->sent)
 			return false;
 	}
 	return !list_empty(&a->routes);
@@ -302,7 +302,7 @@ assoc_route_answered(struct assoc_route *r, size_t len, uint32_t count)
 	r->received += count;
 	r->down += len;
 	assoc_route_used(r);
-	if (r->key.target.port == 53)
+	if (r->target.port == 53)
 		query_answered(r->assoc);
 }
 
@@ -436,7 +436,7 @@ query_turn(struct flows *fs, struct assoc_route_key *k, const uint8_t *p, size_t
 static bool
 may_share(const struct assoc_route *r)
 {
-	return (r->key.target.port == 53 || r->key.as.ip.family != 0) &&
+	return (r->target.port == 53 || r->as.ip.family != 0) &&
 		r->outbound->ops->per_target && !r->outbound->ops->direct;
 }
 
@@ -456,7 +456,7 @@ take(struct flows *fs, const struct stack_datagram *d)
 		return;
 	}
 	if (fs->dns != NULL && d->target.port == 53)
-		dns_asked(fs->dns, &d->source, &r->key.target, d->p, d->len);
+		dns_asked(fs->dns, &d->source, &r->target, d->p, d->len);
 	assoc_route_used(r);
 	if (!may_share(r) || !line_ask(r, d->p, d->len))
 		leg_send(r, d);

@@ -13,13 +13,13 @@ static void leg_run(struct task *t);
 static bool
 wants_own_leg(const struct assoc_route *r)
 {
-	return r->outbound->ops->per_target || r->key.as.ip.family != 0;
+	return r->outbound->ops->per_target || r->as.ip.family != 0;
 }
 
 static struct leg *
 leg_new(struct assoc_route *r)
 {
-	struct target to = { .ip = r->key.target.ip, .port = r->key.target.port };
+	struct target to = { .ip = r->target.ip, .port = r->target.port };
 	struct flows *fs = r->assoc->flows;
 	struct leg *g;
 
@@ -91,7 +91,7 @@ answer_for(int error)
 const struct endpoint *
 assoc_route_seen_as(const struct assoc_route *r)
 {
-	return r->key.as.ip.family != 0 ? &r->key.as : &r->key.target;
+	return r->as.ip.family != 0 ? &r->as : &r->target;
 }
 
 /*
@@ -105,7 +105,7 @@ leg_fail(struct leg *g, int error)
 	struct assoc *a = g->assoc;
 
 	flows_note_failure(fs, g->outbound, error, packets_reason(g->packets),
-		g->open && g->only != NULL ? &g->only->key.target : NULL);
+		g->open && g->only != NULL ? &g->only->target : NULL);
 	log_limited(&fs->assocs.troubles, loop_now(fs->loop), LOG_INFO, "udp by %s: %s",
 		g->outbound->tag, packets_reason(g->packets));
 	for (struct list *n = a->routes.next; n != &a->routes; n = n->next) {
@@ -236,8 +236,8 @@ post_long(struct leg *g, const struct assoc_route *r, const struct stack_datagra
 	}
 	g->flows->count.dropped++;
 	if (d->uncut)
-		stack_udp_too_big(g->flows->stack, &r->key.source, assoc_route_seen_as(r),
-			len, most);
+		stack_udp_too_big(g->flows->stack, &r->assoc->source,
+			assoc_route_seen_as(r), len, most);
 }
 
 static bool
@@ -249,7 +249,7 @@ is_small(const struct stack_datagram *d)
 void
 leg_send(struct assoc_route *r, const struct stack_datagram *d)
 {
-	struct dgram_out out = { r->key.target, d->p, d->len, d->segment };
+	struct dgram_out out = { r->target, d->p, d->len, d->segment };
 	struct flows *fs = r->assoc->flows;
 	struct outbox *o = &fs->assocs.outbox;
 	struct leg *g = leg_get(r);
@@ -283,7 +283,7 @@ leg_send(struct assoc_route *r, const struct stack_datagram *d)
 static bool
 may_answer(const struct leg *g, const struct endpoint *source)
 {
-	return source->port == 53 || (g->only != NULL && g->only->key.as.ip.family != 0);
+	return source->port == 53 || (g->only != NULL && g->only->as.ip.family != 0);
 }
 
 /* Whoever waits for a name learns it from a resolver's answer. */
@@ -326,7 +326,7 @@ static void
 deliver(struct leg *g, const struct dgram_in *d, int n)
 {
 	const struct endpoint *from = &d->from;
-	const struct endpoint *source = g->only != NULL ? &g->only->key.target : from;
+	const struct endpoint *source = g->only != NULL ? &g->only->target : from;
 	struct flows *fs = g->flows;
 	struct iovec v[INBOX_MAX];
 	uint32_t count = 0;

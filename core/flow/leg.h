@@ -30,15 +30,17 @@ struct assoc_route {
 	struct table_node in_table;
 	struct list node; /* in the association */
 	struct assoc *assoc;
-	struct leg *leg;           /* the association's; NULL: none now */
-	struct outbound *outbound; /* the setup's */
-	struct assoc_route_key key;
+	struct leg *leg;             /* the association's; NULL: none now */
+	struct outbound *outbound;   /* the setup's */
+	struct endpoint target, as;  /* as in a key */
 	int rule;                    /* as a verdict has it */
 	uint64_t began, used, retry; /* loop time; no new leg before `retry` */
 	uint64_t up, down;           /* bytes */
 	uint32_t sent, received;     /* datagrams */
 	char *name;                  /* owned; NULL: not known */
 };
+
+_Static_assert(sizeof(struct assoc_route) <= 168, "there are thousands");
 
 struct leg {
 	struct packets *packets;   /* owned; NULL: ended in this turn */

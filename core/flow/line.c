@@ -226,7 +226,7 @@ line_ask(struct assoc_route *r, const uint8_t *p, size_t len)
 
 	if (len > sizeof(copy) || dns_read(&m, p, len) < 0 || m.response || m.opcode != 0)
 		return false;
-	l = line_get(fs, r->outbound, &r->key.target);
+	l = line_get(fs, r->outbound, &r->target);
 	if (l == NULL)
 		return false;
 	w = waiting_new(l);
@@ -234,7 +234,7 @@ line_ask(struct assoc_route *r, const uint8_t *p, size_t len)
 	be16_put(copy, w->id);
 	if (!line_send(l, copy, len))
 		return false;
-	w->key = r->key;
+	w->key = (struct assoc_route_key){ r->assoc->source, r->target, r->as };
 	w->question = question_hash(fs, &m.question);
 	w->original = m.id;
 	w->used = true;

@@ -82,19 +82,14 @@ freedom_dial(struct outbound *o, const struct target *to, struct task *owner)
 }
 
 /*
- * Datagrams.  Without a redirect and a strategy one of these serves every target
+ * Datagrams.  Without a redirect and a strategy one socket serves every target
  * that has an address, and there are thousands.  Otherwise, and for a target that
  * is only a name, it serves the one that it was bound with, and answers seem to
  * come from there.
  */
-struct freedom_packets {
+struct steered_packets {
 	struct packets k;
 	struct packets *udp; /* owned */
-	struct outbound *o;  /* held */
-};
-
-struct steered_packets {
-	struct freedom_packets plain;
 	struct lookup *lookup;
 	struct ip otherwise;
 	struct endpoint asked; /* what the flow calls its target; family 0: only a name */
@@ -102,74 +97,10 @@ struct steered_packets {
 	int error;             /* -errno: the lookup failed */
 };
 
-static struct packets *
-udp_of(const struct packets *k)
-{
-	return container_of(k, const struct freedom_packets, k)->udp;
-}
-
-static int
-plain_open(struct packets *k)
-{
-	return packets_open(udp_of(k));
-}
-
-/* A name other than one it was bound with: lost, as datagrams may be. */
-static int
-plain_send(struct packets *k, const struct target *to, const uint8_t *p, size_t len)
-{
-	return to->ip.family ? packets_send(udp_of(k), to, p, len) : STREAM_OK;
-}
-
-static int
-plain_recv(struct packets *k, struct endpoint *from, uint8_t *p, size_t cap, size_t *n)
-{
-	return packets_recv(udp_of(k), from, p, cap, n);
-}
-
-static int
-plain_send_many(struct packets *k, const struct dgram_out *d, int n)
-{
-	return packets_send_many(udp_of(k), d, n);
-}
-
-static int
-plain_recv_many(struct packets *k, struct dgram_in *d, int cap, int *n)
-{
-	return packets_recv_many(udp_of(k), d, cap, n);
-}
-
-static const char *
-plain_reason(const struct packets *k)
-{
-	return packets_reason(udp_of(k));
-}
-
-static void
-plain_free(struct packets *k)
-{
-	struct freedom_packets *f = container_of(k, struct freedom_packets, k);
-
-	packets_free(f->udp);
-	outbound_drop(f->o);
-	free(f);
-}
-
-static const struct packets_ops plain_ops = {
-	.name = "freedom",
-	.open = plain_open,
-	.send = plain_send,
-	.recv = plain_recv,
-	.send_many = plain_send_many,
-	.recv_many = plain_recv_many,
-	.reason = plain_reason,
-	.free = plain_free,
-};
-
 static struct steered_packets *
 steered_of(struct packets *k)
 {
-	return container_of(k, struct steered_packets, plain.k);
+	return container_of(k, struct steered_packets, k);
 }
 
 static int
@@ -182,7 +113,7 @@ steered_open(struct packets *k)
 	if (f->error)
 		return f->error;
 	if (f->real.ip.family)
-		return packets_open(f->plain.udp);
+		return packets_open(f->udp);
 	if (!f->lookup)
 		return f->error = -ENETUNREACH;
 	n = lookup_answer(f->lookup, &ip);
@@ -194,7 +125,7 @@ steered_open(struct packets *k)
 		f->real.ip = f->otherwise;
 	else
 		return f->error = n < 0 ? n : -ENOENT;
-	return packets_open(f->plain.udp);
+	return packets_open(f->udp);
 }
 
 static int
@@ -209,7 +140,7 @@ steered_send(struct packets *k, const struct target *to, const uint8_t *p, size_
 	if (r != STREAM_OK)
 		return r;
 	real = (struct target){ .ip = f->real.ip, .port = f->real.port };
-	return packets_send(f->plain.udp, &real, p, len);
+	return packets_send(f->udp, &real, p, len);
 }
 
 static int
@@ -221,7 +152,7 @@ steered_recv(struct packets *k, struct endpoint *from, uint8_t *p, size_t cap, s
 	r = steered_open(k);
 	if (r != STREAM_OK)
 		return r;
-	r = packets_recv(f->plain.udp, from, p, cap, n);
+	r = packets_recv(f->udp, from, p, cap, n);
 	if (r < 0 || r == STREAM_AGAIN)
 		return r;
 	if (f->asked.ip.family && endpoint_equal(from, &f->real))
@@ -233,18 +164,21 @@ static const char *
 steered_reason(const struct packets *k)
 {
 	const struct steered_packets *f = container_of(
-		k, const struct steered_packets, plain.k);
+		k, const struct steered_packets, k);
 
 	if (!f->error)
-		return packets_reason(f->plain.udp);
+		return packets_reason(f->udp);
 	return f->lookup ? lookup_reason(f->lookup) : stream_error_text(f->error);
 }
 
 static void
 steered_free(struct packets *k)
 {
-	lookup_free(steered_of(k)->lookup);
-	plain_free(k);
+	struct steered_packets *f = steered_of(k);
+
+	lookup_free(f->lookup);
+	packets_free(f->udp);
+	free(f);
 }
 
 static const struct packets_ops steered_packets_ops = {
@@ -256,57 +190,40 @@ static const struct packets_ops steered_packets_ops = {
 	.free = steered_free,
 };
 
-/* All that goes through it goes where the way of its target leads. */
-static struct freedom_packets *
-steered_new(struct outbound *o, const struct way *way, const struct target *to,
-	struct task *owner)
+/* All that goes through it goes where the way of its target leads. Takes `udp`; NULL
+ * without memory. */
+static struct packets *
+steered_new(struct outbound *o, struct packets *udp, const struct way *way,
+	const struct target *to, struct task *owner)
 {
 	struct steered_packets *f = calloc(1, sizeof(*f));
 
-	if (!f)
+	if (!f) {
+		packets_free(udp);
 		return NULL;
-	f->plain.k.ops = &steered_packets_ops;
+	}
+	f->k.ops = &steered_packets_ops;
+	f->udp = udp;
 	f->asked.ip = to->ip;
 	f->asked.port = to->port;
 	f->real = way->to;
 	f->otherwise = way->otherwise;
 	if (!way->to.ip.family && way->name && o->env.names)
 		f->lookup = names_lookup(o->env.names, way->name, way->families, owner);
-	return &f->plain;
-}
-
-static struct freedom_packets *
-plain_new(void)
-{
-	struct freedom_packets *f = calloc(1, sizeof(*f));
-
-	if (f)
-		f->k.ops = &plain_ops;
-	return f;
+	return &f->k;
 }
 
 static struct packets *
 freedom_bind(struct outbound *o, const struct target *to, struct task *owner)
 {
-	struct freedom_packets *f;
-	struct packets *udp;
+	struct packets *udp = udp_open(o->env.loop, tcp_memory_packets(o->env.memory),
+		&freedom_of(o)->sock, owner);
 	struct way way;
 
-	udp = udp_open(o->env.loop, &freedom_of(o)->sock, owner);
-	if (!udp)
-		return NULL;
 	steer(freedom_of(o), to, &way);
-	if (o->ops->per_target || !way.to.ip.family)
-		f = steered_new(o, &way, to, owner);
-	else
-		f = plain_new();
-	if (!f) {
-		packets_free(udp);
-		return NULL;
-	}
-	f->udp = udp;
-	f->o = outbound_hold(o);
-	return &f->k;
+	if (!udp || (!o->ops->per_target && way.to.ip.family))
+		return udp;
+	return steered_new(o, udp, &way, to, owner);
 }
 
 static void

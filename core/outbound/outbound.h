@@ -204,7 +204,7 @@ bool outbound_is_starved(const struct outbound *o);
  */
 struct stream *
 outbound_dial(struct outbound *o, const struct target *to, struct task *owner);
-/* The same for datagrams. */
+/* The same for datagrams. Who has them holds the outbound. */
 struct packets *
 outbound_bind(struct outbound *o, const struct target *to, struct task *owner);
 

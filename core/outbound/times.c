@@ -41,6 +41,7 @@ struct times {
 	unsigned tries;
 	struct lookup *lookup;  /* of its name; owned */
 	struct packets *socket; /* owned; NULL: no question is under way */
+	struct outbound *way;   /* held: of the socket */
 	struct target to;
 	struct err why; /* what the last server came to; "" where that was said */
 	uint8_t cookie[SNTP_COOKIE];
@@ -68,8 +69,10 @@ hang_up(struct times *t)
 {
 	timer_stop(&t->timer);
 	packets_free(t->socket);
+	outbound_drop(t->way);
 	lookup_free(t->lookup);
 	t->socket = NULL;
+	t->way = NULL;
 	t->lookup = NULL;
 }
 
@@ -149,6 +152,7 @@ static void
 begin(struct times *t, struct outbound *o)
 {
 	t->tries = 0;
+	t->way = outbound_hold(o);
 	t->socket = outbound_bind(o, &t->to, &t->task);
 	if (!t->socket) {
 		err_set(&t->why, "no memory left");

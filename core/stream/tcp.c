@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "stream/tcp.h"
 
+#include "stream/udp.h"
+
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
@@ -24,6 +26,7 @@ struct tcp_memory {
 	struct budget budget;
 	struct blocks blocks, large;
 	struct pool streams; /* struct tcp */
+	struct pool packets; /* of udp_open */
 	char text[128];      /* the last reason that was asked for */
 };
 
@@ -75,6 +78,7 @@ tcp_memory_new(void)
 	blocks_share(&m->large, &m->budget, TCP_LARGE, false);
 	pool_init(&m->streams, "connections outside", sizeof(struct tcp), STREAMS_MAX,
 		STREAMS_KEEP);
+	udp_pool_init(&m->packets);
 	return m;
 }
 
@@ -89,9 +93,15 @@ tcp_memory_limit(struct tcp_memory *m, size_t bytes)
 }
 
 size_t
-tcp_memory_streams(const struct tcp_memory *m)
+tcp_memory_structs(const struct tcp_memory *m)
 {
-	return m->streams.out * sizeof(struct tcp);
+	return m->streams.out * m->streams.size + m->packets.out * m->packets.size;
+}
+
+struct pool *
+tcp_memory_packets(struct tcp_memory *m)
+{
+	return &m->packets;
 }
 
 struct budget *
@@ -108,6 +118,7 @@ tcp_memory_free(struct tcp_memory *m)
 	blocks_fini(&m->blocks);
 	blocks_fini(&m->large);
 	pool_fini(&m->streams);
+	pool_fini(&m->packets);
 	free(m);
 }
 

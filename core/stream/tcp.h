@@ -23,8 +23,10 @@ struct tcp_memory *tcp_memory_new(void);
 void tcp_memory_limit(struct tcp_memory *m, size_t bytes);
 /* What these blocks draw on, for others who hold memory of connections. */
 struct budget *tcp_memory_budget(struct tcp_memory *m);
-/* Bytes that are in use for the structs of connections, which the budget does not know of. */
-size_t tcp_memory_streams(const struct tcp_memory *m);
+/* Bytes that are in use for the structs of sockets, which the budget does not know of. */
+size_t tcp_memory_structs(const struct tcp_memory *m);
+/* For udp_open. */
+struct pool *tcp_memory_packets(struct tcp_memory *m);
 /* All streams that used it are gone by then, and so is their loop, which frees them late.
  * Logs an error when a block is missing. */
 void tcp_memory_free(struct tcp_memory *m);

@@ -6,14 +6,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { V4, V6, FAMILIES };
+/* Those that ended in this turn still have their block. */
+enum { UDP_MAX = 65536, UDP_KEEP = 64 };
 
 /* So many at once, and the kernel is asked to join what comes. */
 enum { JOIN_FROM = 4 };
 
+/* The descriptor is in its watch, and owned; below 0: not opened yet. */
 struct socket {
 	struct watch w;
-	int fd;    /* -1: not opened yet */
+	uint8_t family;
 	bool dry;  /* nothing more is there until the watch says so */
 	bool cuts; /* see dgram_send */
 	bool joins;
@@ -25,17 +27,22 @@ struct verdict {
 	int what; /* PACKETS_REFUSED, PACKETS_UNREACHABLE, or 0: none */
 };
 
+/* There are many: each idle association has one. */
 struct udp {
 	struct packets k;
-	struct loop *loop;
-	struct task *owner;
+	struct pool *from;
 	const struct sock_options *options; /* borrowed; may be NULL */
-	struct socket socket[FAMILIES];
-	struct verdict verdict;
-	struct deferred gone;
-	int error; /* -errno: final */
-	int turn;  /* the family that is read first, so that neither starves the other */
+	struct socket first;
+	struct socket *second; /* owned, a block of `from`; NULL: one family is enough */
+	union {
+		struct verdict verdict;
+		struct deferred gone; /* from its free on */
+	};
+	int error;   /* -errno: final */
+	bool turned; /* the second is read first, so that neither starves the other */
 };
+
+_Static_assert(sizeof(struct udp) <= 112, "there are thousands");
 
 static struct udp *
 udp_of(struct packets *k)
@@ -78,7 +85,21 @@ say(struct udp *u, const struct endpoint *about, int what)
 {
 	u->verdict.about = *about;
 	u->verdict.what = what;
-	loop_ready(u->loop, u->owner);
+	loop_ready(u->first.w.loop, u->first.w.owner);
+}
+
+/* That of a family, or one that it may have; NULL without memory. */
+static struct socket *
+socket_for(struct udp *u, int family)
+{
+	if (u->first.w.fd < 0 || u->first.family == family)
+		return &u->first;
+	if (!u->second) {
+		u->second = pool_get(u->from);
+		if (u->second)
+			u->second->w.fd = -1;
+	}
+	return u->second;
 }
 
 static int
@@ -88,10 +109,10 @@ socket_open(struct udp *u, struct socket *s, int family)
 
 	if (fd < 0)
 		return fd;
-	s->fd = fd;
+	s->family = (uint8_t)family;
 	s->dry = true;
 	s->cuts = true;
-	watch_init(&s->w, u->loop, fd, u->owner);
+	watch_init(&s->w, u->first.w.loop, fd, u->first.w.owner);
 	s->w.edge = s->w.one_way = true;
 	watch_want(&s->w, WATCH_READ);
 	return 0;
@@ -115,13 +136,13 @@ not_sent(struct udp *u, struct socket *s, const struct dgram_out *d, int error)
 {
 	if (error == -EMSGSIZE)
 		return -EMSGSIZE;
-	if (s->fd >= 0 && error == -EAGAIN) {
+	if (s->w.fd >= 0 && error == -EAGAIN) {
 		watch_want(&s->w, WATCH_WRITE);
 		return 0;
 	}
-	if (s->fd >= 0 && (error == -ENOBUFS || error == -ENOMEM)) {
+	if (s->w.fd >= 0 && (error == -ENOBUFS || error == -ENOMEM)) {
 		/* An interface's queue or the kernel's memory, of which no event tells. */
-		loop_ready(u->loop, u->owner);
+		loop_ready(s->w.loop, s->w.owner);
 		return 0;
 	}
 	if (!meaning(-error))
@@ -135,16 +156,18 @@ static int
 send_some(struct udp *u, const struct dgram_out *d, int n)
 {
 	int family = d->to.ip.family == 6 ? 6 : 4, r = 0;
-	struct socket *s = &u->socket[family == 6 ? V6 : V4];
+	struct socket *s = socket_for(u, family);
 
-	if (s->fd < 0)
+	if (!s)
+		return u->error = -ENOMEM;
+	if (s->w.fd < 0)
 		r = socket_open(u, s, family);
 	if (r == 0)
-		r = dgram_send(s->fd, &s->cuts, d, of_one_family(d, n));
+		r = dgram_send(s->w.fd, &s->cuts, d, of_one_family(d, n));
 	/* An error that an earlier datagram left on the socket: the next recv takes it
 	 * from the queue, and this datagram has not been tried yet. */
-	if (s->fd >= 0 && (r == -ECONNREFUSED || r == -EHOSTUNREACH))
-		r = dgram_send(s->fd, &s->cuts, d, 1);
+	if (s->w.fd >= 0 && (r == -ECONNREFUSED || r == -EHOSTUNREACH))
+		r = dgram_send(s->w.fd, &s->cuts, d, 1);
 	return r > 0 ? r : not_sent(u, s, d, r);
 }
 
@@ -168,8 +191,12 @@ static int
 udp_send(struct packets *k, const struct target *to, const uint8_t *p, size_t len)
 {
 	struct dgram_out d = { { to->ip, to->port }, p, len, 0 };
-	int r = udp_send_many(k, &d, 1);
+	int r;
 
+	/* Only a name: lost, as datagrams may be. */
+	if (!to->ip.family)
+		return STREAM_OK;
+	r = udp_send_many(k, &d, 1);
 	if (r < 0)
 		return r;
 	return r == 1 ? STREAM_OK : STREAM_AGAIN;
@@ -181,7 +208,7 @@ next_error(struct socket *s, struct endpoint *from)
 {
 	int error, what;
 
-	while (sock_next_error(s->fd, from, &error) == 0) {
+	while (sock_next_error(s->w.fd, from, &error) == 0) {
 		what = meaning(error);
 		if (what)
 			return what;
@@ -214,7 +241,7 @@ socket_recv(struct socket *s, struct dgram_in *d, int cap, int *n)
 	s->w.happened = 0;
 	if (s->dry)
 		return STREAM_AGAIN;
-	r = dgram_recv(s->fd, d, cap);
+	r = dgram_recv(s->w.fd, d, cap);
 	if (r <= 0 && r != -EAGAIN && !meaning(-r) && r != -EMSGSIZE)
 		return r;
 	if (r <= 0) {
@@ -225,7 +252,7 @@ socket_recv(struct socket *s, struct dgram_in *d, int cap, int *n)
 	if (r < cap && !s->w.lasting)
 		run_dry(s);
 	if (r >= JOIN_FROM && !s->joins)
-		dgram_join(s->fd);
+		dgram_join(s->w.fd);
 	s->joins |= r >= JOIN_FROM;
 	*n = r;
 	return STREAM_OK;
@@ -246,10 +273,10 @@ udp_recv_many(struct packets *k, struct dgram_in *d, int cap, int *n)
 		u->verdict.what = 0;
 		return r;
 	}
-	for (i = 0; i < FAMILIES; i++) {
-		u->turn = !u->turn;
-		s = &u->socket[u->turn];
-		r = s->fd < 0 ? STREAM_AGAIN : socket_recv(s, d, cap, n);
+	for (i = 0; i < 2; i++) {
+		u->turned = !u->turned;
+		s = u->turned ? u->second : &u->first;
+		r = !s || s->w.fd < 0 ? STREAM_AGAIN : socket_recv(s, d, cap, n);
 		if (r < 0)
 			return u->error = r;
 		if (r != STREAM_AGAIN)
@@ -280,22 +307,30 @@ udp_reason(const struct packets *k)
 static void
 udp_delete(struct deferred *d)
 {
-	free(container_of(d, struct udp, gone));
+	struct udp *u = container_of(d, struct udp, gone);
+
+	pool_put(u->from, u->second);
+	pool_put(u->from, u);
+}
+
+static void
+socket_close(struct socket *s)
+{
+	if (s->w.fd < 0)
+		return;
+	watch_fini(&s->w);
+	sock_close(s->w.fd);
 }
 
 static void
 udp_free(struct packets *k)
 {
 	struct udp *u = udp_of(k);
-	int i;
 
-	for (i = 0; i < FAMILIES; i++) {
-		if (u->socket[i].fd < 0)
-			continue;
-		watch_fini(&u->socket[i].w);
-		sock_close(u->socket[i].fd);
-	}
-	loop_defer(u->loop, &u->gone, udp_delete);
+	socket_close(&u->first);
+	if (u->second)
+		socket_close(u->second);
+	loop_defer(u->first.w.loop, &u->gone, udp_delete);
 }
 
 static const struct packets_ops udp_ops = {
@@ -309,17 +344,23 @@ static const struct packets_ops udp_ops = {
 	.free = udp_free,
 };
 
-struct packets *
-udp_open(struct loop *l, const struct sock_options *options, struct task *owner)
+void
+udp_pool_init(struct pool *p)
 {
-	struct udp *u = calloc(1, sizeof(*u));
+	pool_init(p, "datagram sockets", sizeof(struct udp), UDP_MAX, UDP_KEEP);
+}
+
+struct packets *
+udp_open(struct loop *l, struct pool *from, const struct sock_options *options,
+	struct task *owner)
+{
+	struct udp *u = pool_get(from);
 
 	if (!u)
 		return NULL;
 	u->k.ops = &udp_ops;
-	u->loop = l;
-	u->owner = owner;
+	u->from = from;
 	u->options = options;
-	u->socket[V4].fd = u->socket[V6].fd = -1;
+	watch_init(&u->first.w, l, -1, owner);
 	return &u->k;
 }

@@ -22,6 +22,7 @@ enum manner { SILENT, RIGHT, OTHER_COOKIE, KISS, UNSETTLED, SECOND_TIME };
 
 static struct stage {
 	struct loop *loop;
+	struct tcp_memory *memory;
 	struct names *names;
 	struct outbound *direct;
 	struct times *times;
@@ -125,8 +126,9 @@ stage_start(size_t n)
 
 	memset(&stage, 0, sizeof(stage));
 	stage.loop = env.loop = loop_new();
+	stage.memory = env.memory = tcp_memory_new();
 	stage.names = env.names = names_new(stage.loop, &names);
-	assert_true(stage.loop && stage.names);
+	assert_true(stage.loop && stage.names && stage.memory);
 	stage.direct = outbound_new(&direct, &env, &e);
 	assert_non_null(stage.direct);
 	for (i = 0; i < SERVERS; i++) {
@@ -153,6 +155,8 @@ stage_end(void)
 	names_free(stage.names);
 	loop_turn(stage.loop, 0);
 	loop_free(stage.loop);
+	assert_int_equal(tcp_memory_structs(stage.memory), 0);
+	tcp_memory_free(stage.memory);
 	for (i = 0; i < SERVERS; i++)
 		sock_close(stage.fd[i]);
 }

@@ -137,14 +137,14 @@ test_structs_are_counted(void **state)
 
 	(void)state;
 	bench_pair(&b);
-	one = tcp_memory_streams(b.memory);
+	one = tcp_memory_structs(b.memory);
 	assert_in_range(one, 1, 192);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK, 0, fd), 0);
 	other = tcp_adopt(b.loop, b.memory, fd[0], &b.owner);
-	assert_int_equal(tcp_memory_streams(b.memory), 2 * one);
+	assert_int_equal(tcp_memory_structs(b.memory), 2 * one);
 	stream_free(other);
 	loop_turn(b.loop, 0);
-	assert_int_equal(tcp_memory_streams(b.memory), one);
+	assert_int_equal(tcp_memory_structs(b.memory), one);
 	close(fd[1]);
 	bench_end(&b);
 }
@@ -362,7 +362,7 @@ udp_start(struct bench *b)
 	struct packets *k;
 
 	bench_start(b);
-	k = udp_open(b->loop, NULL, &b->owner);
+	k = udp_open(b->loop, tcp_memory_packets(b->memory), NULL, &b->owner);
 	assert_non_null(k);
 	assert_int_equal(packets_open(k), STREAM_OK);
 	return k;
@@ -390,6 +390,35 @@ recv_fully(struct bench *b, struct packets *k, struct endpoint *from, void *p, s
 	while ((r = packets_recv(k, from, p, 64, n)) == STREAM_AGAIN)
 		wait_woken(b);
 	return r;
+}
+
+/* A second family takes a second block, and all come home. */
+static void
+test_udp_structs_are_counted(void **state)
+{
+	struct target to[2];
+	struct packets *k;
+	struct bench b;
+	size_t one;
+	int fd[2];
+
+	(void)state;
+	k = udp_start(&b);
+	one = tcp_memory_structs(b.memory);
+	assert_in_range(one, 1, 128);
+	fd[0] = udp_server(6, &to[0]);
+	fd[1] = udp_server(4, &to[1]);
+	assert_true(fd[0] >= 0 && fd[1] >= 0);
+	assert_int_equal(packets_send(k, &to[0], (uint8_t *)"ask", 3), STREAM_OK);
+	assert_int_equal(tcp_memory_structs(b.memory), one);
+	assert_int_equal(packets_send(k, &to[1], (uint8_t *)"ask", 3), STREAM_OK);
+	assert_int_equal(tcp_memory_structs(b.memory), 2 * one);
+	packets_free(k);
+	loop_turn(b.loop, 0);
+	assert_int_equal(tcp_memory_structs(b.memory), 0);
+	close(fd[0]);
+	close(fd[1]);
+	bench_end(&b);
 }
 
 /* One socket for both targets, as RFC 4787 wants it. */
@@ -496,6 +525,7 @@ main(void)
 		cmocka_unit_test(test_abort_and_close),
 		cmocka_unit_test(test_errors_are_final),
 		cmocka_unit_test(test_refused),
+		cmocka_unit_test(test_udp_structs_are_counted),
 		cmocka_unit_test(test_udp_two_targets),
 		cmocka_unit_test(test_udp_refused),
 		cmocka_unit_test(test_udp_unreachable_and_too_large),
