@@ -18,6 +18,9 @@ unsigned long sys_raise_descriptors(unsigned long wanted);
 /* What was freed and is kept for the next time goes back to the system. */
 void sys_memory_trim(void);
 
+/* `fd`, where `err` is 0; else it is closed, and `err`. */
+int sys_fd_sound(int fd, int err);
+
 /* A connected pair for messages with borders that can carry descriptors. fd[0] never
  * waits (-EAGAIN), fd[1] does. Of what fd[0] sends a few dozen messages may lie unread. 0,
  * or -errno. */

@@ -278,20 +278,12 @@ seal(struct vmess_session *s)
 static int
 write_out(struct vmess_session *s)
 {
-	struct window w;
-	size_t n;
 	int r;
 
 	assert(s->fill == 0);
-	while (s->at < s->end) {
-		w.p = s->out + s->at;
-		w.len = s->end - s->at;
-		n = 0;
-		r = vmess_session_passed(s, stream_writev(s->lower, &w, 1, &n));
-		if (r != STREAM_OK)
-			return r;
-		s->at += n;
-	}
+	r = stream_write_rest(s->lower, s->out, s->end, &s->at);
+	if (r != STREAM_OK)
+		return vmess_session_passed(s, r);
 	s->at = s->end = 0;
 	return STREAM_OK;
 }

@@ -40,6 +40,19 @@ below_read(BIO *bio, char *p, size_t cap, size_t *n)
 	return 0;
 }
 
+/* What became of what goes down, as OpenSSL says it: 1, or 0. */
+static int
+below_passed(BIO *bio, int r)
+{
+	struct openssl *o = BIO_get_data(bio);
+
+	if (r == STREAM_AGAIN)
+		BIO_set_retry_write(bio);
+	else if (r != STREAM_OK)
+		tls_fail_beneath(&o->t, r);
+	return r == STREAM_OK;
+}
+
 static int
 below_write(BIO *bio, const char *p, size_t len, size_t *n)
 {
@@ -51,13 +64,7 @@ below_write(BIO *bio, const char *p, size_t len, size_t *n)
 	BIO_clear_retry_flags(bio);
 	*n = 0;
 	r = o->t.error ? o->t.error : stream_writev(o->t.s.lower, &w, 1, n);
-	if (r == STREAM_OK)
-		return 1;
-	if (r == STREAM_AGAIN)
-		BIO_set_retry_write(bio);
-	else
-		tls_fail_beneath(&o->t, r);
-	return 0;
+	return below_passed(bio, r);
 }
 
 static long
@@ -68,13 +75,7 @@ below_flush(BIO *bio)
 
 	BIO_clear_retry_flags(bio);
 	r = o->t.error ? o->t.error : stream_flush(o->t.s.lower);
-	if (r == STREAM_OK)
-		return 1;
-	if (r == STREAM_AGAIN)
-		BIO_set_retry_write(bio);
-	else
-		tls_fail_beneath(&o->t, r);
-	return 0;
+	return below_passed(bio, r);
 }
 
 static long

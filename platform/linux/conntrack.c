@@ -6,6 +6,7 @@
 #include "platform/linux/netlink.h"
 #include "platform/linux/nfevents.h"
 #include "platform/posix/sock_os.h"
+#include "platform/sys.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -15,7 +16,6 @@
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <unistd.h>
 
 enum { LIST_PART = 32768 }; /* bytes; what the kernel fills at once */
 
@@ -292,11 +292,8 @@ net_direct_list(unsigned kept)
 	if (fd < 0)
 		return fd;
 	marked_begin(&m, 0, kept);
-	if (send(fd, m.head, m.head->nlmsg_len, 0) != -1)
-		return fd;
-	r = -errno;
-	close(fd);
-	return r;
+	r = send(fd, m.head, m.head->nlmsg_len, 0) == -1 ? -errno : 0;
+	return sys_fd_sound(fd, r);
 }
 
 struct listing {

@@ -4,6 +4,7 @@
 #include "platform/linux/diag.h"
 #include "platform/linux/netlink.h"
 #include "platform/linux/nfevents.h"
+#include "platform/sys.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -12,7 +13,6 @@
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
 #include <string.h>
-#include <unistd.h>
 
 enum {
 	EVENT_MAX = 4096, /* bytes of one message; those of conntrack have some 300 */
@@ -25,6 +25,13 @@ enum {
 		BPF_STMT(BPF_LD | BPF_B | BPF_ABS, (unsigned)(SKF_AD_OFF + (how)))
 #define FIRST \
 	BPF_STMT(BPF_LD | BPF_IMM, sizeof(struct nlmsghdr) + sizeof(struct nfgenmsg))
+/* Our bits of the connection's mark; without one, `over` steps are left out. */
+#define MARK(over)                                                         \
+	FIRST, FIND(SKF_AD_NLATTR, CTA_MARK),                              \
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, (over) + 3, 0),     \
+		BPF_STMT(BPF_MISC | BPF_TAX, 0),                           \
+		BPF_STMT(BPF_LD | BPF_W | BPF_IND, sizeof(struct nlattr)), \
+		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, NET_DIRECT_MARK)
 
 static int
 filter_set(int fd, struct sock_filter *code, size_t n)
@@ -44,10 +51,7 @@ events_open(struct sock_filter *code, size_t n)
 	if (fd < 0)
 		return fd;
 	r = filter_set(fd, code, n);
-	if (r == 0)
-		return fd;
-	close(fd);
-	return r;
+	return sys_fd_sound(fd, r);
 }
 
 /* Only connections with the mark `kept` wake the engine: the kernel looks for it. */
@@ -55,12 +59,7 @@ int
 net_direct_follow(unsigned kept)
 {
 	struct sock_filter code[] = {
-		FIRST,
-		FIND(SKF_AD_NLATTR, CTA_MARK),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 4, 0),
-		BPF_STMT(BPF_MISC | BPF_TAX, 0),
-		BPF_STMT(BPF_LD | BPF_W | BPF_IND, sizeof(struct nlattr)),
-		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, NET_DIRECT_MARK),
+		MARK(1),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kept, 1, 0),
 		BPF_STMT(BPF_RET | BPF_K, 0),
 		BPF_STMT(BPF_RET | BPF_K, 0xffffffff),
@@ -75,12 +74,7 @@ int
 net_direct_losses(unsigned kept)
 {
 	struct sock_filter code[] = {
-		FIRST,
-		FIND(SKF_AD_NLATTR, CTA_MARK),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 17, 0),
-		BPF_STMT(BPF_MISC | BPF_TAX, 0),
-		BPF_STMT(BPF_LD | BPF_W | BPF_IND, sizeof(struct nlattr)),
-		BPF_STMT(BPF_ALU | BPF_AND | BPF_K, NET_DIRECT_MARK),
+		MARK(14),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kept, 0, 13),
 		FIRST,
 		FIND(SKF_AD_NLATTR, CTA_PROTOINFO),

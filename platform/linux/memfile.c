@@ -23,8 +23,5 @@ sys_memory_file(const char *name, const void *p, size_t len)
 		r = -errno;
 	if (r == 0 && lseek(fd, 0, SEEK_SET) == -1)
 		r = -errno;
-	if (r == 0)
-		return fd;
-	close(fd);
-	return r;
+	return sys_fd_sound(fd, r);
 }

@@ -2,11 +2,11 @@
 #include "platform/linux/nfevents.h"
 
 #include "platform/posix/sock_os.h"
+#include "platform/sys.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
 #include <linux/netlink.h>
-#include <unistd.h>
 
 enum { EVENTS_QUEUED = 4 << 20 }; /* bytes, until they are lost */
 
@@ -15,17 +15,14 @@ nfevents_open(int group)
 {
 	struct sockaddr_nl at = { .nl_family = AF_NETLINK,
 		.nl_groups = 1u << (group - 1) };
-	int fd, room = EVENTS_QUEUED;
+	int fd, r, room = EVENTS_QUEUED;
 
 	fd = sock_os_open(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER);
 	if (fd < 0)
 		return fd;
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room);
-	if (bind(fd, (const struct sockaddr *)&at, sizeof at) == 0)
-		return fd;
-	room = -errno;
-	close(fd);
-	return room;
+	r = bind(fd, (const struct sockaddr *)&at, sizeof at) == -1 ? -errno : 0;
+	return sys_fd_sound(fd, r);
 }
 
 ssize_t

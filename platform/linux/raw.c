@@ -2,6 +2,7 @@
 #include "platform/direct.h"
 #include "platform/net.h"
 #include "platform/posix/sock_os.h"
+#include "platform/sys.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -24,10 +25,7 @@ net_direct_open(const struct net_direct *d)
 	if (fd < 0)
 		return fd;
 	r = sock_os_mark(fd, d->mark);
-	if (r == 0)
-		return fd;
-	close(fd);
-	return r;
+	return sys_fd_sound(fd, r);
 }
 
 /* The engine may not change a mark. */

@@ -24,16 +24,6 @@ address_of(struct sockaddr_un *sa, const char *path)
 	return 0;
 }
 
-/* `fd`, or `err`, and then it is closed. */
-static int
-sound(int fd, int err)
-{
-	if (err == 0)
-		return fd;
-	close(fd);
-	return err;
-}
-
 /* It never waits, and no program that is run gets it. Takes `fd`. */
 static int
 set_up(int fd)
@@ -41,7 +31,7 @@ set_up(int fd)
 	bool done = fcntl(fd, F_SETFD, FD_CLOEXEC) == 0 &&
 		fcntl(fd, F_SETFL, O_NONBLOCK) == 0;
 
-	return sound(fd, done ? 0 : -errno);
+	return sys_fd_sound(fd, done ? 0 : -errno);
 }
 
 /* A socket, and the address that `path` is for it. */
@@ -80,7 +70,7 @@ sys_message_listen(const char *path, int backlog)
 		err = -errno;
 		(void)unlink(path);
 	}
-	return sound(fd, err);
+	return sys_fd_sound(fd, err);
 }
 
 int
@@ -94,7 +84,7 @@ sys_message_accept(int fd, uid_t *uid)
 	if (c == -1)
 		return -errno;
 	c = set_up(c);
-	return c < 0 ? c : sound(c, sys_os_peer(c, uid));
+	return c < 0 ? c : sys_fd_sound(c, sys_os_peer(c, uid));
 }
 
 int
@@ -106,5 +96,5 @@ sys_message_connect(const char *path, uid_t *uid)
 	if (fd < 0)
 		return fd;
 	err = connect(fd, (const struct sockaddr *)&sa, sizeof sa) == 0 ? 0 : -errno;
-	return sound(fd, err == 0 ? sys_os_peer(fd, uid) : err);
+	return sys_fd_sound(fd, err == 0 ? sys_os_peer(fd, uid) : err);
 }

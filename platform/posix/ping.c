@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "platform/posix/sock_os.h"
 #include "platform/sock.h"
+#include "platform/sys.h"
 
 #include "base/bytes.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <unistd.h>
 
 /*
  * Echo requests over datagram ICMP sockets: the kernel chooses the identifier,
@@ -39,10 +39,7 @@ sock_ping_open(int family, unsigned mark)
 		r = sock_os_mark(fd, mark);
 	if (r == 0)
 		r = sock_os_errors(fd, family);
-	if (r == 0)
-		return fd;
-	close(fd);
-	return r;
+	return sys_fd_sound(fd, r);
 }
 
 int

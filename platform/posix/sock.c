@@ -2,6 +2,7 @@
 #include "platform/sock.h"
 
 #include "platform/posix/sock_os.h"
+#include "platform/sys.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -101,10 +102,7 @@ open_with(int family, int type, const struct sock_options *o)
 		r = switch_on(fd, IPPROTO_IPV6, IPV6_V6ONLY);
 	if (r == 0 && o)
 		r = options_set(fd, family, type, o);
-	if (r == 0)
-		return fd;
-	close(fd);
-	return r;
+	return sys_fd_sound(fd, r);
 }
 
 /* `fast`: sock_os_fast_open is wanted, and does not have to be. */
@@ -128,10 +126,7 @@ connect_begin(
 		*held = fast;
 	else if (r == 0 && errno != EINPROGRESS && errno != EINTR)
 		r = -errno;
-	if (r == 0)
-		return fd;
-	close(fd);
-	return r;
+	return sys_fd_sound(fd, r);
 }
 
 int
@@ -232,10 +227,7 @@ sock_udp_open(int family, const struct sock_options *o)
 	if (fd < 0)
 		return fd;
 	r = sock_os_errors(fd, family);
-	if (r == 0)
-		return fd;
-	close(fd);
-	return r;
+	return sys_fd_sound(fd, r);
 }
 
 int
@@ -251,10 +243,7 @@ sock_tcp_listen(const struct endpoint *at, int backlog)
 		r = bind_to(fd, at);
 	if (r == 0 && listen(fd, backlog) == -1)
 		r = -errno;
-	if (r == 0)
-		return fd;
-	close(fd);
-	return r;
+	return sys_fd_sound(fd, r);
 }
 
 int

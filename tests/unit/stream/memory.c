@@ -180,27 +180,17 @@ static const struct stream_ops bottom_ops = {
 	.writev = memory_writev,
 };
 
-static const struct stream_ops window_ops = {
-	.name = "memory windows",
-	.open = memory_open,
-	.send_buf = memory_send_buf,
-	.send_ack = memory_send_ack,
-	.flush = memory_flush,
-	.recv_buf = memory_recv_buf,
-	.recv_ack = memory_recv_ack,
-	.shut = memory_shut,
-	.park = memory_park,
-	.reason = memory_reason,
-	.free = memory_free,
-};
-
 void
 memory_init(struct memory *m)
 {
 	bool windows = m->windows;
 
-	*m = (struct memory){ .windows = windows };
-	m->s.ops = windows ? &window_ops : &bottom_ops;
+	*m = (struct memory){ .windows = windows, .ops = bottom_ops };
+	if (windows) {
+		m->ops.read = NULL;
+		m->ops.writev = NULL;
+	}
+	m->s.ops = &m->ops;
 }
 
 void

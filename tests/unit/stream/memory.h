@@ -13,6 +13,7 @@
  */
 struct memory {
 	struct stream s;
+	struct stream_ops ops;
 	uint8_t *in, *out; /* owned */
 	size_t in_len, in_at, in_cap;
 	size_t out_len, out_cap;
