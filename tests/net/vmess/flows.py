@@ -49,6 +49,15 @@ def test_large(l):
             assert (up, down) == (size * MB + 16, size * MB + 32), (up, down)
 
 
+def test_without_offload(l):
+    """Whatever the device does for us, narrow and wide, the bytes are the same."""
+    w = world_with(l, (9, mill))
+    for mtu in (1280, 65535):
+        for offload in (True, False):
+            with running(w, mtu=mtu, offload=offload):
+                at_once([lambda a=a: grind(w.app, a, 9, 4 * MB) for a in BOTH])
+
+
 def test_200_at_once(l):
     w = world_with(l, (7, lab.echo))
     met = threading.Barrier(200, timeout=60)
@@ -206,5 +215,5 @@ def test_rules(l):
         flow_line(p, "tcp", (FAR, 80), "proxy", "ended")
 
 
-lab.main(test_securities, test_large, test_200_at_once, test_write_side_shut, test_server_speaks_first,
+lab.main(test_securities, test_large, test_without_offload, test_200_at_once, test_write_side_shut, test_server_speaks_first,
          test_endings, test_application_resets, test_rules)
