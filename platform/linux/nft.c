@@ -265,6 +265,22 @@ connections_keep(struct script *s)
 			e.text);
 }
 
+static const struct script_piece pieces[] = {
+	{ NULL, "" },
+	{ "sets that rules fill (nf_tables)",
+		"set s { type inet_service; flags dynamic, timeout; size 16; timeout 1s; "
+		"}\n"
+		"chain c { update @s { th sport }\n }\n" },
+	{ "connection tracking (nf_conntrack, nft_ct)",
+		"chain c { type filter hook prerouting priority mangle; ct mark set 7\n "
+		"}\n" },
+	{ "lookups of routes by the firewall (nft_fib_inet)",
+		"chain c { type filter hook prerouting priority mangle; fib daddr type "
+		"local accept\n }\n" },
+	{ "chains that choose routes (nf_tables)",
+		"chain c { type route hook output priority mangle; }\n" },
+};
+
 int
 net_firewall_add(const struct net_firewall *f, struct err *e)
 {
@@ -287,6 +303,9 @@ net_firewall_add(const struct net_firewall *f, struct err *e)
 		(void)err_set(e,
 			"the nft table `inet sluice` exists already: another instance "
 			"runs, or one was killed; `sluice recover` removes what it left");
+	else
+		(void)script_name_missing(
+			"inet", pieces, sizeof pieces / sizeof *pieces, "", e);
 	script_free(s);
 	return r;
 }

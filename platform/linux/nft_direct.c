@@ -312,10 +312,7 @@ add_edges(struct script *s, const struct net_direct *d)
 		d->kept);
 }
 
-/* What the rule set is made of, each alone: which of it this kernel refuses. */
-static const struct {
-	const char *what, *rules;
-} pieces[] = {
+static const struct script_piece pieces[] = {
 	{ "nf_tables", "" },
 	{ "sets that rules fill (nf_tables)",
 		"set s { type inet_service; flags dynamic, timeout; size 16; timeout 1s; "
@@ -334,33 +331,6 @@ static const struct {
 	{ "changes of the segment size (nft_exthdr, nft_rt)",
 		"chain c { tcp flags syn tcp option maxseg size set rt mtu\n }\n" },
 };
-
-static bool
-is_there(int family, const char *rules)
-{
-	struct script *s = script_new(DIRECT_SCRIPT);
-	struct err e;
-	int r = -1;
-
-	if (s) {
-		script_add(s, "table %s sluice_probe {\n%s}\n", word_of(family), rules);
-		r = script_check(s, &e);
-	}
-	script_free(s);
-	return r == 0;
-}
-
-static int
-name_missing(int family, struct err *e)
-{
-	size_t i;
-
-	for (i = 0; i < sizeof pieces / sizeof *pieces; i++)
-		if (!is_there(family, pieces[i].rules))
-			return err_set(e, "this system lacks %s for IPv%d",
-				pieces[i].what, family);
-	return -1;
-}
 
 int
 net_direct_add(const struct net_direct *d, struct err *e)
@@ -384,7 +354,11 @@ net_direct_add(const struct net_direct *d, struct err *e)
 	script_add(s, "}\n");
 	r = script_run(s, e);
 	script_free(s);
-	return r == 0 ? 0 : name_missing(d->family, e);
+	if (r == 0)
+		return 0;
+	return script_name_missing(word_of(d->family), pieces,
+		sizeof pieces / sizeof *pieces,
+		d->family == 6 ? " for IPv6" : " for IPv4", e);
 }
 
 /* Runs it, where there was memory for it, and frees it. */

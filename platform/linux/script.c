@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-enum { NFT_WAIT = 10000 }; /* ms for one run */
+enum {
+	NFT_WAIT = 10000, /* ms for one run */
+	PROBE_SCRIPT = 1024,
+};
 
 static const char *
 nft_path(void)
@@ -91,10 +94,35 @@ script_run(const struct script *s, struct err *e)
 	return nft_run(s, argv, e);
 }
 
-int
-script_check(const struct script *s, struct err *e)
+/* Whether the kernel would take it. */
+static bool
+is_there(const char *family, const char *rules)
 {
 	const char *argv[] = { nft_path(), "-c", "-f", "-", NULL };
+	struct script *s = script_new(PROBE_SCRIPT);
+	struct err e;
+	int r = -1;
 
-	return nft_run(s, argv, e);
+	if (s) {
+		script_add(s, "table %s sluice_probe {\n%s}\n", family, rules);
+		r = nft_run(s, argv, &e);
+	}
+	script_free(s);
+	return r == 0;
+}
+
+int
+script_name_missing(const char *family, const struct script_piece *piece, size_t n,
+	const char *whom, struct err *e)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++) {
+		if (is_there(family, piece[i].rules))
+			continue;
+		return piece[i].what != NULL
+			? err_set(e, "this system lacks %s%s", piece[i].what, whom)
+			: -1;
+	}
+	return -1;
 }

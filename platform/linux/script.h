@@ -24,7 +24,15 @@ void
 script_add(struct script *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* 0, or -1 and why. */
 int script_run(const struct script *s, struct err *e);
-/* Whether the kernel would take it; changes nothing. */
-int script_check(const struct script *s, struct err *e);
+
+/* What a rule set is made of, each alone: rules of a table. */
+struct script_piece {
+	const char *what; /* how people know it; NULL: what nft said is better */
+	const char *rules;
+};
+/* After a rule set was refused: which piece this kernel does not have, in a table of
+ * `family`.  Changes nothing. -1, and why, for `whom`; as it was where none is missing. */
+int script_name_missing(const char *family, const struct script_piece *piece, size_t n,
+	const char *whom, struct err *e);
 
 #endif

@@ -3,10 +3,11 @@
 import contextlib
 import json
 import os
+import re
 import socket
 import threading
 
-from direct import (APP, FAR, FAR6, NEAR, NEAR6, TUN, World, family, lab, noise, read_exactly, reset, sites, tcp,
+from direct import (APP, FAR, FAR6, NEAR, NEAR6, SLUICE, TUN, World, family, lab, noise, read_exactly, reset, sites, tcp,
                     tcp_error, tun_address, udp, works)
 from handed import BOTH, echoes, heard, kernel, killed, large, said, wrap_nft
 
@@ -366,27 +367,59 @@ def test_auto_keeps_ports(l):
             assert device_datagrams(s, 443) == by_device, "the kernel does not carry QUIC"
 
 
-NO_ZONES = """
-case "$text" in *"zone set"*) echo "Error: Could not process rule: Operation not supported" >&2; exit 1;; esac
+# As a kernel that lacks what the words in the table of that name need.
+LACKS = """
+case "$text" in *"table %s"*)
+	case "$text" in *"%s"*) echo "Error: Could not process rule: No such file or directory" >&2; exit 1;; esac
+esac
 """
+PIECES = (
+    ("", "nf_tables"),
+    ("zone set", "connection tracking with zones"),
+    ("flags dynamic", "sets that rules fill"),
+    ("ct timeout", "timeouts of connection tracking"),
+    ("masquerade", "address translation"),
+    ("reject with", "answers of the firewall"),
+    ("maxseg", "changes of the segment size"),
+)
 
 
 def test_missing(l):
-    """A kernel without the pieces: `kernel` says which one, `auto` takes the stack and says so."""
+    """A kernel without the pieces: `kernel` says which one, `auto` takes the stack and says so, for that family."""
     w = World(l)
     sites(w)
-    wrap_nft(w, NO_ZONES)
-    path = w.config([], first="direct", sluice={"geoip": w.database(), "direct": "kernel"})
-    p = w.start(path, wait=False)
-    assert p.wait() == 1, p.text
-    assert "lacks connection tracking with zones" in p.text and "IPv4" in p.text, p.text
-    path = w.config([], first="direct", sluice={"geoip": w.database(), "direct": "auto"})
-    p = w.start(path, wait=False)
-    p.wait_line("IPv4 flows are carried by sluice itself: .*zones")
-    p.wait_line("ready: device")
-    works(w)
-    w.stop(p)
+    for n, (word, what) in enumerate(PIECES):
+        number, table = ((4, "ip"), (6, "ip6"))[n % 2]
+        wrap_nft(w, LACKS % (table + " ", word))
+        p = w.start(w.config([], first="direct", sluice={"geoip": w.database(), "direct": "kernel"}), wait=False)
+        assert p.wait() == 1, p.text
+        assert re.search(f"this system lacks {what} .*for IPv{number}", p.text), p.text
+        assert "sluice" not in w.app.run("nft list tables")
+        if n not in (1, 2):
+            continue
+        p = w.start(w.config([], first="direct", sluice={"geoip": w.database(), "direct": "auto"}))
+        p.wait_line(f"IPv{number} flows are carried by sluice itself: .*{what}", again=True)
+        status = json.loads(w.app.run([SLUICE, "status", "--json", "--state", w.app.state]))["direct"]
+        assert status[f"ipv{number}"] == "stack" and what in status[f"ipv{number}_why"], status
+        assert (status[f"ipv{10 - number}"], status[f"ipv{10 - number}_why"]) == ("auto", None), status
+        for address in BOTH:
+            works(w, address)
+        w.stop(p)
+
+
+def test_missing_firewall(l):
+    """Without the pieces of the firewall, which the stack needs as well, nothing starts, and the error names them."""
+    w = World(l)
+    for word, what in (("fib daddr", "lookups of routes"), ("ct mark", "connection tracking"),
+                       ("flags dynamic", "sets that rules fill"), ("type route", "chains that choose routes")):
+        wrap_nft(w, LACKS % ("inet ", word))
+        p = w.start(w.config([], first="direct", sluice={"geoip": w.database(), "direct": "auto"}), wait=False)
+        assert p.wait() == 1 and f"this system lacks {what}" in p.text, p.text
+    wrap_nft(w, LACKS % ("", ""))
+    p = w.start(w.config([], first="direct", sluice={"geoip": w.database(), "direct": "auto"}), wait=False)
+    assert p.wait() == 1 and "Could not process rule" in p.text and "lacks" not in p.text, p.text
 
 
 lab.main(test_only_the_first_packet, test_told_of_ends, test_never_beside_the_tunnel, test_larger_device, test_full,
-         test_lost_network, test_others, test_firewalls, test_auto_keeps_ports, test_missing)
+         test_lost_network, test_others, test_firewalls, test_auto_keeps_ports, test_missing,
+         test_missing_firewall)
