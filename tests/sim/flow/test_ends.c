@@ -424,79 +424,6 @@ limits_of_a_half(void **state)
 	sim_end();
 }
 
-/* Whoever has closed, and not only its own half, is found out soon. */
-static void
-closed_by_the_application(void **state)
-{
-	const char *const to[] = { vmess, direct };
-
-	for (size_t i = 0; i < 2; i++) {
-		struct far *f;
-		struct app *a = connected(to[i], &f);
-
-		app_says(a, "question", 8);
-		app_ends(a);
-		a->closed = true;
-		sim_pass(4900);
-		assert_int_equal(live(), 1);
-		sim_pass(200);
-		assert_int_equal(live(), 0);
-		assert_true(f->freed);
-		sim_end();
-	}
-	(void)state;
-}
-
-/* One that only has no more to say gets its answer, however late. */
-static void
-half_closed_and_patient(void **state)
-{
-	const char *const to[] = { vmess, direct };
-
-	for (size_t i = 0; i < 2; i++) {
-		struct far *f;
-		struct app *a = connected(to[i], &f);
-
-		app_says(a, "question", 8);
-		app_ends(a);
-		sim_pass(200000);
-		assert_int_equal(live(), 1);
-		far_says(f, "half an ", 8);
-		sim_pass(200000);
-		assert_int_equal(live(), 1);
-		far_says(f, "answer", 6);
-		far_ends(f);
-		sim_settle();
-		assert_int_equal(a->got_len, 14);
-		assert_true(a->fin);
-		assert_false(a->rst);
-		assert_int_equal(live(), 0);
-		sim_end();
-	}
-	(void)state;
-}
-
-/* It reads what comes, and closes then. */
-static void
-half_closed_and_gone_later(void **state)
-{
-	struct far *f;
-	struct app *a = connected(vmess, &f);
-
-	app_ends(a);
-	sim_pass(60000);
-	far_says(f, "answer", 6);
-	sim_settle();
-	assert_int_equal(a->got_len, 6);
-	a->closed = true;
-	sim_pass(4900);
-	assert_int_equal(live(), 1);
-	sim_pass(200);
-	assert_int_equal(live(), 0);
-	sim_end();
-	(void)state;
-}
-
 static void
 begin_with_both(struct flow_policy policy, struct outbound_policy outbound)
 {
@@ -595,9 +522,6 @@ main(void)
 		cmocka_unit_test(idle_directly),
 		cmocka_unit_test(idle_as_the_user_says),
 		cmocka_unit_test(limits_of_a_half),
-		cmocka_unit_test(closed_by_the_application),
-		cmocka_unit_test(half_closed_and_patient),
-		cmocka_unit_test(half_closed_and_gone_later),
 		cmocka_unit_test(limits_of_the_outbound),
 		cmocka_unit_test(many_at_once),
 	};

@@ -518,13 +518,9 @@ fast_open_is_true_or_a_number(void **state)
 		enum sock_fast fast;
 	} cases[] = {
 		{ "true", SOCK_FAST_ASK },
-		{ "256", SOCK_FAST_ASK },
-		{ "false", SOCK_FAST_NEVER },
-		{ "-1", SOCK_FAST_NEVER },
+		{ "256.5", SOCK_FAST_ASK },
 		{ "null", SOCK_FAST_NEVER },
-		{ "1.5", SOCK_FAST_ASK },
 		{ "0.5", SOCK_FAST_NEVER },
-		{ "1e300", SOCK_FAST_ASK },
 	};
 	struct config *c;
 	char text[300];

@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: MIT */
+#include "sim/flow/sim.h"
+
+/* Applications that have ended: they may still read, or be gone. */
+
+static const char *const server_net[] = { "203.0.113.0/24", NULL };
+static const struct rule_spec by_server = {
+	.path = "0", .ip = server_net, .outbound = "vmess"
+};
+
+static const char direct[] = "192.0.2.7:80", vmess[] = "203.0.113.7:80";
+
+static size_t
+live(void)
+{
+	struct flow_counters n;
+
+	flows_count(flows, &n);
+	return n.tcp;
+}
+
+/* On this machine, or on another one behind it. */
+static struct app *
+connected(const char *target, bool local, struct far **f)
+{
+	struct sim_config c = { .rule = &by_server, .nrule = 1 };
+
+	if (local) {
+		c.flows.ndevice = 1;
+		assert_true(cidr_parse(&c.flows.device[0], "198.18.0.1/15"));
+	}
+	sim_begin(&c);
+	return sim_connected("198.18.0.1:4000", target, f);
+}
+
+/* Whoever has closed, and not only its own half, is found out soon. */
+static void
+closed_by_the_application(void **state)
+{
+	const char *const to[] = { vmess, direct };
+
+	for (size_t i = 0; i < 4; i++) {
+		struct far *f;
+		struct app *a = connected(to[i % 2], i < 2, &f);
+
+		app_says(a, "question", 8);
+		app_ends(a);
+		a->closed = true;
+		sim_pass(4900);
+		assert_int_equal(live(), 1);
+		sim_pass(200);
+		assert_int_equal(live(), 0);
+		assert_true(f->freed);
+		sim_end();
+	}
+	(void)state;
+}
+
+/* One that only has no more to say gets its answer, however late. */
+static void
+half_closed_and_patient(void **state)
+{
+	const char *const to[] = { vmess, direct };
+
+	for (size_t i = 0; i < 4; i++) {
+		struct far *f;
+		struct app *a = connected(to[i % 2], i < 2, &f);
+
+		app_says(a, "question", 8);
+		app_ends(a);
+		sim_pass(200000);
+		assert_int_equal(live(), 1);
+		far_says(f, "half an ", 8);
+		sim_pass(200000);
+		assert_int_equal(live(), 1);
+		far_says(f, "answer", 6);
+		far_ends(f);
+		sim_settle();
+		assert_int_equal(a->got_len, 14);
+		assert_true(a->fin);
+		assert_false(a->rst);
+		assert_int_equal(live(), 0);
+		sim_end();
+	}
+	(void)state;
+}
+
+/* It reads what comes, and closes then. */
+static void
+half_closed_and_gone_later(void **state)
+{
+	struct far *f;
+	struct app *a = connected(vmess, true, &f);
+
+	app_ends(a);
+	sim_pass(60000);
+	far_says(f, "answer", 6);
+	sim_settle();
+	assert_int_equal(a->got_len, 6);
+	a->closed = true;
+	sim_pass(4900);
+	assert_int_equal(live(), 1);
+	sim_pass(200);
+	assert_int_equal(live(), 0);
+	sim_end();
+	(void)state;
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(closed_by_the_application),
+		cmocka_unit_test(half_closed_and_patient),
+		cmocka_unit_test(half_closed_and_gone_later),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
