@@ -21,7 +21,8 @@
  *	dgram names ADDRESS PORT               answers every question with an address
  *	dgram rate ADDRESS PORT FLOWS SECONDS  64 bytes, a flow after the other: the
  *	                  highest rate that loses less than 0.1 %, by bisection
- *	dgram asks ADDRESS PORT COUNT AT-ONCE  a question from a new socket each
+ *	dgram asks ADDRESS PORT COUNT AT-ONCE [SECONDS]
+ *	                  a question from a new socket each; after so many seconds no more
  *	dgram hold ADDRESS PORT FLOWS          a datagram and its echo each; until ended
  */
 enum {
@@ -32,7 +33,8 @@ enum {
 	EVENTS = 256,
 	BUFFER = 32 << 20,
 	PAUSE_US = 300000,
-	PATIENCE = 50000 /* tenths of a millisecond */
+	PATIENCE = 20000, /* tenths of a millisecond */
+	DEAF = 20         /* after so many without an echo none is waited for */
 };
 
 static const double lost_most = 0.001, ask_timeout = 2;
@@ -277,7 +279,7 @@ earlier(const void *a, const void *b)
 }
 
 static int
-asks(size_t count, size_t at_once)
+asks(size_t count, size_t at_once, double seconds)
 {
 	struct ask *a = calloc(at_once, sizeof(*a));
 	float *took = calloc(count, sizeof(*took));
@@ -288,7 +290,7 @@ asks(size_t count, size_t at_once)
 
 	for (begun = 0; begun < at_once; begun++)
 		ask_begin(&a[begun], (uint16_t)begun);
-	while (done + late < count) {
+	while (done + late < begun) {
 		n = epoll_wait(poller, e, EVENTS, 100);
 		for (k = 0; k < n; k++) {
 			struct ask *one = e[k].data.ptr;
@@ -298,18 +300,18 @@ asks(size_t count, size_t at_once)
 			took[done++] = (float)(now() - one->began);
 			close(one->fd);
 			one->fd = -1;
-			if (begun < count)
+			if (begun < count && now() - start < seconds)
 				ask_begin(one, (uint16_t)begun++);
-			if (done + late == count)
+			if (done + late == begun)
 				break;
 		}
-		for (i = 0; n < 8 && i < at_once && done + late < count; i++) {
+		for (i = 0; n < 8 && i < at_once && done + late < begun; i++) {
 			if (a[i].fd < 0 || now() - a[i].began < ask_timeout)
 				continue;
 			late++;
 			close(a[i].fd);
 			a[i].fd = -1;
-			if (begun < count)
+			if (begun < count && now() - start < seconds)
 				ask_begin(&a[i], (uint16_t)begun++);
 		}
 	}
@@ -347,7 +349,7 @@ hold(size_t flows)
 
 	for (i = 0; i < flows + OPENING; i++) {
 		if (i >= OPENING)
-			unanswered += !is_echoed(fd[i - OPENING]);
+			unanswered += unanswered >= DEAF || !is_echoed(fd[i - OPENING]);
 		if (i < flows)
 			send(fd[i], p, SIZE, 0);
 	}
@@ -379,8 +381,9 @@ main(int argc, char **argv)
 		return serve(false, true);
 	if (strcmp(argv[1], "rate") == 0 && argc == 6)
 		return rate((size_t)atoi(argv[4]), atof(argv[5]));
-	if (strcmp(argv[1], "asks") == 0 && argc == 6)
-		return asks((size_t)atoi(argv[4]), (size_t)atoi(argv[5]));
+	if (strcmp(argv[1], "asks") == 0 && argc >= 6)
+		return asks((size_t)atoi(argv[4]), (size_t)atoi(argv[5]),
+			argc > 6 ? atof(argv[6]) : 1e9);
 	if (strcmp(argv[1], "hold") == 0 && argc == 5)
 		hold((size_t)atoi(argv[4]));
 	return 2;

@@ -20,14 +20,19 @@
  *
  *	load serve ADDRESS PORT                 answers each byte with itself
  *	load answer ADDRESS PORT                the same, and ends after 64
- *	load connect ADDRESS PORT COUNT AT-ONCE a connection, 64 bytes there and back, its end
- *	load fetch ADDRESS PORT COUNT AT-ONCE   the same, but waits for the server's end
+ *	load connect ADDRESS PORT COUNT AT-ONCE [SECONDS]
+ *	                  a connection, 64 bytes there and back, its end; after so many
+ *	                  seconds begins no more
+ *	load fetch ADDRESS PORT COUNT AT-ONCE [SECONDS]
+ *	                  the same, but waits for the server's end
  *	load offer ADDRESS PORT RATE SECONDS    begins so many a second, whatever becomes of them
  *	load first ADDRESS PORT                 tries until there is an answer, and says when
  *	load pingpong ADDRESS PORT FLOWS SECONDS 64 bytes to and fro on all of them
  *	load hold ADDRESS PORT FLOWS            opens them, says so, until it is ended
  */
-enum { SIZE = 64, EVENTS = 512, OPENING = 128 };
+enum { SIZE = 64, EVENTS = 512, OPENING = 128, PATIENCE_MS = 10000 };
+
+static const double opening_most = 30;
 
 struct flow {
 	int fd;
@@ -144,6 +149,7 @@ earlier(const void *a, const void *b)
 struct tally {
 	size_t done, failed;
 	float *took, *opened, *ended;
+	double last; /* when one was done */
 };
 
 static void
@@ -160,7 +166,8 @@ tally_note(struct tally *t, const struct flow *f)
 {
 	t->opened[t->done] = (float)(f->opened - f->began);
 	t->took[t->done] = (float)(f->answered - f->began);
-	t->ended[t->done++] = (float)(now() - f->answered);
+	t->last = now();
+	t->ended[t->done++] = (float)(t->last - f->answered);
 }
 
 static double
@@ -223,8 +230,10 @@ visit(struct flow *f, uint32_t events, bool until_end, struct tally *t)
 	return true;
 }
 
+/* The rate is of those that were done: what is waited for in vain at the end is counted as
+ * failed, and no part of it. */
 static int
-connections(size_t count, size_t at_once, bool until_end)
+connections(size_t count, size_t at_once, bool until_end, double seconds)
 {
 	struct flow *f = calloc(at_once, sizeof(*f));
 	struct epoll_event e[EVENTS];
@@ -236,19 +245,19 @@ connections(size_t count, size_t at_once, bool until_end)
 	tally_init(&t, count + at_once);
 	for (begun = 0; begun < at_once; begun++)
 		flow_open(&f[begun]);
-	while (t.done + t.failed < count) {
-		n = epoll_wait(poller, e, EVENTS, 20000);
+	while (t.done + t.failed < begun) {
+		n = epoll_wait(poller, e, EVENTS, PATIENCE_MS);
 		if (n == 0)
 			break;
 		for (k = 0; k < n; k++) {
 			if (visit(e[k].data.ptr, e[k].events, until_end, &t) &&
-				begun < count) {
+				begun < count && now() - start < seconds) {
 				begun++;
 				flow_open(e[k].data.ptr);
 			}
 		}
 	}
-	return tally_print(&t, count, now() - start);
+	return tally_print(&t, begun, t.last > start ? t.last - start : 1);
 }
 
 /* Times count from when each was due, so that a late start is no better than a slow one. */
@@ -305,6 +314,20 @@ first(void)
 	return 0;
 }
 
+/* How it failed, for the one who reads the benchmark's output. */
+static struct flow *
+opening_failed(size_t done, size_t count, const struct flow *f)
+{
+	const char *how = f ? "one was ended" : "time was up";
+	int why = 0;
+	socklen_t len = sizeof(why);
+
+	if (f && getsockopt(f->fd, SOL_SOCKET, SO_ERROR, &why, &len) == 0 && why != 0)
+		how = strerror(why);
+	printf("%zu of %zu flows were open; then %s\n", done, count, how);
+	return NULL;
+}
+
 /* Opens all, a few at a time; each has had one answer. */
 static struct flow *
 flows_open(size_t count)
@@ -312,18 +335,19 @@ flows_open(size_t count)
 	struct flow *f = calloc(count, sizeof(*f));
 	size_t begun = 0, done = 0;
 	struct epoll_event e[EVENTS];
+	double start = now();
 	int n, k, r;
 
 	while (done < count) {
 		while (begun < count && begun - done < OPENING)
 			flow_open(&f[begun++]);
-		n = epoll_wait(poller, e, EVENTS, 20000);
-		if (n <= 0)
-			return NULL;
+		n = epoll_wait(poller, e, EVENTS, PATIENCE_MS);
+		if (n <= 0 || now() - start > opening_most)
+			return opening_failed(done, count, NULL);
 		for (k = 0; k < n; k++) {
 			r = flow_step(e[k].data.ptr, e[k].events);
 			if (r < 0)
-				return NULL;
+				return opening_failed(done, count, e[k].data.ptr);
 			done += r > 0;
 		}
 	}
@@ -348,8 +372,10 @@ pingpong(size_t count, double seconds)
 		for (k = 0; k < n; k++) {
 			one = e[k].data.ptr;
 			r = flow_step(one, e[k].events);
-			if (r < 0)
+			if (r < 0) {
+				printf("one of %zu busy flows was ended\n", count);
 				return 1;
+			}
 			if (r == 0)
 				continue;
 			trips++;
@@ -375,6 +401,7 @@ int
 main(int argc, char **argv)
 {
 	struct rlimit most = { 65536, 65536 };
+	double limit = argc == 7 ? atof(argv[6]) : 1e9;
 
 	if (argc < 4)
 		return 2;
@@ -390,10 +417,12 @@ main(int argc, char **argv)
 		return first();
 	if (strcmp(argv[1], "hold") == 0 && argc == 5)
 		return hold((size_t)atoi(argv[4]));
-	if (strcmp(argv[1], "connect") == 0 && argc == 6)
-		return connections((size_t)atoi(argv[4]), (size_t)atoi(argv[5]), false);
-	if (strcmp(argv[1], "fetch") == 0 && argc == 6)
-		return connections((size_t)atoi(argv[4]), (size_t)atoi(argv[5]), true);
+	if (strcmp(argv[1], "connect") == 0 && argc >= 6)
+		return connections(
+			(size_t)atoi(argv[4]), (size_t)atoi(argv[5]), false, limit);
+	if (strcmp(argv[1], "fetch") == 0 && argc >= 6)
+		return connections(
+			(size_t)atoi(argv[4]), (size_t)atoi(argv[5]), true, limit);
 	if (strcmp(argv[1], "offer") == 0 && argc == 6)
 		return offer(atof(argv[4]), atof(argv[5]));
 	if (strcmp(argv[1], "pingpong") == 0 && argc == 6)

@@ -1,118 +1,87 @@
 # SPDX-License-Identifier: MIT
-"""Other TUN clients for tests/bench/run: what tools/peers has built, and hev-socks5-tunnel where $HEV names its
-program.
+"""Other TUN clients for tests/bench/run: what tools/peers has built, Debian's v2ray, and hev-socks5-tunnel where $HEV
+names its program.
 
 Each has its own device, to which only the route to the benchmark's server leads; a direct connection leaves by the
-interface's name.  They run on the core of the client under test, at the MTU that their documentation or default
-has, and at 1500.
+interface's name, or by a mark.  They run on the core of the client under test, at the MTU that their documentation or
+default has, and at 1500.
 """
-import json
 import os
 import shutil
+import time
 
 import lab
-from world import ID, NEAR, SERVER, TOP, VMESS_PORT
+from clients import Client
+from upstream import MARK
+from world import NEAR, TOP
 
 BUILT = os.environ.get("SLUICE_PEERS") or str(TOP / "build/peers")
 HEV = os.environ.get("HEV", "")
 DEVICE, ADDRESS, SOCKS = "tun8", "198.18.7.1/30", 1080
-TICK = os.sysconf("SC_CLK_TCK")
 
 
 def built(name):
     return os.path.join(BUILT, name)
 
 
-class Peer:
-    """One of them: `mtu`, and the VMess cipher and the port of the server, or none of both for direct."""
+V2RAY = ("v2ray", "-config")
+XRAY = (built("xray-1.260327.0"), "run", "-c")
+XRAY_OLD = (built("xray-1.8.24"), "run", "-c")
+DOORS = (("v2ray", V2RAY), ("Xray 1.260327", XRAY), ("Xray 1.8.24", XRAY_OLD))
 
+
+def there(*programs):
+    return all(shutil.which(p) for p in programs)
+
+
+class Peer(Client):
+    peer = True
     programs = ()
     label = ""
 
-    def __init__(self, bench, mtu, security=None, port=VMESS_PORT, place=""):
-        self.bench, self.mtu, self.security, self.port = bench, mtu, security, port
-        way = f"vmess {security}{place}" if security else "direct"
-        self.name, self.target = f"{self.label}, MTU {mtu}, {way}", NEAR
-        self.processes = []
+    def __init__(self, bench, mtu, server=None, security=None):
+        super().__init__(bench, f"{self.label}, MTU {mtu}," + ("" if server else " direct"), server, security)
+        self.mtu = mtu
 
-    @classmethod
-    def there(cls):
-        return all(shutil.which(p) for p in cls.programs)
-
-    def write(self, name, text):
-        path = os.path.join(self.bench.world.app.dir, name)
-        with open(path, "w") as f:
-            f.write(text if isinstance(text, str) else json.dumps(text, indent=1))
-        return path
-
-    def start(self, *argv):
-        p = self.bench.world.app.start(["taskset", "-c", str(self.bench.cores[0]), *argv])
-        self.processes.append(p)
-        return p
-
-    def __enter__(self):
-        app = self.bench.world.app
+    def has_device(self):
+        """As the program's own namespace sees it: asked often, and without a process."""
         try:
-            self.launch()
-            lab.until(lambda: app.call(["ip", "link", "show", DEVICE])[0] == 0, f"the device of {self.name}")
-            if ADDRESS not in app.run(["ip", "addr", "show", DEVICE]):
-                app.run(["ip", "addr", "add", ADDRESS, "dev", DEVICE])
-            app.run(["ip", "link", "set", DEVICE, "up"])
-            app.route(f"{NEAR}/32 dev {DEVICE}")
-        except lab.Failed as e:
-            self.__exit__()
-            raise lab.Failed(f"{e}: {' '.join(p.text[-300:] for p in self.processes)}") from None
-        return self
+            with open(f"/proc/{self.processes[-1].pid}/net/dev") as f:
+                return f"{DEVICE}:" in f.read()
+        except OSError:
+            raise lab.Failed("it has ended") from None
 
-    def __exit__(self, *_):
-        for p in self.processes:
-            p.kill()
-        self.processes = []
+    def attach(self):
+        end = time.monotonic() + lab.SECONDS
+        while not self.has_device():
+            if time.monotonic() > end:
+                raise lab.Failed(f"no device in {lab.SECONDS} s")
+            time.sleep(0.001)
+        app = self.bench.world.app
+        app.call("ip -force -batch -", input=(f"link set {DEVICE} up\nroute add {NEAR}/32 dev {DEVICE}\n"
+                                               f"addr add {ADDRESS} dev {DEVICE}\n").encode())
+        if DEVICE not in app.run(f"ip route get {NEAR}"):
+            raise lab.Failed(f"no route to {DEVICE}")
+
+    def end(self):
+        super().end()
         app = self.bench.world.app
         app.call(["ip", "link", "del", DEVICE])
         lab.until(lambda: app.call(["ip", "link", "show", DEVICE])[0] != 0, f"{DEVICE} to be gone")
-
-    def seconds(self):
-        """Processor time that all of its threads have used."""
-        total = 0
-        for p in self.processes:
-            with open(f"/proc/{p.pid}/stat") as f:
-                fields = f.read().rsplit(")", 1)[1].split()
-            total += int(fields[11]) + int(fields[12])
-        return total / TICK
-
-    def memory(self):
-        """Private memory, KB."""
-        total = 0
-        for p in self.processes:
-            with open(f"/proc/{p.pid}/smaps_rollup") as f:
-                total += sum(int(x.split()[1]) for x in f if x.startswith(("Private_Clean", "Private_Dirty")))
-        return total
-
-    def switches(self):
-        """How often its threads have begun to wait."""
-        total = 0
-        for p in self.processes:
-            for task in os.listdir(f"/proc/{p.pid}/task"):
-                with open(f"/proc/{p.pid}/task/{task}/status") as f:
-                    total += sum(int(x.split()[1]) for x in f if x.startswith("voluntary_ctxt"))
-        return total
 
 
 class SingBox(Peer):
     programs = (built("sing-box-1.14.1"),)
     stack = "mixed"
 
-    def outbound(self):
-        if not self.security:
-            return {"type": "direct", "bind_interface": "eth0"}
-        return {"type": "vmess", "server": SERVER, "server_port": self.port, "uuid": ID, "security": self.security}
-
-    def launch(self):
+    def config(self):
         tun = {"type": "tun", "interface_name": DEVICE, "address": [ADDRESS], "mtu": self.mtu, "stack": self.stack,
                "dns_mode": "disabled", "auto_route": False}
-        config = {"log": {"level": "warn"}, "inbounds": [tun], "outbounds": [self.outbound()]}
-        self.start(self.programs[0], "run", "-c", self.write("sing-box.json", config))
+        return {"log": {"level": "warn"}, "inbounds": [tun],
+                "outbounds": [{"tag": "out", **self.bench.servers.sing_box(self.server, self.security)}]}
+
+    def launch(self):
+        self.start(self.programs[0], "run", "-c", self.write("sing-box.json", self.config()))
 
 
 class SingBoxMixed(SingBox):
@@ -127,63 +96,90 @@ class SingBoxGvisor(SingBox):
     label, stack = "sing-box gvisor", "gvisor"
 
 
-class Xray(Peer):
-    label = "Xray"
-    programs = (built("xray-1.260327.0"),)
+class SingBoxNames(SingBox):
+    """It answers questions for names itself, and asks the same server."""
 
-    def outbound(self):
-        if not self.security:
-            return {"protocol": "freedom", "streamSettings": {"sockopt": {"interface": "eth0"}}}
-        return {"protocol": "vmess", "settings": {"vnext": [
-            {"address": SERVER, "port": self.port, "users": [{"id": ID, "security": self.security}]}]}}
+    label = "sing-box mixed with its DNS"
 
-    def run_xray(self, inbound):
-        config = {"log": {"loglevel": "warning"}, "inbounds": [inbound], "outbounds": [self.outbound()]}
-        return self.start(built("xray-1.260327.0"), "run", "-c", self.write("xray.json", config))
+    def config(self):
+        server = {"tag": "names", "type": "udp", "server": NEAR}
+        server |= {"detour": "out"} if self.server else {"bind_interface": "eth0"}
+        return {**super().config(), "dns": {"servers": [server], "strategy": "ipv4_only"},
+                "route": {"rules": [{"port": 53, "action": "hijack-dns"}]}}
+
+
+class Marked(Peer):
+    """Its direct connections have a mark, by which they find the way past the device."""
+
+    def prepare(self):
+        app = self.bench.world.app
+        app.route(f"default via 198.18.0.1 table {MARK}")
+        app.run(f"ip rule add fwmark {MARK} table {MARK}")
+
+    def run_xray(self, command, inbound):
+        config = {"log": {"loglevel": "warning"}, "inbounds": [inbound],
+                  "outbounds": [self.bench.servers.outbound(self.server, self.security)]}
+        return self.start(self.bench.own(command[0]), *command[1:], self.write("xray.json", config))
+
+    def end(self):
+        super().end()
+        app = self.bench.world.app
+        app.call(f"ip rule del fwmark {MARK}")
+        app.call(f"ip route flush table {MARK}")
+
+
+class Xray(Marked):
+    label = "Xray 1.260327"
+    programs = XRAY[:1]
 
     def launch(self):
-        self.run_xray({"port": 0, "protocol": "tun", "settings": {"name": DEVICE, "MTU": self.mtu}})
+        self.run_xray(XRAY, {"port": 0, "protocol": "tun", "settings": {"name": DEVICE, "MTU": self.mtu}})
 
 
-class Hev(Xray):
-    """hev-socks5-tunnel before the SOCKS of Xray, and the cost of both."""
+class Hev(Marked):
+    """hev-socks5-tunnel before the SOCKS of v2ray, and the cost of both."""
 
-    label = "hev + Xray"
-    programs = (HEV, built("xray-1.260327.0"))
+    label, socks = "hev + v2ray", V2RAY
+    descriptors = 2
+    programs = (HEV, V2RAY[0])
 
-    def launch(self):
-        self.run_xray({"listen": "127.0.0.1", "port": SOCKS, "protocol": "socks", "settings": {"udp": True}})
+    def prepare(self):
+        super().prepare()
+        self.run_xray(self.socks, {"listen": "127.0.0.1", "port": SOCKS, "protocol": "socks",
+                                   "settings": {"udp": True, "ip": "127.0.0.1"}})
         self.bench.world.wait_listening(self.bench.world.app, SOCKS)
+
+    def launch(self):
         config = (f"tunnel:\n  name: {DEVICE}\n  mtu: {self.mtu}\n  ipv4: {ADDRESS.split('/')[0]}\n"
                   f"socks5:\n  address: 127.0.0.1\n  port: {SOCKS}\n  udp: udp\n")
         self.start(HEV, self.write("hev.yml", config))
 
 
-# Each with the MTU of its documentation or default.
-KINDS = ((SingBoxMixed, 65535), (SingBoxSystem, 65535), (SingBoxGvisor, 65535), (Xray, 1492), (Hev, 8500))
+class HevXray(Hev):
+    label, socks = "hev + Xray 1.260327", XRAY
+    programs = (HEV, XRAY[0])
+
+
+class HevXrayOld(Hev):
+    """Xray 1.8.24 has no TUN of its own."""
+
+    label, socks = "hev + Xray 1.8.24", XRAY_OLD
+    programs = (HEV, XRAY_OLD[0])
+
+
+# Each with the MTU of its documentation or default; which of them take every way, and which what takes longer.
+KINDS = ((SingBoxMixed, 65535), (SingBoxSystem, 65535), (SingBoxGvisor, 65535), (Xray, 1492), (Hev, 8500),
+         (HevXray, 8500), (HevXrayOld, 8500))
+EVERY_WAY = (SingBoxMixed, SingBoxSystem, Xray, Hev)
+AT_1500 = (SingBoxMixed, SingBoxSystem, SingBoxGvisor, Xray, Hev)
 FEW = (SingBoxMixed, Xray, Hev)
 
 
 def absent():
     """The labels of those that are not there."""
-    return [kind.label for kind, _ in KINDS if not kind.there()]
+    return [kind.label for kind, _ in KINDS if not there(*kind.programs)]
 
 
 def versions():
     """Where they come from, for the head of the results."""
-    return [os.path.basename(p) for p in sorted({p for kind, _ in KINDS if kind.there() for p in kind.programs})]
-
-
-def clients(bench, sink_port, quick):
-    """(all for the bulk measures, those for the slower ones)."""
-    bulk, few = [], []
-    for kind, mtu in KINDS:
-        if not kind.there():
-            continue
-        for m in (mtu,) if quick else (mtu, 1500):
-            bulk += [kind(bench, m), kind(bench, m, "aes-128-gcm", sink_port, " to a C sink")]
-        if kind in FEW:
-            few += [kind(bench, mtu), kind(bench, mtu, "aes-128-gcm", sink_port, " to a C sink")]
-            bulk += [kind(bench, mtu, "aes-128-gcm"),
-                     kind(bench, mtu, "chacha20-poly1305", sink_port, " to a C sink")]
-    return bulk, few
+    return [os.path.basename(p) for p in sorted({p for kind, _ in KINDS if there(*kind.programs) for p in kind.programs})]

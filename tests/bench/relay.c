@@ -188,6 +188,8 @@ main(int argc, char **argv)
 	target.sin_port = htons((uint16_t)atoi(argv[3]));
 	inet_pton(AF_INET, argv[2], &target.sin_addr);
 	setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	setsockopt(listener, SOL_SOCKET, SO_REUSEPORT, &on,
+		sizeof(on)); /* several may share a port */
 	if (bind(listener, (struct sockaddr *)&at, sizeof(at)) || listen(listener, 4096))
 		return 1;
 	signal(SIGPIPE, SIG_IGN);

@@ -255,6 +255,8 @@ main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	poller = epoll_create1(0);
 	setsockopt(l, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
+	setsockopt(l, SOL_SOCKET, SO_REUSEPORT, &on,
+		sizeof(on)); /* several may share a port */
 	if (chunk == 0 || chunk > 16 * 1024 ||
 		bind(l, (struct sockaddr *)&at, sizeof(at)) || listen(l, 4096))
 		return 1;
