@@ -21,7 +21,7 @@
 #include <string.h>
 #include <unistd.h>
 
-enum { FLOW_BYTES = 1400, ASSOC_BYTES = 1024 }; /* of what is direct and rests */
+enum { FLOW_BYTES = 1200, ASSOC_BYTES = 768 }; /* of what is direct and rests */
 enum { OWN_DESCRIPTORS = 64 };   /* for what is no flow: devices, files, lookups */
 enum { WARM_DESCRIPTORS = 512 }; /* for all warm connections together, at most */
 

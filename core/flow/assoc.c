@@ -229,24 +229,34 @@ idle_routes_free(struct assoc *a, uint64_t now)
 	}
 }
 
+/* When its route was used that was last; one that has none is of no use. */
+static uint64_t
+assoc_idle(const struct assoc *a)
+{
+	if (list_empty(&a->routes))
+		return UINT64_MAX;
+	return loop_now(a->flows->loop) -
+		container_of(a->routes.prev, struct assoc_route, node)->used;
+}
+
 static void
 timer_fired(struct timer *t)
 {
 	struct assoc *a = container_of(t, struct assoc, timer);
 	uint64_t now = loop_now(a->flows->loop), limit = idle_limit(a);
+	uint64_t idle = assoc_idle(a);
 
-	if (now - a->used >= limit) {
+	if (idle >= limit) {
 		assoc_end(a, limit == DNS_DONE_MS ? "answered" : "idle");
 		return;
 	}
 	idle_routes_free(a, now);
-	timer_arm(&a->timer, limit - (now - a->used));
+	timer_arm(&a->timer, limit - idle);
 }
 
 static void
 assoc_used(struct assoc *a)
 {
-	a->used = loop_now(a->flows->loop);
 	list_remove(&a->node);
 	list_append(&a->flows->assocs.by_use, &a->node);
 }
@@ -344,7 +354,7 @@ evict(struct flows *fs)
 	if (list_empty(&fs->assocs.by_use))
 		return false;
 	a = container_of(fs->assocs.by_use.next, struct assoc, node);
-	if (loop_now(fs->loop) - a->used < ASSOC_EVICT_MS)
+	if (assoc_idle(a) < ASSOC_EVICT_MS)
 		return false;
 	assoc_end(a, "closed while idle: the table of associations is full");
 	return true;

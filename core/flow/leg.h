@@ -15,9 +15,10 @@ struct assoc {
 	struct flows *flows;
 	struct timer timer; /* when it may have become idle */
 	struct endpoint source;
-	uint64_t used;
 	uint32_t nroutes;
 };
+
+_Static_assert(sizeof(struct assoc) <= 168, "there are thousands");
 
 struct assoc_route_key {
 	struct endpoint source, target;

@@ -21,10 +21,20 @@ enum transport_state {
 	TRANSPORT_DEAD,    /* error says why, and `why`, lower or the lookup tells it */
 };
 
+/* What is needed until one attempt has won, and not while bytes pass. */
+struct attempts {
+	struct stream *race[RACE_MAX]; /* the oldest first; owned */
+	struct ip raced[RACE_MAX];     /* where each goes */
+	size_t nrace;
+	struct ip ip[NAMES_ADDRS]; /* in the order of trying */
+	size_t nip, at;            /* ip[at] is the next */
+	struct ip otherwise;
+	bool mixed; /* there are addresses of both families */
+};
+
 struct transport {
 	struct stream s; /* s.lower: the connection, or the last attempt that failed */
-	struct stream *race[RACE_MAX]; /* the attempts, the oldest first; owned */
-	struct ip raced[RACE_MAX];     /* where each goes */
+	struct attempts *tries; /* owned; NULL once UP */
 	struct lookup *lookup;
 	struct outbound *o; /* held */
 	struct task *owner;
@@ -34,18 +44,13 @@ struct transport {
 	struct timer stagger;
 	struct deferred gone;
 	enum transport_state state;
-	int error;       /* -errno: of the last failure; final once DEAD */
-	const char *why; /* static text; NULL: lower or the lookup knows */
-	uint16_t port;
+	int error;            /* -errno: of the last failure; final once DEAD */
+	const char *why;      /* static text; NULL: lower or the lookup knows */
 	struct endpoint peer; /* once UP */
-	uint64_t began;       /* once UP: when it was */
-	struct ip otherwise;
-	struct ip ip[NAMES_ADDRS]; /* in the order of trying */
-	size_t nip, at;            /* ip[at] is the next */
-	size_t nrace;
-	bool mixed; /* there are addresses of both families */
-	bool due;   /* it is time for the next address */
-	bool held;  /* lower was open before it was up, and has not brought a byte yet */
+	uint16_t port;
+	bool due;  /* it is time for the next address */
+	bool held; /* lower was open before it was up, and has not brought a byte yet */
+	uint64_t began; /* once UP: when it was */
 };
 
 static struct transport *
@@ -96,10 +101,11 @@ stagger_over(struct timer *timer)
 static void
 race_remove(struct transport *t, size_t i)
 {
-	size_t rest = --t->nrace - i;
+	struct attempts *a = t->tries;
+	size_t rest = --a->nrace - i;
 
-	memmove(t->race + i, t->race + i + 1, rest * sizeof(*t->race));
-	memmove(t->raced + i, t->raced + i + 1, rest * sizeof(*t->raced));
+	memmove(a->race + i, a->race + i + 1, rest * sizeof(*a->race));
+	memmove(a->raced + i, a->raced + i + 1, rest * sizeof(*a->raced));
 }
 
 static bool
@@ -115,13 +121,14 @@ may_be_fast(const struct transport *t, const struct ip *ip)
 static int
 launch(struct transport *t)
 {
-	struct endpoint to = { .ip = t->ip[t->at++], .port = t->port };
+	struct attempts *a = t->tries;
+	struct endpoint to = { .ip = a->ip[a->at++], .port = t->port };
 	struct sock_options sock = *t->sock;
 	struct stream *s;
 
 	t->due = false;
-	if (t->nrace == RACE_MAX) {
-		stream_free(t->race[0]);
+	if (a->nrace == RACE_MAX) {
+		stream_free(a->race[0]);
 		race_remove(t, 0);
 	}
 	if (may_be_fast(t, &to.ip))
@@ -129,10 +136,10 @@ launch(struct transport *t)
 	s = tcp_dial(t->o->env.loop, t->o->env.memory, &to, &sock, t->owner);
 	if (!s)
 		return fail(t, -ENOMEM, "no memory left");
-	t->race[t->nrace] = s;
-	t->raced[t->nrace++] = to.ip;
-	if (t->at < t->nip)
-		timer_arm(&t->stagger, t->nrace < RACE_MAX ? STAGGER_MS : PATIENCE_MS);
+	a->race[a->nrace] = s;
+	a->raced[a->nrace++] = to.ip;
+	if (a->at < a->nip)
+		timer_arm(&t->stagger, a->nrace < RACE_MAX ? STAGGER_MS : PATIENCE_MS);
 	else
 		timer_stop(&t->stagger);
 	return STREAM_OK;
@@ -153,36 +160,38 @@ first_family(const struct transport *t, const struct ip *ip)
 static void
 order(struct transport *t, const struct ip *ip, size_t n)
 {
+	struct attempts *a = t->tries;
 	int family = first_family(t, ip);
 	size_t of[2] = { 0, 0 }; /* where to go on looking: for this family, and others */
 	size_t i, which;
 
 	if (n > NAMES_ADDRS)
 		n = NAMES_ADDRS;
-	for (i = 0; t->nip < n; i++) {
+	for (i = 0; a->nip < n; i++) {
 		which = i % 2;
 		while (of[which] < n && (ip[of[which]].family == family) != (which == 0))
 			of[which]++;
 		if (of[which] < n)
-			t->ip[t->nip++] = ip[of[which]++];
+			a->ip[a->nip++] = ip[of[which]++];
 	}
 	for (i = 1; i < n; i++)
-		t->mixed |= ip[i].family != ip[0].family;
+		a->mixed |= ip[i].family != ip[0].family;
 }
 
 /* The address that needs no race comes first. */
 static void
 order_fast(struct transport *t)
 {
+	struct attempts *a = t->tries;
 	struct ip first;
 	size_t i;
 
-	for (i = 0; i < t->nip; i++) {
-		if (!may_be_fast(t, &t->ip[i]))
+	for (i = 0; i < a->nip; i++) {
+		if (!may_be_fast(t, &a->ip[i]))
 			continue;
-		first = t->ip[i];
-		memmove(t->ip + 1, t->ip, i * sizeof(*t->ip));
-		t->ip[0] = first;
+		first = a->ip[i];
+		memmove(a->ip + 1, a->ip, i * sizeof(*a->ip));
+		a->ip[0] = first;
 		return;
 	}
 }
@@ -198,8 +207,8 @@ look(struct transport *t)
 		return STREAM_AGAIN;
 	if (n > 0)
 		order(t, ip, (size_t)n);
-	else if (t->otherwise.family)
-		t->ip[t->nip++] = t->otherwise;
+	else if (t->tries->otherwise.family)
+		t->tries->ip[t->tries->nip++] = t->tries->otherwise;
 	else
 		return fail(t, n < 0 ? n : -ENOENT, NULL);
 	order_fast(t);
@@ -214,23 +223,33 @@ remember(struct transport *t, int family)
 	struct way_family *f = t->family;
 	uint64_t now = loop_now(t->o->env.loop);
 
-	if (!f || !t->mixed || (f->family == family && now < f->until))
+	if (!f || !t->tries->mixed || (f->family == family && now < f->until))
 		return;
 	f->family = family;
 	f->until = now + REMEMBER_MS;
 }
 
+static void
+tries_free(struct transport *t)
+{
+	while (t->tries && t->tries->nrace)
+		stream_free(t->tries->race[--t->tries->nrace]);
+	free(t->tries);
+	t->tries = NULL;
+}
+
 static int
 won(struct transport *t, size_t i)
 {
-	remember(t, t->raced[i].family);
-	t->peer = (struct endpoint){ .ip = t->raced[i], .port = t->port };
+	struct attempts *a = t->tries;
+
+	remember(t, a->raced[i].family);
+	t->peer = (struct endpoint){ .ip = a->raced[i], .port = t->port };
 	timer_stop(&t->stagger);
 	stream_free(t->s.lower);
-	t->s.lower = t->race[i];
+	t->s.lower = a->race[i];
 	race_remove(t, i);
-	while (t->nrace)
-		stream_free(t->race[--t->nrace]);
+	tries_free(t);
 	lookup_free(t->lookup);
 	t->lookup = NULL;
 	t->state = TRANSPORT_UP;
@@ -291,8 +310,10 @@ received(struct transport *t, int r)
 static void
 lost(struct transport *t, size_t i, int error)
 {
+	struct attempts *a = t->tries;
+
 	stream_free(t->s.lower);
-	t->s.lower = t->race[i];
+	t->s.lower = a->race[i];
 	t->error = error;
 	race_remove(t, i);
 	t->due = true;
@@ -302,11 +323,12 @@ lost(struct transport *t, size_t i, int error)
 static int
 race(struct transport *t)
 {
+	struct attempts *a = t->tries;
 	size_t i = 0;
 	int r;
 
-	while (i < t->nrace) {
-		r = stream_open(t->race[i]);
+	while (i < a->nrace) {
+		r = stream_open(a->race[i]);
 		if (r == STREAM_OK)
 			return won(t, i);
 		if (r == STREAM_AGAIN)
@@ -320,19 +342,20 @@ race(struct transport *t)
 static int
 connect_some(struct transport *t)
 {
+	struct attempts *a = t->tries;
 	int r;
 
 	for (;;) {
 		r = race(t);
 		if (r == STREAM_OK)
 			return STREAM_OK;
-		if (t->at == t->nip || !t->due)
+		if (a->at == a->nip || !t->due)
 			break;
 		r = launch(t);
 		if (r < 0)
 			return r;
 	}
-	return t->nrace ? STREAM_AGAIN : fail(t, t->error, NULL);
+	return a->nrace ? STREAM_AGAIN : fail(t, t->error, NULL);
 }
 
 static int
@@ -449,8 +472,7 @@ transport_free(struct stream *s)
 	timer_stop(&t->stagger);
 	doubt(t);
 	lookup_free(t->lookup);
-	while (t->nrace)
-		stream_free(t->race[--t->nrace]);
+	tries_free(t);
 	stream_free(s->lower);
 	outbound_drop(t->o);
 	loop_defer(l, &t->gone, transport_delete);
@@ -498,7 +520,7 @@ begin(struct transport *t, const struct way *way)
 	unsigned families = way->families ? way->families : LOOKUP_V4 | LOOKUP_V6;
 
 	if (way->to.ip.family) {
-		t->ip[t->nip++] = way->to.ip;
+		t->tries->ip[t->tries->nip++] = way->to.ip;
 		t->state = TRANSPORT_CONNECT;
 		launch(t);
 		return;
@@ -519,6 +541,11 @@ transport_new(struct outbound *o, const struct way *way, struct task *owner)
 
 	if (!t)
 		return NULL;
+	t->tries = calloc(1, sizeof(*t->tries));
+	if (!t->tries) {
+		free(t);
+		return NULL;
+	}
 	t->s.ops = &transport_ops;
 	t->o = outbound_hold(o);
 	t->owner = owner;
@@ -526,7 +553,7 @@ transport_new(struct outbound *o, const struct way *way, struct task *owner)
 	t->family = way->family;
 	t->fast = way->fast;
 	t->port = way->to.port;
-	t->otherwise = way->otherwise;
+	t->tries->otherwise = way->otherwise;
 	timer_init(&t->stagger, o->env.loop, stagger_over);
 	begin(t, way);
 	return &t->s;

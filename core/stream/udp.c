@@ -21,12 +21,6 @@ struct socket {
 	bool joins;
 };
 
-/* What the system said at once about a destination, told by the next recv. */
-struct verdict {
-	struct endpoint about;
-	int what; /* PACKETS_REFUSED, PACKETS_UNREACHABLE, or 0: none */
-};
-
 /* There are many: each idle association has one. */
 struct udp {
 	struct packets k;
@@ -35,14 +29,19 @@ struct udp {
 	struct socket first;
 	struct socket *second; /* owned, a block of `from`; NULL: one family is enough */
 	union {
-		struct verdict verdict;
+		struct {
+			/* What the system said at once about a destination, told by the
+			 * next recv: PACKETS_REFUSED, PACKETS_UNREACHABLE, or 0: nothing. */
+			struct endpoint about;
+			uint8_t said;
+			bool turned;   /* the second is read first: neither starves */
+			int16_t error; /* -errno: final */
+		};
 		struct deferred gone; /* from its free on */
 	};
-	int error;   /* -errno: final */
-	bool turned; /* the second is read first, so that neither starves the other */
 };
 
-_Static_assert(sizeof(struct udp) <= 112, "there are thousands");
+_Static_assert(sizeof(struct udp) <= 104, "there are thousands");
 
 static struct udp *
 udp_of(struct packets *k)
@@ -83,8 +82,8 @@ meaning(int error)
 static void
 say(struct udp *u, const struct endpoint *about, int what)
 {
-	u->verdict.about = *about;
-	u->verdict.what = what;
+	u->about = *about;
+	u->said = (uint8_t)what;
 	loop_ready(u->first.w.loop, u->first.w.owner);
 }
 
@@ -146,7 +145,7 @@ not_sent(struct udp *u, struct socket *s, const struct dgram_out *d, int error)
 		return 0;
 	}
 	if (!meaning(-error))
-		return u->error = error;
+		return u->error = (int16_t)error;
 	say(u, &d->to, meaning(-error));
 	return 1;
 }
@@ -159,7 +158,7 @@ send_some(struct udp *u, const struct dgram_out *d, int n)
 	struct socket *s = socket_for(u, family);
 
 	if (!s)
-		return u->error = -ENOMEM;
+		return u->error = (int16_t)-ENOMEM;
 	if (s->w.fd < 0)
 		r = socket_open(u, s, family);
 	if (r == 0)
@@ -267,10 +266,10 @@ udp_recv_many(struct packets *k, struct dgram_in *d, int cap, int *n)
 
 	if (u->error)
 		return u->error;
-	if (u->verdict.what) {
-		r = u->verdict.what;
-		d->from = u->verdict.about;
-		u->verdict.what = 0;
+	if (u->said) {
+		r = u->said;
+		d->from = u->about;
+		u->said = 0;
 		return r;
 	}
 	for (i = 0; i < 2; i++) {
@@ -278,7 +277,7 @@ udp_recv_many(struct packets *k, struct dgram_in *d, int cap, int *n)
 		s = u->turned ? u->second : &u->first;
 		r = !s || s->w.fd < 0 ? STREAM_AGAIN : socket_recv(s, d, cap, n);
 		if (r < 0)
-			return u->error = r;
+			return u->error = (int16_t)r;
 		if (r != STREAM_AGAIN)
 			return r;
 	}
