@@ -67,6 +67,9 @@ int net_direct_can_end(void);
 /* Ends all, of both families, while the tables still lead their resets to the peers, and
  * forgets them. How many, or -errno. */
 int net_direct_end_all(const struct net_direct *d);
+/* Ends those that an engine carried, which has died: all that the system does not, and that
+ * are not only asked for.  `kept` is 0 where it carries none. How many, or -errno. */
+int net_direct_end_orphans(const struct net_direct *d);
 /* Tells of connections that the system forgot although they were open, as when their
  * network is lost (both families); or -errno. */
 int net_direct_losses(unsigned kept);
@@ -99,6 +102,7 @@ struct net_direct_end {
 	bool counted;      /* the system counted its bytes */
 	bool answered;     /* anything came back */
 	bool open;         /* TCP: it was not at its end when it was forgotten */
+	bool over;         /* its ends were withdrawn, and are another connection's */
 	bool reset;        /* TCP: that was its end */
 	uint64_t up, down; /* bytes, with headers */
 };

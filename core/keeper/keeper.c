@@ -262,6 +262,7 @@ engine_ended(struct keeper *k, int status)
 		(unsigned)(k->delay / 1000), (unsigned)(k->delay % 1000 / 100));
 	k->due = now + k->delay;
 	k->phase = PHASE_WAITING;
+	serve_ends_orphans(&k->serve);
 }
 
 static void

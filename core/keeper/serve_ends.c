@@ -39,6 +39,20 @@ serve_ends_lost(const struct serve *s)
 }
 
 void
+serve_ends_orphans(const struct serve *s)
+{
+	struct net_direct d;
+	int r;
+
+	serve_direct_of(s, 4, &d);
+	if (!s->direct4 && !s->direct6)
+		d.kept = 0;
+	r = net_direct_end_orphans(&d);
+	if (r > 0)
+		log_info("connections that the engine carried: %d, ended", r);
+}
+
+void
 serve_ends_all(const struct serve *s)
 {
 	struct net_direct d;

@@ -10,6 +10,8 @@
 void serve_ends_watch(struct serve *s);
 /* Ends what the system has forgotten. */
 void serve_ends_lost(const struct serve *s);
+/* The engine has died: ends what it carried, whose applications may only be waiting. */
+void serve_ends_orphans(const struct serve *s);
 /* Ends all that the kernel carries; the engine is told of each. */
 void serve_ends_all(const struct serve *s);
 

@@ -167,6 +167,11 @@ connection_read(const struct nlattr *a, void *arg)
 		return mnl_attr_parse_nested(a, tuple_read, end);
 	case CTA_PROTOINFO:
 		return mnl_attr_parse_nested(a, protocol_read, end);
+	case CTA_MARK:
+		if (bytes_of(a, 4))
+			end->over = (ntohl(mnl_attr_get_u32(a)) & ~NET_DIRECT_MARK) ==
+				CONNTRACK_OVER;
+		break;
 	case CTA_STATUS:
 		if (bytes_of(a, 4))
 			end->answered = (ntohl(mnl_attr_get_u32(a)) & IPS_SEEN_REPLY) !=
@@ -188,6 +193,55 @@ conntrack_read(const struct nlmsghdr *h, struct net_direct_end *end)
 {
 	memset(end, 0, sizeof *end);
 	(void)mnl_attr_parse(h, sizeof(struct nfgenmsg), connection_read, end);
+}
+
+static void
+ends_put(struct netlink_message *m, const struct endpoint *source,
+	const struct endpoint *target, unsigned zone)
+{
+	bool six = source->ip.family == 6;
+	struct nlattr *tuple = mnl_attr_nest_start(m->head, CTA_TUPLE_ORIG), *part;
+
+	part = mnl_attr_nest_start(m->head, CTA_TUPLE_IP);
+	netlink_put_ip(m, six ? CTA_IP_V6_SRC : CTA_IP_V4_SRC, &source->ip);
+	netlink_put_ip(m, six ? CTA_IP_V6_DST : CTA_IP_V4_DST, &target->ip);
+	mnl_attr_nest_end(m->head, part);
+	part = mnl_attr_nest_start(m->head, CTA_TUPLE_PROTO);
+	mnl_attr_put_u8(m->head, CTA_PROTO_NUM, IPPROTO_TCP);
+	mnl_attr_put_u16(m->head, CTA_PROTO_SRC_PORT, htons(source->port));
+	mnl_attr_put_u16(m->head, CTA_PROTO_DST_PORT, htons(target->port));
+	mnl_attr_nest_end(m->head, part);
+	mnl_attr_put_u16(m->head, CTA_TUPLE_ZONE, htons((uint16_t)zone));
+	mnl_attr_nest_end(m->head, tuple);
+}
+
+static int
+over_see(const struct nlmsghdr *h, void *arg)
+{
+	struct net_direct_end now;
+
+	conntrack_read(h, &now);
+	*(bool *)arg = now.over;
+	return MNL_CB_OK;
+}
+
+int
+conntrack_carries(struct mnl_socket *bus, unsigned kept, const struct endpoint *source,
+	const struct endpoint *target)
+{
+	struct netlink_message m;
+	struct nfgenmsg *g;
+	bool over = false;
+	int r;
+
+	g = netlink_begin(
+		&m, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, NLM_F_ACK, sizeof *g);
+	g->nfgen_family = source->ip.family == 6 ? AF_INET6 : AF_INET;
+	ends_put(&m, source, target, kept);
+	r = netlink_say(bus, &m, over_see, &over);
+	if (r == -ENOENT)
+		return 0;
+	return r < 0 ? r : !over;
 }
 
 /* What is done to each connection of a list. */

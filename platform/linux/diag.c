@@ -38,6 +38,14 @@ is_server(const struct inet_diag_msg *d, int protocol)
 				       : d->idiag_state == TCP_CLOSE;
 }
 
+static bool
+is_open(uint8_t state)
+{
+	return state == TCP_ESTABLISHED || state == TCP_FIN_WAIT1 ||
+		state == TCP_FIN_WAIT2 || state == TCP_CLOSE_WAIT ||
+		state == TCP_LAST_ACK || state == TCP_CLOSING;
+}
+
 static int
 socket_see(const struct nlmsghdr *h, void *arg)
 {
@@ -66,6 +74,7 @@ socket_see(const struct nlmsghdr *h, void *arg)
 	p->local = endpoint_of(d->idiag_family, d->id.idiag_src, d->id.idiag_sport);
 	p->remote = endpoint_of(d->idiag_family, d->id.idiag_dst, d->id.idiag_dport);
 	p->inbound = (l->served[port / 8] >> port % 8 & 1) != 0;
+	p->open = is_open(d->idiag_state);
 	return MNL_CB_OK;
 }
 

@@ -14,6 +14,7 @@ enum { DIAG_PEERS = 8192 }; /* connections of one protocol that are looked at */
 struct diag_peer {
 	struct endpoint local, remote; /* IPv4-mapped addresses as the IPv4 ones */
 	bool inbound; /* the local port is one that this machine serves */
+	bool open; /* TCP: not only asked for, and not only waited for until it is forgotten */
 };
 
 struct diag_list {

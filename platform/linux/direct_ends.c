@@ -142,7 +142,8 @@ connection_abort(const struct net_direct_end *end, void *arg)
 {
 	struct aborts *a = arg;
 
-	if (end->network == NETWORK_TCP && is_device(a->direct, &end->source.ip) &&
+	if (end->network == NETWORK_TCP && !end->over &&
+		is_device(a->direct, &end->source.ip) &&
 		diag_abort(a->bus, &end->source, &end->target) == 0)
 		a->n++;
 }
@@ -171,6 +172,58 @@ net_direct_end_all(const struct net_direct *d)
 	r = conntrack_forget(0, d->kept, connection_abort, &a);
 	mnl_socket_close(a.bus);
 	return r < 0 ? r : a.n;
+}
+
+/* Where it cannot be told, the application learns of it when it sends. */
+static bool
+is_orphan(
+	const struct net_direct *d, struct mnl_socket *tracked, const struct diag_peer *p)
+{
+	return p->open && is_device(d, &p->local.ip) && !is_device(d, &p->remote.ip) &&
+		(d->kept == 0 ||
+			conntrack_carries(tracked, d->kept, &p->local, &p->remote) == 0);
+}
+
+/* Those that the list had no room for come in the next one. */
+static int
+orphans_abort(struct aborts *a, struct mnl_socket *tracked)
+{
+	size_t left_out, i;
+	struct diag_list *l;
+	int r, before;
+
+	do {
+		r = diag_connections(IPPROTO_TCP, &l);
+		if (r < 0)
+			return r;
+		before = a->n;
+		for (i = 0; i < l->n; i++)
+			if (is_orphan(a->direct, tracked, &l->peer[i]) &&
+				diag_abort(a->bus, &l->peer[i].local,
+					&l->peer[i].remote) == 0)
+				a->n++;
+		left_out = l->left_out;
+		diag_free(l);
+	} while (left_out > 0 && a->n > before);
+	return a->n;
+}
+
+int
+net_direct_end_orphans(const struct net_direct *d)
+{
+	struct mnl_socket *tracked;
+	struct aborts a;
+	int r = aborts_begin(&a, d);
+
+	if (r < 0)
+		return r;
+	r = netlink_open(NETLINK_NETFILTER, &tracked);
+	if (r == 0) {
+		r = orphans_abort(&a, tracked);
+		mnl_socket_close(tracked);
+	}
+	mnl_socket_close(a.bus);
+	return r;
 }
 
 int

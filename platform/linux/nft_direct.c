@@ -50,7 +50,8 @@ enum stage {
 	STAGE_HANDED = 1 << 16,  /* one of the engine's is on its way, or was the last */
 	STAGE_ASKED = 2 << 16,   /* the application's first one is on its way */
 	STAGE_REFUSED = 3 << 16, /* that did not arrive: its packets go by the engine */
-	STAGE_OVER = 4 << 16,    /* its ends are another's, unless a SYN is handed on */
+	STAGE_OVER =
+		CONNTRACK_OVER, /* its ends are another's, unless a SYN is handed on */
 };
 
 static const char *

@@ -3,9 +3,11 @@
 without them is bounded."""
 import contextlib
 import ctypes
+import errno
 import json
 import os
 import re
+import signal
 import socket
 import struct
 import threading
@@ -210,6 +212,52 @@ def test_killed(l):
             assert not beside, beside
 
 
+def test_engine_killed(l):
+    """The engine is killed: who only receives what it carried gets an error at once, through a server or directly; what
+    the kernel carries goes on, and who is only asking for a connection gets it from the next engine."""
+    w = World(l)
+    echoes(w)
+    w.start_v2ray()
+    for space, addresses in ((w.near, BOTH), (w.far, (FAR, FAR6))):
+        for address in addresses:
+            l.server(space, address, 4000, serving([]))
+    l.server(w.far, FAR, 7, lab.echo)
+    other = tcp(w.app, NEAR, 7)                                         # from before the start: of another address
+    said(other, b"before")
+    sniffed = {"port": "4000", "protocol": ["bittorrent"], "outboundTag": "block"}  # needs bytes: by the stack
+    for way in ("kernel", "stack"):
+        rules = [{"ip": [FAR, FAR6], "outboundTag": "proxy"}, sniffed]
+        p = w.start(w.config(rules, first="direct", sluice={"geoip": w.database(), "direct": way}))
+        server = listening(w)
+        waiting = [tcp(w.app, address, 4000) for address in (*BOTH, FAR, FAR6)]
+        for s in waiting:
+            assert read_exactly(s, 5) == b"hello"
+        kept = [tcp(w.app, address, 7) for address in BOTH]
+        for s in kept:
+            said(s, b"before")
+        engine = engine_of(p)
+        os.kill(engine, signal.SIGSTOP)
+        asking = w.app.socket(socket.AF_INET, socket.SOCK_STREAM)
+        asking.setblocking(False)
+        asking.connect_ex((FAR, 7))
+        os.kill(engine, signal.SIGKILL)
+        assert [fault(s) for s in waiting] == [ABORTED] * 4
+        if way == "kernel":
+            for s in kept:
+                said(s, b"after")
+        else:
+            assert [fault(s) for s in kept] == [ABORTED] * 2
+        p.wait_line(f"connections that the engine carried: {4 if way == 'kernel' else 6}, ended")
+        asking.settimeout(10)
+        lab.until(lambda: asking.connect_ex((FAR, 7)) in (0, errno.EISCONN), "the one that is only asked for")
+        said(asking, b"word")
+        assert server.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN) == 1
+        for s in (server, asking, *waiting, *kept):
+            s.close()
+        assert p.stop() == 0 and "Sanitizer" not in p.text, p.text
+        said(other, b"after")
+
+
 def forgotten(l, loose, later=None):
     """What conntrack forgot ends at once, whatever it takes for a connection."""
     w = World(l)
@@ -369,5 +417,5 @@ def test_exceptions(l):
         assert "with the kernel 0," in p.text, p.text
 
 
-lab.main(test_stop, test_lost_network, test_other_link, test_killed, test_forgotten, test_forgotten_strictly,
+lab.main(test_stop, test_lost_network, test_other_link, test_killed, test_engine_killed, test_forgotten, test_forgotten_strictly,
          test_forgotten_strictly_by_now, test_forgotten_strictly_no_more, test_half_closed, test_forged, test_exceptions)
