@@ -12,9 +12,9 @@ import socket
 import struct
 import threading
 
-from direct import (ACK, APP, APP6, FAR, FAR6, NEAR, NEAR6, SLUICE, SYN, TUN, Injector, World, datagram, engine_of, ip4, ip6,
-                    lab, read_exactly, segment, sites, tcp, tun_address, udp, works)
-from handed import BOTH, echoes, heard, kernel, said
+from direct import (ACK, APP, APP6, FAR, FAR6, NEAR, NEAR6, SLUICE, SYN, TUN, Injector, World, datagram, engine_of, family, ip4,
+                    ip6, lab, read_exactly, segment, sites, tcp, tun_address, udp, works)
+from handed import BOTH, echoes, heard, kernel, killed, said
 
 PIDFD_OPEN, PIDFD_GETFD = 434, 438
 libc = ctypes.CDLL(None, use_errno=True)
@@ -41,6 +41,45 @@ def forget_all(w):
     s.send(struct.pack("IHHIIBBH", 20, 1 << 8 | 2, 5, 1, 0, 0, 0, 0))
     assert struct.unpack("IHHIIi", s.recv(4096)[:20])[5] == 0
     s.close()
+
+
+def silently(s):
+    """Closes without a word to anybody."""
+    TCP_REPAIR = 19
+    s.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+    s.close()
+
+
+def test_another_connections(l):
+    """Conntrack forgets a direct connection whose ends a tunnelled one has by now, which goes on."""
+    w = World(l)
+    echoes(w)
+    w.start_v2ray()
+    p = w.start(w.config([], first="direct", sluice={"geoip": w.database(), "direct": "kernel"}))
+
+    def begun(address):
+        s = w.app.socket(family(address), socket.SOCK_STREAM)
+        s.settimeout(10)
+        s.bind((tun_address(w, ":" in address), 40000))
+        s.connect((address, 7))
+        said(s, b"word")
+        return s
+
+    for address in BOTH:
+        silently(begun(address))
+    l.server(w.near, NEAR, 8, lab.echo)
+    w.config([{"port": "8", "outboundTag": "direct"}], first="proxy", sluice={"geoip": w.database(), "direct": "kernel"})
+    killed(w, p)
+    direct = tcp(w.app, NEAR, 8)
+    said(direct, b"word")
+    ones = [begun(address) for address in BOTH]
+    forget_all(w)
+    assert p.wait_line(r"lost their way outside: (\d+), ended")[1] == "1", p.text
+    assert fault(direct) == ABORTED
+    for s in ones:
+        said(s, b"after")
+        s.close()
+    assert p.stop() == 0 and "Sanitizer" not in p.text, p.text
 
 
 def listening(w):
@@ -417,5 +456,6 @@ def test_exceptions(l):
         assert "with the kernel 0," in p.text, p.text
 
 
-lab.main(test_stop, test_lost_network, test_other_link, test_killed, test_engine_killed, test_forgotten, test_forgotten_strictly,
-         test_forgotten_strictly_by_now, test_forgotten_strictly_no_more, test_half_closed, test_forged, test_exceptions)
+lab.main(test_stop, test_lost_network, test_other_link, test_another_connections, test_killed, test_engine_killed,
+         test_forgotten, test_forgotten_strictly, test_forgotten_strictly_by_now, test_forgotten_strictly_no_more,
+         test_half_closed, test_forged, test_exceptions)
