@@ -99,14 +99,19 @@ add_asked(struct script *s, const struct net_firewall *f)
 			ip[i], ip[i], ip[i], ip[i], ip[i]);
 	script_add(s,
 		"}\n"
-		"chain answer {\n"
-		"type filter hook output priority raw; policy accept;\n");
+		"chain answered {\n");
 	for (i = 0; i < 2; i++)
 		script_add(s,
-			"oifname \"%s\" %s daddr . udp dport . udp sport @asked_%s %s "
+			"%s daddr . udp dport . udp sport @asked_%s %s "
 			"saddr set %s daddr map @address_%s\n",
-			f->dev, ip[i], ip[i], ip[i], ip[i], ip[i]);
-	script_add(s, "}\n");
+			ip[i], ip[i], ip[i], ip[i], ip[i]);
+	script_add(s,
+		"}\n"
+		"chain answer {\n"
+		"type filter hook output priority raw; policy accept;\n"
+		"oif \"%s\" udp sport < %u goto answered\n"
+		"}\n",
+		f->dev, ephemeral_first());
 }
 
 /*
@@ -150,7 +155,7 @@ add_output(struct script *s, const struct net_firewall *f)
 		"}\n"
 		"chain postrouting {\n"
 		"type filter hook postrouting priority mangle; policy accept;\n"
-		"oifname \"%s\" goto into_device\n"
+		"oif \"%s\" goto into_device\n"
 		"}\n",
 		m, m, f->dev);
 }
@@ -187,9 +192,12 @@ add_prerouting(struct script *s, const struct net_firewall *f)
 		"ct mark %u meta mark set %u\n"
 		"}\n"
 		"chain prerouting {\n"
-		"type filter hook prerouting priority mangle; policy accept;\n"
-		"iifname { \"%s\", \"lo\" } goto inside\n",
-		m, m, m, m, m, f->dev);
+		"type filter hook prerouting priority mangle; policy accept;\n",
+		m, m, m, m, m);
+	/* Direct flows in the kernel began inside. */
+	if (f->kept != 0)
+		script_add(s, "ct mark & 65535 == %u accept\n", f->kept);
+	script_add(s, "iifname { \"%s\", \"lo\" } goto inside\n", f->dev);
 	add_addresses(s, f);
 	script_add(s,
 		"ct mark != %u jump began_outside\n"

@@ -99,12 +99,39 @@ hops_of(int family)
 }
 
 /*
- * What has no hops left is net_direct_withdraw's; its socket may have lost the
- * mark.  A connection that had the same ends is over: conntrack takes the order
- * for the SYN of another, and forgets the one that has ended, or else it gets a
- * mark by which nothing more is handed to it.  Otherwise what is late of a
- * connection that went elsewhere, and whose name no engine remembers, could
- * still leave as this one's.
+ * What the engine may do with its socket: send what an application sent into
+ * the device.  Were it taken over it could else speak as anybody, in any
+ * protocol.
+ */
+static void
+add_marked(struct script *s, const struct net_direct *d)
+{
+	script_add(s,
+		"chain engine {\n"
+		"meta l4proto != { tcp, udp, %s } drop\n",
+		d->family == 6 ? "ipv6-icmp" : "icmp");
+	add_ours(s, d);
+	script_add(s,
+		" goto zone\n"
+		"drop\n"
+		"}\n"
+		"chain marked {\n"
+		"meta skgid %u goto engine\n",
+		(unsigned)d->gid);
+	add_ours(s, d);
+	script_add(s,
+		" goto zone\n"
+		"}\n");
+}
+
+/*
+ * All that is sent passes `first`, and what the applications send into the
+ * device comes first there.  What has no hops left is net_direct_withdraw's;
+ * its socket may have lost the mark.  A connection that had the same ends is
+ * over: conntrack takes the order for the SYN of another, and forgets the one
+ * that has ended, or else it gets a mark by which nothing more is handed to it.
+ * Otherwise what is late of a connection that went elsewhere, and whose name no
+ * engine remembers, could still leave as this one's.
  */
 static void
 add_first(struct script *s, const struct net_direct *d)
@@ -119,20 +146,20 @@ add_first(struct script *s, const struct net_direct *d)
 		"meta l4proto != tcp drop\n"
 		"goto zone\n"
 		"}\n"
-		"chain first {\n"
-		"type filter hook output priority raw + 10; policy accept;\n"
-		"%s 0 meta skgid %u goto withdrawn\n"
-		"oifname != \"%s\" meta mark %u ",
-		ends, DIRECT_FLOWS, TCP_SECONDS, d->kept, ends, hops_of(d->family),
-		(unsigned)d->gid, d->dev, d->mark);
-	add_ours(s, d);
-	script_add(s,
-		" goto zone\n"
-		"oifname != \"%s\" accept\n"
+		"chain sent {\n"
 		"tcp flags & (fin | syn | rst | ack) == syn delete @flows { %s } accept\n"
 		"%s @flows goto zone\n"
 		"}\n",
-		d->dev, ends, ends);
+		ends, DIRECT_FLOWS, TCP_SECONDS, d->kept, ends, ends, ends);
+	add_marked(s, d);
+	script_add(s,
+		"chain first {\n"
+		"type filter hook output priority raw + 10; policy accept;\n"
+		"oif \"%s\" goto sent\n"
+		"%s 0 meta skgid %u goto withdrawn\n"
+		"meta mark %u goto marked\n"
+		"}\n",
+		d->dev, hops_of(d->family), (unsigned)d->gid, d->mark);
 }
 
 /* What the engine sends has the mark when it comes here, what applications send has not. */
@@ -153,15 +180,15 @@ add_stages(struct script *s, const struct net_direct *d)
 		"ct mark set %u\n"
 		"}\n"
 		"chain kept {\n"
+		"ct mark %u meta mark != %u meta mark set %u accept\n"
 		"ct state new jump begins\n"
 		"meta mark %u goto handed\n"
 		"meta mark set %u\n"
 		"ct mark %u return\n"
-		"ct mark %u return\n"
 		"ct mark set %u\n"
 		"}\n",
-		over, asked, refused, refused, over, d->kept | STAGE_HANDED, d->mark,
-		d->mark, d->kept, refused, asked);
+		over, asked, refused, refused, over, d->kept | STAGE_HANDED, d->kept,
+		d->mark, d->mark, d->mark, d->mark, refused, asked);
 }
 
 /* With timeouts of its own: a connection that is half closed is kept, and one that has
@@ -183,37 +210,13 @@ add_routed(struct script *s, const struct net_direct *d)
 		"chain output {\n"
 		"type route hook output priority mangle + 10; policy accept;\n"
 		"%s 0 meta skgid %u goto over\n"
-		"ct original zone %u jump kept\n"
+		"ct original zone %u goto kept\n"
 		"}\n"
 		"chain prerouting {\n"
 		"type filter hook prerouting priority mangle + 10; policy accept;\n"
 		"ct original zone %u meta mark set %u\n"
 		"}\n",
 		hops_of(d->family), (unsigned)d->gid, d->kept, d->kept, d->mark);
-}
-
-/*
- * What the engine may do with its socket: send what an application sent into
- * the device.  Were it taken over it could else speak as anybody, in any
- * protocol.
- */
-static void
-add_bounds(struct script *s, const struct net_direct *d)
-{
-	script_add(s,
-		"chain engine {\n"
-		"meta l4proto != { tcp, udp, %s } drop\n",
-		d->family == 6 ? "ipv6-icmp" : "icmp");
-	add_ours(s, d);
-	script_add(s,
-		" accept\n"
-		"drop\n"
-		"}\n"
-		"chain bounds {\n"
-		"type filter hook output priority raw + 9; policy accept;\n"
-		"meta mark %u meta skgid %u goto engine\n"
-		"}\n",
-		d->mark, (unsigned)d->gid);
 }
 
 bool
@@ -253,6 +256,7 @@ add_leaving(struct script *s, const struct net_direct *d)
 
 	script_add(s,
 		"chain unsure {\n"
+		"tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu\n"
 		"ct mark %u accept\n"
 		"ct mark %u meta l4proto tcp update @flows { %s timeout %ds } accept\n"
 		"ct mark %u meta l4proto udp update @flows { %s timeout %ds } accept\n"
@@ -262,8 +266,11 @@ add_leaving(struct script *s, const struct net_direct *d)
 		"}\n",
 		d->kept | STAGE_REFUSED, handed, origin, TCP_TRIED, handed, origin,
 		UDP_TRIED, handed, d->kept, origin);
+	/* Led back by somebody else's mark it would only come round again. */
+	script_add(s, "chain left {\noif \"%s\" drop\n", d->dev);
+	add_ours(s, d);
 	script_add(s,
-		"chain left {\n"
+		" oifname != \"lo\" drop\n"
 		"ct mark != %u jump unsure\n"
 		"meta l4proto udp update @flows { %s timeout %ds } accept\n"
 		"tcp flags & (fin | rst) != 0 update @flows { %s timeout %ds } accept\n"
@@ -292,25 +299,13 @@ add_edges(struct script *s, const struct net_direct *d)
 		"type nat hook postrouting priority srcnat; policy accept;\n"
 		"ct original zone %u masquerade\n"
 		"}\n"
-		"chain into_device {\n",
-		d->dev, hops_of(d->family), d->kept);
-	/* Led back by somebody else's mark it would only come round again. */
-	script_add(s,
-		"ct original zone %u drop\n"
-		"ct status snat %s set 1\n"
-		"}\n"
 		"chain last {\n"
 		"type filter hook postrouting priority srcnat + 200; policy accept;\n"
-		"oifname \"%s\" goto into_device\n",
-		d->kept, hops_of(d->family), d->dev);
+		"ct original zone %u goto left\n"
+		"oif \"%s\" ct status snat %s set 1\n",
+		d->dev, hops_of(d->family), d->kept, d->kept, d->dev, hops_of(d->family));
 	add_ours(s, d);
-	script_add(s,
-		" oifname != \"lo\" drop\n"
-		"ct original zone != %u accept\n"
-		"tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu\n"
-		"goto left\n"
-		"}\n",
-		d->kept);
+	script_add(s, " oifname != { \"%s\", \"lo\" } drop\n}\n", d->dev);
 }
 
 static const struct script_piece pieces[] = {
@@ -346,7 +341,6 @@ net_direct_add(const struct net_direct *d, struct err *e)
 		"add table %s sluice_direct\ndelete table %s sluice_direct\n"
 		"table %s sluice_direct {\n",
 		word_of(d->family), word_of(d->family), word_of(d->family));
-	add_bounds(s, d);
 	add_first(s, d);
 	add_routed(s, d);
 	add_strict(s, d);

@@ -191,7 +191,7 @@ def test_other_engine(l):
                 c.connect((address, 7))
                 exchanged(c)
                 # Of the one that ended without a word the server still knows: its answer to the first SYN is a question.
-                assert by_device(s, 6) <= 2, s.packets
+                assert by_device(s, 6, address) <= 2, s.packets
     assert p.stop() == 0 and "Sanitizer" not in p.text, p.text
 
 
@@ -323,7 +323,7 @@ def test_next_engine(l):
     killed(w, p)
     with lab.Sniffer(w.app, TUN) as s, tcp(w.app, NEAR, 7) as c:
         exchanged(c)
-        assert by_device(s, 6) == 1, s.packets
+        assert by_device(s, 6, NEAR) == 1, s.packets
     assert p.stop() == 0 and "Sanitizer" not in p.text and "they are put back" not in p.text, p.text
 
 
