@@ -3,17 +3,16 @@
 import contextlib
 import os
 import pathlib
-import random
 import socket
 import struct
 import sys
-import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import lab                                                              # noqa: E402
 import world                                                            # noqa: E402
+from talk import at_once, engine_of, family, noise, read_all, read_exactly, reset, tcp, udp    # noqa: E402,F401
 from world import (APP, APP6, DEAD, DEAD6, FAR, FAR6, GONE, GONE6, NEAR, NEAR6,  # noqa: E402,F401
                    SLUICE, World, web)
 
@@ -52,22 +51,6 @@ def running(w, rules=(), first="direct", env=None, **more):
     w.stop(p)
 
 
-def family(address):
-    return socket.AF_INET6 if ":" in address else socket.AF_INET
-
-
-def tcp(space, address, port, seconds=20):
-    """A connected socket."""
-    s = space.socket(family(address), socket.SOCK_STREAM)
-    s.settimeout(seconds)
-    try:
-        s.connect((address, port))
-    except BaseException:
-        s.close()
-        raise
-    return s
-
-
 def tcp_error(space, address, port, seconds=20):
     """(errno of connect, seconds that it took); 0 where it succeeds, None where nothing came in time."""
     began = time.monotonic()
@@ -79,70 +62,6 @@ def tcp_error(space, address, port, seconds=20):
     except OSError as e:
         number = e.errno
     return number, time.monotonic() - began
-
-
-def udp(space, address, seconds=10, bind=None):
-    """A datagram socket of the address's family."""
-    s = space.socket(family(address), socket.SOCK_DGRAM)
-    s.settimeout(seconds)
-    if bind:
-        s.bind(bind)
-    return s
-
-
-def read_all(s):
-    pieces = []
-    while True:
-        data = s.recv(65536)
-        if not data:
-            return b"".join(pieces)
-        pieces.append(data)
-
-
-def read_exactly(s, n):
-    data = b""
-    while len(data) < n:
-        piece = s.recv(n - len(data))
-        if not piece:
-            raise lab.Failed(f"the end after {len(data)} of {n} bytes")
-        data += piece
-    return data
-
-
-def reset(s):
-    """Closes with a reset instead of an end."""
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    s.close()
-
-
-def noise(n, seed=1):
-    """n bytes that are the same each time."""
-    return random.Random(seed).randbytes(n)
-
-
-def at_once(jobs):
-    """Runs all functions in threads of their own; the first failure is raised."""
-    errors = []
-
-    def work(job):
-        try:
-            job()
-        except BaseException as e:                              # raised again below
-            errors.append(e)
-
-    threads = [threading.Thread(target=work, args=(job,), daemon=True) for job in jobs]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    if errors:
-        raise errors[0]
-
-
-def engine_of(p):
-    """The process that the keeper `p` has forked."""
-    with open(f"/proc/{p.pid}/task/{p.pid}/children") as f:
-        return int(f.read().split()[0])
 
 
 def count_exactly():

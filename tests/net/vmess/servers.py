@@ -136,8 +136,8 @@ def test_bad_servers(l):
                     with ask(w, 3000 + i, b"hello") as s, udp(w.app, NEAR, 0.1) as u:
                         u.sendto(b"a datagram that way too", (NEAR, 3000 + i))
                         got = reset_after(s, other)
-                except ConnectionRefusedError:
-                    got = b""           # it was seen before the application was let in
+                except (ConnectionRefusedError, ConnectionResetError):
+                    got = b""           # it was seen before the application was let in, or had said a word
                 assert noise(300000).startswith(got) and (len(got) > 0) == (gets > 0), (name, len(got))
                 other.goes_on()
             other.close()

@@ -4,70 +4,21 @@ import contextlib
 import hashlib
 import json
 import pathlib
-import random
 import re
-import socket
 import struct
 import sys
-import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import lab                                                              # noqa: E402
 import world                                                            # noqa: E402
+from talk import at_once, engine_of, noise, read_all, read_exactly, reset, tcp, udp    # noqa: E402,F401
 from world import (APP, APP6, FAR, FAR6, ID, NEAR, NEAR6, SERVER, SERVER6,      # noqa: E402,F401
                    VMESS_PORT, World, web)
 
 SECURITIES = ("aes-128-gcm", "chacha20-poly1305", "none")
 MARKER = b"in-clear-words-0123456789"           # what no packet on the outer link may contain
 MB = 1 << 20
-_noise = {}
-
-
-def noise(size, seed=0):
-    """Bytes that no cipher and no shortcut makes smaller; the same for the same seed."""
-    if (size, seed) not in _noise:
-        _noise[size, seed] = random.Random(seed).randbytes(size)
-    return _noise[size, seed]
-
-
-def read_exactly(s, size):
-    """The next `size` bytes as one; fails where the stream ends before."""
-    whole = bytearray()
-    while len(whole) < size:
-        piece = s.recv(min(size - len(whole), 1 << 18))
-        if not piece:
-            raise lab.Failed(f"the end came after {len(whole)} of {size} bytes")
-        whole += piece
-    return bytes(whole)
-
-
-def read_all(s):
-    whole = bytearray()
-    while piece := s.recv(1 << 18):
-        whole += piece
-    return bytes(whole)
-
-
-def tcp(space, address, port, seconds=30):
-    """A connection from the space."""
-    s = space.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
-    s.settimeout(seconds)
-    s.connect((address, port))
-    return s
-
-
-def udp(space, address, seconds=10):
-    """A socket of the address's family, not connected."""
-    s = space.socket(socket.AF_INET6 if ":" in address else socket.AF_INET, socket.SOCK_DGRAM)
-    s.settimeout(seconds)
-    return s
-
-
-def reset(s):
-    """Closes with a reset."""
-    s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-    s.close()
 
 
 def mill(connection, _peer):
@@ -99,25 +50,6 @@ def grind(space, address, port, size, seconds=60):
             count += len(data)
         assert count == size and got.digest() == hashlib.sha256(noise(size)).digest(), \
             f"other bytes came from {address}: {count} of {size}"
-
-
-def at_once(calls):
-    """All in threads; the first failure is raised."""
-    failures = []
-
-    def one(call):
-        try:
-            call()
-        except BaseException as e:                              # raised below
-            failures.append(e)
-
-    threads = [threading.Thread(target=one, args=(c,), daemon=True) for c in calls]
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    if failures:
-        raise failures[0]
 
 
 def vmess(tag, address=SERVER, port=VMESS_PORT, user=ID, security="auto"):
@@ -234,12 +166,5 @@ def stay_inside(sniffer, since=0):
     bad = sniffer.seen(lambda p: outside(p) or MARKER in p.data, since)
     if bad:
         raise lab.Failed(f"{len(bad)} packets on the outer link, such as {bad[:5]}")
-
-
-def engine_of(p):
-    """The engine's process id."""
-    with open(f"/proc/{p.pid}/task/{p.pid}/children") as f:
-        children = f.read().split()
-    return int(children[0]) if children else None
 
 
