@@ -116,29 +116,42 @@ def assert_kept(w, out):
     assert not beside, beside
 
 
+DIRECT, TUNNEL = "direct.example.test", "tunnel.example.test"
+NAMED = [{"domain": [f"full:{TUNNEL}"], "outboundTag": "proxy"}]
+
+
+def two_names(l):
+    """A world in which both names have the addresses of one site."""
+    w = World(l)
+    w.start_v2ray()
+    Resolver(l, w.far, FAR, dict.fromkeys((DIRECT, TUNNEL), BOTH))
+    w.app.resolv(f"nameserver {FAR}\n")
+    echoes(w)
+    return w
+
+
+def learn(w, name):
+    """The application asks for the name, which is the one of these addresses from now on."""
+    assert ask(w.app, name).addresses
+    ask(w.app, name, 28)
+
+
 def test_other_name(l):
     """The ports of a direct connection are used for a name that goes by the tunnel: what is under way when that ends is
     not sent on outside."""
-    w = World(l)
-    w.start_v2ray()
-    names = ("direct.example.test", "tunnel.example.test")
-    Resolver(l, w.far, FAR, dict.fromkeys(names, BOTH))
-    w.app.resolv(f"nameserver {FAR}\n")
-    echoes(w)
+    w = two_names(l)
     # Whatever numbers the packet below has, conntrack takes it for one of the old connection's.
     w.app.sysctl("net.netfilter.nf_conntrack_tcp_be_liberal", 1)
-    rules = [{"domain": [f"full:{names[1]}"], "outboundTag": "proxy"}]
-    with kernel(w, rules), w.app.inside(socket.socket, socket.AF_PACKET, socket.SOCK_DGRAM, 0) as device:
+    with kernel(w, NAMED), w.app.inside(socket.socket, socket.AF_PACKET, socket.SOCK_DGRAM, 0) as device:
         for address in BOTH:
             tun = tun_address(w, ":" in address)
-            for name in names:
-                assert ask(w.app, name).addresses
-                ask(w.app, name, 28)
+            for name in (DIRECT, TUNNEL):
+                learn(w, name)
                 with lab.Sniffer(w.app, "eth0") as out, bound(w, address, 40000) as c:
                     c.connect((address, 7))
                     said(c, b"word")
                     reset(c)
-                    if name == names[0]:
+                    if name == DIRECT:
                         continue
                     send_late(device, tun, address, 40000)
                     assert_kept(w, out)
@@ -154,24 +167,14 @@ def silently(s):
 def test_other_engine(l):
     """The same where the direct connection was decided by an engine before, and direct is again what the address's last
     name is when the late packet comes."""
-    w = World(l)
-    w.start_v2ray()
-    names = ("direct.example.test", "tunnel.example.test")
-    Resolver(l, w.far, FAR, dict.fromkeys(names, BOTH))
-    w.app.resolv(f"nameserver {FAR}\n")
-    echoes(w)
+    w = two_names(l)
     w.app.sysctl("net.netfilter.nf_conntrack_tcp_be_liberal", 1)
-    rules = [{"domain": [f"full:{names[1]}"], "outboundTag": "proxy"}]
     cases = [(address, port, end) for address in BOTH for port, end in ((40000, reset), (40001, silently))]
 
-    def learn(name):
-        assert ask(w.app, name).addresses
-        ask(w.app, name, 28)
-
-    p = w.start(w.config(rules, first="direct", sluice={"geoip": w.database(), "direct": "kernel"}))
+    p = w.start(w.config(NAMED, first="direct", sluice={"geoip": w.database(), "direct": "kernel"}))
     with w.app.inside(socket.socket, socket.AF_PACKET, socket.SOCK_DGRAM, 0) as device:
-        for turn, name in enumerate(names):
-            learn(name)
+        for turn, name in enumerate((DIRECT, TUNNEL)):
+            learn(w, name)
             with lab.Sniffer(w.app, "eth0") as out:
                 for address, port, end in cases:
                     c = bound(w, address, port)
@@ -181,7 +184,7 @@ def test_other_engine(l):
                 if turn == 0:
                     killed(w, p)
                     continue
-                learn(names[0])
+                learn(w, DIRECT)
                 for address, port, _ in cases:
                     send_late(device, tun_address(w, ":" in address), address, port)
                 assert_kept(w, out)
@@ -212,22 +215,12 @@ def connects(w, address, port):
 def test_late_words(l):
     """What is still to be read of a direct connection when its ports are used for a name that goes by the tunnel: it
     leaves, for it was sent before, and none of what comes after it does."""
-    w = World(l)
-    w.start_v2ray()
-    names = ("direct.example.test", "tunnel.example.test")
-    Resolver(l, w.far, FAR, dict.fromkeys(names, BOTH))
-    w.app.resolv(f"nameserver {FAR}\n")
-    echoes(w)
-    rules = [{"domain": [f"full:{names[1]}"], "outboundTag": "proxy"}]
+    w = two_names(l)
 
-    def learn(name):
-        assert ask(w.app, name).addresses
-        ask(w.app, name, 28)
-
-    with kernel(w, rules) as p:
+    with kernel(w, NAMED) as p:
         for liberal in (True, False):
             w.app.sysctl("net.netfilter.nf_conntrack_tcp_be_liberal", int(liberal))
-            learn(names[0])
+            learn(w, DIRECT)
             olds = [bound(w, address, 40001 + liberal) for address in BOTH]
             for old, address in zip(olds, BOTH):
                 old.connect((address, 7))
@@ -235,7 +228,7 @@ def test_late_words(l):
             # Connections from before that are not judged by their numbers afterwards, either.
             w.app.run("nft flush ruleset")
             p.wait_line("they are put back")
-            learn(names[1])
+            learn(w, TUNNEL)
             with lab.Sniffer(w.app, "eth0") as out:
                 engine = engine_of(p)
                 stopped(engine)
