@@ -8,9 +8,13 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
-/* A flow that was handed back.  There are many: the source is one of the device's own
- * addresses, and the time is counted in tenths. */
+/*
+ * A flow that was handed back.  There are many, hence the bits: a setup has at
+ * most 1,024 outbounds and 4,096 rules, the source is one of the device's own
+ * addresses, whose family is the target's, and the time is counted in tenths.
+ */
 struct handed {
 	struct table_node node;
 	struct list age;     /* in by_age */
@@ -18,14 +22,16 @@ struct handed {
 	uint32_t began,
 		seen; /* loop time / TENTH; UDP: the last datagram by the engine */
 	uint16_t sport, tport;
-	int16_t rule, outbound; /* numbers in the setup; -1: none */
-	struct ip target;
-	uint8_t source, network;
-	bool again; /* the end of the one before, on the same ports, is still to come */
-	bool over;  /* nothing of these ends may be handed on for its sake */
+	signed rule : 14, outbound : 11; /* numbers in the setup; -1: none */
+	unsigned source : 3, network : 2;
+	unsigned again : 1; /* the end of the one before, on the same ports, is still to
+			     * come */
+	unsigned over : 1;  /* nothing of these ends may be handed on for its sake */
+	uint8_t target[16];
 };
 
-_Static_assert(sizeof(struct handed) <= 80, "there are tens of thousands");
+_Static_assert(TUN_ADDRS <= 8, "the number of an address has 3 bits");
+_Static_assert(sizeof(struct handed) <= 72, "there are tens of thousands");
 
 enum { TENTH = 100 }; /* ms */
 
@@ -69,7 +75,7 @@ same(const struct table_node *n, const void *key)
 
 	return h->network == k->network && h->source == k->number &&
 		h->sport == k->source->port && h->tport == k->target->port &&
-		ip_equal(&h->target, &k->target->ip);
+		memcmp(h->target, k->target->ip.b, sizeof(h->target)) == 0;
 }
 
 static struct handed *
@@ -147,11 +153,11 @@ handed_new(struct flows *fs, const struct ends *k)
 	h = pool_get(&b->pool);
 	if (h == NULL)
 		return NULL;
-	h->network = (uint8_t)k->network;
+	h->network = k->network;
 	h->source = k->number;
 	h->sport = k->source->port;
 	h->tport = k->target->port;
-	h->target = k->target->ip;
+	memcpy(h->target, k->target->ip.b, sizeof(h->target));
 	list_init(&h->age);
 	table_insert(&b->table, &h->node, ends_hash(&b->table, k));
 	fs->count.handed++;
@@ -183,8 +189,8 @@ handed_note(struct flows *fs, enum network network, const struct endpoint *sourc
 	h->again = old != NULL;
 	h->setup = setup_hold(fs->setup);
 	setup_drop(old);
-	h->rule = (int16_t)v->rule;
-	h->outbound = (int16_t)outbound;
+	h->rule = v->rule;
+	h->outbound = outbound;
 	if (outbound >= 0)
 		h->setup->outbound[outbound]->tally.flows++;
 	h->began = h->seen = now_of(fs);
