@@ -64,7 +64,7 @@ def spoilt(l, w, b, heard):
 def test_forwarded(l):
     w = World(l)
     b = behind(l, w)
-    content, heard = noise(6 << 20), []
+    content, heard = noise(3 << 20), []
     want = content, hashlib.sha256(content).hexdigest()
     for address in BOTH:
         l.server(w.near, address, 4000, lab.store(content))
