@@ -96,6 +96,21 @@ def test_write_side_shut(l):
         assert flow_line(p, "tcp", (FAR6, 9), "proxy", "ended")[0] == 9
 
 
+def test_closed(l):
+    """An application that has closed is found out, though its server says nothing; one that still reads is waited for."""
+    w = world_with(l, (9, answer_late))
+    with running(w) as p:
+        gone, patient = tcp(w.app, FAR, 9), tcp(w.app, FAR, 9)
+        with patient:
+            with gone:
+                gone.sendall(struct.pack("!BQ", 100, 1))
+            patient.sendall(struct.pack("!BQ", 6, 1000))
+            patient.shutdown(1)
+            assert flow_line(p, "tcp", (FAR, 9), "proxy", "closed by the application") == (9, 0)
+            assert read_all(patient) == noise(1000)
+        assert flow_line(p, "tcp", (FAR, 9), "proxy", "ended") == (9, 1000)
+
+
 def test_server_speaks_first(l):
     """A banner comes without a word from the application, and the talk goes on for seconds."""
     pauses = (0, 0.2, 1.5)
@@ -215,5 +230,5 @@ def test_rules(l):
         flow_line(p, "tcp", (FAR, 80), "proxy", "ended")
 
 
-lab.main(test_securities, test_large, test_without_offload, test_200_at_once, test_write_side_shut, test_server_speaks_first,
-         test_endings, test_application_resets, test_rules)
+lab.main(test_securities, test_large, test_without_offload, test_200_at_once, test_write_side_shut, test_closed,
+         test_server_speaks_first, test_endings, test_application_resets, test_rules)
