@@ -27,16 +27,22 @@ connection(struct nlmsghdr *h, size_t len)
 	must(end.counted || end.up == 0);
 }
 
-/* What was lost before is lost after, but for what was made anew. */
+/* What was lost before is lost after, but for what was made anew; and no more is being made
+ * than was. */
 static void
 rules(const void *p, size_t len)
 {
 	unsigned lost, made;
 
 	for (lost = 0; lost <= NET_RULES_ALL; lost++)
-		for (made = 0; made <= NET_RULES_ALL; made++)
-			must((nft_events_apply(lost, made, p, len) & ~made & lost) ==
-				(lost & ~made));
+		for (made = 0; made <= NET_RULES_ALL; made++) {
+			struct nft_news w = { .lost = lost, .made = made };
+
+			nft_news_read(&w, p, len);
+			must((w.lost & ~made & lost) == (lost & ~made));
+			must((w.lost & ~(unsigned)NET_RULES_ALL) == 0);
+			must(w.made == made && (w.making & ~made) == 0);
+		}
 }
 
 int
