@@ -48,8 +48,8 @@ class Row:
 
 
 class Bench:
-    def __init__(self, l, quick, rounds, seconds):
-        self.lab, self.quick, self.results, self.failed = l, quick, [], set()
+    def __init__(self, l, quick, rounds, seconds, results):
+        self.lab, self.quick, self.results, self.failed = l, quick, results, set()
         self.most_rounds = 1 if quick else rounds
         self.measure = None             # the name of the one that is being taken
         self.seconds = 1 if quick else seconds

@@ -182,4 +182,5 @@ def absent():
 
 def versions():
     """Where they come from, for the head of the results."""
-    return [os.path.basename(p) for p in sorted({p for kind, _ in KINDS if there(*kind.programs) for p in kind.programs})]
+    programs = {p for kind, _ in KINDS if there(*kind.programs) for p in kind.programs}
+    return sorted(os.path.basename(p) for p in programs)
