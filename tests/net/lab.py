@@ -189,9 +189,10 @@ class Space:
         # No search for duplicate addresses, which would take seconds and change what `system` sees.
         for which in ("all", "default"):
             self.sysctl(f"net.ipv6.conf.{which}.dad_transmits", 0)
-        self.run("ip link set lo up")
+        self.ip("link set lo up")
         # Addresses are unique here, and the second that the kernel would take to see so is not.
-        self.run("sysctl -qw net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0")
+        for which in ("all", "default"):
+            self.sysctl(f"net.ipv6.conf.{which}.accept_dad", 0)
 
     def resolv(self, text):
         """Sets /etc/resolv.conf for the programs that are started from now on."""
@@ -220,12 +221,23 @@ class Space:
             raise Failed(f"{argv} in {self.short}: status {status}:\n{out}")
         return out
 
+    def ip(self, *commands):
+        """Several of ip(8)'s by one process."""
+        r = subprocess.run(["ip", "-n", self.name, "-batch", "-"], input="\n".join(commands), text=True,
+                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        if r.returncode != 0:
+            raise Failed(f"ip {'; '.join(commands)} in {self.short}: status {r.returncode}:\n{r.stdout}")
+        return r.stdout
+
     def sysctl(self, name, value):
-        self.run(["sysctl", "-qw", f"{name}={value}"])
+        def write():
+            with open("/proc/sys/" + name.replace(".", "/"), "w") as f:
+                f.write(f"{value}\n")
+        self.inside(write)
 
     def route(self, what):
         """`ip route add`, for either family: "default via 192.0.2.1"."""
-        self.run(f"ip {'-6 ' if ':' in what else ''}route add {what}")
+        self.ip(f"route add {what}")
 
     def inside(self, function, *args):
         """Calls a Python function in a thread that is in this namespace; sockets made there stay there."""
@@ -370,14 +382,18 @@ class Lab:
 
     def _up(self, *ends):
         for space, dev, addrs in ends:
-            for addr in addrs.split():
-                space.run(["ip", "addr", "add", addr, "dev", dev] + (["nodad"] if ":" in addr else []))
-            space.run(["ip", "link", "set", dev, "up"])
+            space.ip(*(f"addr add {addr} dev {dev}{' nodad' if ':' in addr else ''}" for addr in addrs.split()),
+                     f"link set {dev} up")
         for space, dev, _ in ends:
             def settled():
-                out = space.run(["ip", "addr", "show", dev])
-                off = space.run(["sysctl", "-n", f"net.ipv6.conf.{dev}.disable_ipv6"]).strip() == "1"
+                out = space.ip(f"addr show {dev}")
+                off = space.inside(ipv6_is_off)
                 return "LOWER_UP" in out and (off or "inet6 fe80" in out) and "tentative" not in out
+
+            def ipv6_is_off():
+                with open(f"/proc/sys/net/ipv6/conf/{dev}/disable_ipv6") as f:
+                    return f.read().strip() == "1"
+
             until(settled, f"{dev} to be up and to have its addresses")
 
     def server(self, space, address, port, serve, kind=socket.SOCK_STREAM):

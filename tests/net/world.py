@@ -31,6 +31,9 @@ DEAD, DEAD6 = "192.0.2.99", "2001:db8:a::99"       # nobody there: the router's 
 GONE, GONE6 = "192.88.99.9", "2001:db8:dead::9"    # the router has no route to it
 
 
+_databases = {}     # what tools/testdb makes, which takes a while: always the same
+
+
 class World:
     """Hosts and links; `app` is where sluice runs. `far_off` are options of Lab.long_link for its link."""
 
@@ -43,8 +46,7 @@ class World:
         self._join(self.near, "near", "192.0.2", "2001:db8:a::", NEAR, NEAR6)
         self._join(self.far, "far", "198.51.100", "2001:db8:b::", FAR, FAR6)
         # Unknown neighbours must stay silent, as on a network whose host drops everything.
-        for address in (DEAD, DEAD6):
-            self.router.run(["ip", "neigh", "add", address, "lladdr", "02:00:00:00:00:99", "dev", "near"])
+        self.router.ip(*(f"neigh add {a} lladdr 02:00:00:00:00:99 dev near" for a in (DEAD, DEAD6)))
         self.v2ray = None
 
     def _join(self, space, dev, v4, v6, address, address6, far_off=None):
@@ -53,16 +55,18 @@ class World:
             self.lab.link(*ends)
         else:
             self.cable = self.lab.long_link(*ends, **far_off)
-        space.route(f"default via {v4}.1")
-        space.route(f"default via {v6}1")
+        space.ip(f"route add default via {v4}.1", f"route add default via {v6}1")
 
     def database(self, layout="nested"):
         """A country database for these addresses; its path."""
-        path = os.path.join(self.lab.dir, f"country-{layout}.mmdb")
-        if not os.path.exists(path):
-            subprocess.run([str(TOP / "tools/testdb"), path, layout], check=True)
-            os.chmod(path, 0o644)
-        return path
+        path = pathlib.Path(self.lab.dir, f"country-{layout}.mmdb")
+        if not path.exists():
+            if layout not in _databases:
+                subprocess.run([str(TOP / "tools/testdb"), path, layout], check=True)
+                _databases[layout] = path.read_bytes()
+            path.write_bytes(_databases[layout])
+            path.chmod(0o644)
+        return str(path)
 
     def start_v2ray(self, port=VMESS_PORT, listen="0.0.0.0", stream=None, policy=None, **more):
         """Debian's v2ray as the VMess server; `stream`: its streamSettings, `policy`: that of its users."""
