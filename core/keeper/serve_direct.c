@@ -101,24 +101,32 @@ static const struct {
 	{ TRACKING "events", "nobody hears of the ends of flows in the kernel" },
 };
 
-/* Whether any was missing. They are there only once connections are tracked. */
+/* They are there only once connections are tracked. 2, of newer kernels: where somebody
+ * listens, as the engine does. */
+static bool
+is_off(const char *name)
+{
+	char value[16];
+	struct err e;
+
+	return net_sysctl_get(name, value, sizeof value, &e) == 0 &&
+		strcmp(value, "0") == 0;
+}
+
+/* Whether any was off and no longer is. */
 static bool
 news_wish(struct serve *s)
 {
-	bool was_missing = false;
-	char value[16];
-	struct err e;
+	bool is_back = false;
 	size_t i;
 
 	for (i = 0; i < sizeof news / sizeof *news; i++) {
-		/* 2, of newer kernels: where somebody listens, as the engine does. */
-		if (net_sysctl_get(news[i].name, value, sizeof value, &e) < 0 ||
-			strcmp(value, "0") != 0)
+		if (!is_off(news[i].name))
 			continue;
 		news_set(s, news[i].name, news[i].loss);
-		was_missing = true;
+		is_back = is_back || !is_off(news[i].name);
 	}
-	return was_missing;
+	return is_back;
 }
 
 static void
