@@ -34,7 +34,7 @@ enum {
 	DIRECT_SCRIPT = 8192,
 	DIRECT_FLOWS = 131072, /* in a set; beyond, packets go by the engine */
 	TCP_SECONDS = 180,     /* without data from the application */
-	CLOSED_SECONDS = 15,   /* after its FIN or reset */
+	CLOSED_SECONDS = NET_DIRECT_ENDED_MS / 1000, /* after its FIN or reset */
 	UDP_SECONDS = 60,      /* as long as the engine keeps an association */
 	OPEN_SECONDS = 432000, /* as by default, whatever others have made of that */
 	/* One end is closed.  The system's own TCP would wait for ever, but for the peer's

@@ -161,6 +161,7 @@ states(void **state)
 		finish();
 		assert_int_equal(end.open,
 			s >= TCP_CONNTRACK_SYN_SENT && s <= TCP_CONNTRACK_CLOSE_WAIT);
+		assert_int_equal(end.reset, s == TCP_CONNTRACK_CLOSE);
 	}
 }
 
