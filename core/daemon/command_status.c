@@ -144,7 +144,7 @@ direct_correct(struct direct_report *d, bool held)
 		return;
 	d->way = REPORT_WAY_STACK;
 	snprintf(d->why, sizeof(d->why),
-		"somebody took our firewall rules away, and they cannot be put back");
+		"somebody changed our firewall rules, and they cannot be put back");
 }
 
 static int

@@ -110,7 +110,7 @@ device_print(const struct status_heard *s)
 	if (s->whole)
 		offload_print(s->engine.offload);
 	if (k->exposed)
-		puts("           somebody took our firewall rules away, and they cannot be "
+		puts("           somebody changed our firewall rules, and they cannot be "
 		     "put back:\n           see the log");
 }
 

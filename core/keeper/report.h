@@ -47,7 +47,7 @@ struct keeper_report {
 	uint32_t mtu;
 	bool routed4, routed6; /* what applications send goes into the device */
 	bool resolver;         /* and so does what they ask */
-	bool exposed; /* somebody took our firewall rules away, and they are not back */
+	bool exposed; /* somebody changed our firewall rules, and they are not back */
 	bool held4, held6; /* so that the kernel carries no direct flows of a family */
 };
 

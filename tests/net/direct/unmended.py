@@ -8,7 +8,7 @@ from direct import SLUICE, World, lab, sites, tcp, tun_address, udp, works
 from handed import BOTH, echoes, heard, said, wrap_nft
 
 CHECK = '[ -e %s ] && { echo "Error: nothing can be changed" >&2; exit 1; }'
-WHY = "somebody took our firewall rules away, and they cannot be put back"
+WHY = "somebody changed our firewall rules, and they cannot be put back"
 
 
 def direct_of(w):
