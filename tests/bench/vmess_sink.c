@@ -43,6 +43,7 @@ struct joined {
 	size_t heard; /* bytes in wire that are no whole chunk yet */
 	uint8_t wire[WIRE];
 	bool over;
+	bool shut; /* the target has been told that the client has ended */
 };
 
 static int poller;
@@ -76,6 +77,7 @@ write_out(int fd, struct queue *q)
 	return true;
 }
 
+/* (What is in the set tells of a reset whether or not that is asked for.) */
 static void
 want(struct side *s, bool reading, bool writing)
 {
@@ -84,8 +86,13 @@ want(struct side *s, bool reading, bool writing)
 	if (s->fd < 0)
 		return;
 	e.events = (reading ? EPOLLIN : 0) | (writing ? EPOLLOUT : 0);
-	if (e.events != s->wanted)
-		epoll_ctl(poller, EPOLL_CTL_MOD, s->fd, &e);
+	if (e.events == s->wanted)
+		return;
+	epoll_ctl(poller,
+		!s->wanted         ? EPOLL_CTL_ADD
+			: e.events ? EPOLL_CTL_MOD
+				   : EPOLL_CTL_DEL,
+		s->fd, &e);
 	s->wanted = e.events;
 }
 
@@ -162,19 +169,32 @@ joined_free(struct joined *j)
 	free(j);
 }
 
+/* Without it what a client has ended would stay for as long as the target likes. */
+static void
+pass_end(struct joined *j)
+{
+	if (!j->vmess.ended || j->shut || j->target.fd < 0 || j->to_target.end > 0)
+		return;
+	j->shut = true;
+	shutdown(j->target.fd, SHUT_WR);
+}
+
 /* False: it is over. */
 static bool
 joined_run(struct joined *j, struct side *s, uint32_t events)
 {
 	bool is_client = s == &j->client;
+	bool has_room = (is_client ? &j->to_target : &j->to_client)->end == 0;
 
 	if (events & EPOLLOUT &&
 		!write_out(s->fd, is_client ? &j->to_client : &j->to_target))
 		return false;
-	if (events & (EPOLLIN | EPOLLHUP | EPOLLERR) && !(is_client ? hear(j) : say(j)))
+	if (has_room && events & (EPOLLIN | EPOLLHUP | EPOLLERR) &&
+		!(is_client ? hear(j) : say(j)))
 		return false;
 	if (j->over && j->to_client.end == 0)
 		return false;
+	pass_end(j);
 	want(&j->client, j->to_target.end == 0 && !j->vmess.ended, j->to_client.end > 0);
 	want(&j->target, j->to_client.end == 0 && !j->over, j->to_target.end > 0);
 	return true;
@@ -194,7 +214,7 @@ take(int listening)
 		j->to_client.at = j->to_client.end = 0;
 		j->to_target.at = j->to_target.end = 0;
 		j->heard = 0;
-		j->over = false;
+		j->over = j->shut = false;
 		server_init(&j->vmess, id);
 		j->vmess.chunk_max = chunk;
 		j->target.fd = -1;
