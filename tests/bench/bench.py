@@ -89,7 +89,7 @@ class Bench:
 
     def ask(self, tool, *words):
         """The line of JSON that this run of a tool ends with."""
-        out = self.world.app.run([self.tool(tool), *map(str, words)], seconds=150)
+        out = self.world.app.run([self.tool(tool), *map(str, words)], seconds=170)
         return json.loads(out.splitlines()[-1])
 
     def note(self, measure, client, **values):

@@ -20,7 +20,7 @@ def connections(bench, client):
 
 def in_turn(bench, client):
     """To one address from one, one after another; a peer for so long that it has had some thousands."""
-    r = bench.ask("load", "connect", client.target, 7, 1000 if bench.quick else 100000, 1, 10 if client.peer else 150)
+    r = bench.ask("load", "connect", client.target, 7, 1000 if bench.quick else 100000, 1, 10 if client.peer else 130)
     return {"rate": r["rate"], "answered": r["done"], "unanswered": r["failed"], "p99_ms": r["p99_ms"]}
 
 
