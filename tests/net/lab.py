@@ -305,8 +305,8 @@ class Lab:
     def __init__(self):
         if os.geteuid() != 0:
             absent("root")
-        self.prefix = f"slu{os.getpid()}"
-        self.dir = tempfile.mkdtemp(prefix=f"{self.prefix}-")
+        self.dir = tempfile.mkdtemp(prefix=f"slu{os.getpid()}-")
+        self.prefix = os.path.basename(self.dir)                # no two have the same
         os.chmod(self.dir, 0o755)       # engines are not root
         self.spaces, self.processes, self.closers = {}, [], []
         self._before = {}

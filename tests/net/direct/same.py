@@ -2,7 +2,9 @@
 """What applications see of direct flows is the same whether sluice carries them or the kernel does."""
 import contextlib
 import socket
+import sys
 import threading
+import time
 
 from direct import (FAR, FAR6, GONE, GONE6, World, at_once, family, lab, noise, read_all, reset, tcp, tcp_error, udp)
 from handed import BOTH, echoes, heard, kernel, large, said, wrap_nft
@@ -156,7 +158,7 @@ def forgotten(w):
 
 
 # Seconds instead of minutes, in the table and for connections that are datagrams.
-SHORT = """text=$(printf '%s' "$text" | sed -E 's/timeout (180|60|15)s/timeout 1s/g')"""
+SHORT = """text=$(printf '%%s' "$text" | sed -E 's/timeout (180|60|15)s/timeout %ds/g')"""
 TOGETHER = (large, half_closed, aborted, refused, closed_udp, gone, sizes)
 ALONE = (segmented, ping, many)
 
@@ -191,7 +193,7 @@ def test_same(l):
     for space in (w.router, w.near):
         space.sysctl("net.ipv4.icmp_ratelimit", 0)
         space.sysctl("net.ipv6.icmp.ratelimit", 0)
-    wrap_nft(w, SHORT)
+    wrap_nft(w, SHORT % 1)
     for name in ("", "_stream"):
         w.app.sysctl(f"net.netfilter.nf_conntrack_udp_timeout{name}", 1)
     answers = threading.Event()
@@ -220,4 +222,46 @@ def test_same(l):
     assert "errno 104" in got["stack"] and "111" in got["stack"] and "all" in got["stack"], got["stack"]
 
 
-lab.main(test_same)
+SILENT = 600
+
+
+@contextlib.contextmanager
+def silent_flows(way):
+    """Flows of each kind in a world of their own, whose set has a timeout of 5 s; and what goes on of them."""
+    with lab.Lab() as l:
+        w, answers = World(l), threading.Event()
+        echoes(w)
+        wrap_nft(w, SHORT % 5)
+
+        def late(connection, _peer):
+            data = read_all(connection)
+            answers.wait()
+            connection.sendall(data)
+
+        for address in BOTH:
+            l.server(w.near, address, 10, late)
+        with kernel(w, way=way):
+            flows = [Idle(w, address) for address in BOTH]
+
+            def go_on():
+                assert way == "stack" or forgotten(w)
+                answers.set()
+                return [f"{one.address}: {tried(w, lambda *_, one=one: one.goes_on(), one.address)}" for one in flows]
+
+            yield go_on
+            for one in flows:
+                one.close()
+
+
+def test_silent_for_ten_minutes(_):
+    """The same of flows that are silent for so long, under the real clock."""
+    with silent_flows("stack") as stack, silent_flows("kernel") as by_kernel:
+        time.sleep(SILENT)
+        got = by_kernel(), stack()
+    lab.equal(got[0], got[1], "by the kernel, and by the stack")
+    lab.equal(got[0], [f"{address}: 10000" for address in BOTH], "what goes on")
+
+
+# The one that takes ten minutes only where it is named.
+lab.main(*(test for test in (test_same, test_silent_for_ten_minutes)
+           if test is test_same or test.__name__ in sys.argv))
