@@ -37,6 +37,29 @@ def test_uploads_go_on(l):
                 exchanged(c, 1 << 20)
 
 
+def segment_size(syn):
+    """What it says that its sender takes (RFC 9293 3.2), or None."""
+    options = syn.payload[20:(syn.payload[12] >> 4) * 4]
+    while options and options[0] != 0:
+        n = 1 if options[0] == 1 else options[1]
+        if options[0] == 2:
+            return int.from_bytes(options[2:4], "big")
+        options = options[n:]
+    return None
+
+
+def test_servers_are_told(l):
+    """The segments that a SYN asks for fit the link, whatever the device's MTU is, and the device."""
+    w = narrow(l)
+    for mtu in (1500, 9000, 1280):
+        with kernel(w, mtu=mtu), lab.Sniffer(w.app, "eth0") as out:
+            for address, head in zip(BOTH, (40, 60)):
+                with tcp(w.app, address, 7) as c:
+                    said(c, b"word")
+                syn = out.wait(lambda q, a=address: q.outgoing and q.dst == a and q.proto == 6 and q.payload[13] & 2)[0]
+                lab.equal(segment_size(syn), min(LINK, mtu) - head, f"{address}, device of {mtu}")
+
+
 # Nothing is found in it.
 BLIND = """text=$(printf '%s' "$text" | sed '/@flows goto zone/d')"""
 
@@ -131,4 +154,4 @@ def test_datagrams_are_cut(l):
                     lab.equal(heard, words, f"{count} of {n} bytes")
 
 
-lab.main(test_uploads_go_on, test_the_set_is_of_no_use, test_datagrams_are_told, test_datagrams_are_cut)
+lab.main(test_uploads_go_on, test_servers_are_told, test_the_set_is_of_no_use, test_datagrams_are_told, test_datagrams_are_cut)
