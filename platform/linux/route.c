@@ -479,10 +479,12 @@ table_claim(const struct net_routes *c, struct err *e)
 	return 0;
 }
 
+/* Above all that connections are marked with here (enum stage of nft_direct.c): chains of
+ * others copy the marks of connections to packets. */
 unsigned
 net_mark_nowhere(unsigned mark)
 {
-	return mark + 1;
+	return mark | 1u << 31;
 }
 
 int
