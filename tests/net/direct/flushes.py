@@ -38,8 +38,7 @@ def test_deaths_and_losses(l):
                 t.start()
             for t in runs:
                 assert under_way.acquire(timeout=10)
-            if value == 2:
-                killed(w, p)
+            killed(w, p)
             for word in ("ip", "ip6"):
                 w.app.run(f"nft flush set {word} sluice_direct flows")
             for s in ones:
