@@ -15,8 +15,8 @@
 #include <unistd.h>
 
 struct walk {
+	const struct diag_search *search;
 	struct diag_list *list;
-	int protocol;
 	bool ports; /* first the served ports, then the connections */
 };
 
@@ -30,20 +30,24 @@ endpoint_of(int family, const uint32_t *address, uint16_t port)
 	return e;
 }
 
-static bool
-is_server(const struct inet_diag_msg *d, int protocol)
+static void
+peer_see(const struct inet_diag_msg *d, struct walk *w)
 {
-	/* A UDP socket without a peer is in the state CLOSE. */
-	return protocol == IPPROTO_TCP ? d->idiag_state == TCP_LISTEN
-				       : d->idiag_state == TCP_CLOSE;
-}
+	uint16_t port = ntohs(d->id.idiag_sport);
+	struct diag_list *l = w->list;
+	struct diag_peer p = {
+		.local = endpoint_of(d->idiag_family, d->id.idiag_src, d->id.idiag_sport),
+		.remote = endpoint_of(
+			d->idiag_family, d->id.idiag_dst, d->id.idiag_dport),
+		.inbound = (l->served[port / 8] >> port % 8 & 1) != 0,
+	};
 
-static bool
-is_open(uint8_t state)
-{
-	return state == TCP_ESTABLISHED || state == TCP_FIN_WAIT1 ||
-		state == TCP_FIN_WAIT2 || state == TCP_CLOSE_WAIT ||
-		state == TCP_LAST_ACK || state == TCP_CLOSING;
+	if (w->search->is_wanted && !w->search->is_wanted(&p, w->search->arg))
+		return;
+	if (l->n == DIAG_PEERS)
+		l->left_out++;
+	else
+		l->peer[l->n++] = p;
 }
 
 static int
@@ -51,31 +55,52 @@ socket_see(const struct nlmsghdr *h, void *arg)
 {
 	const struct inet_diag_msg *d = mnl_nlmsg_get_payload(h);
 	struct walk *w = arg;
-	struct diag_list *l = w->list;
-	struct diag_peer *p;
 	uint16_t port;
 
 	if (h->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
 		mnl_nlmsg_get_payload_len(h) < sizeof *d)
 		return MNL_CB_OK;
 	port = ntohs(d->id.idiag_sport);
-	if (w->ports) {
-		if (is_server(d, w->protocol))
-			l->served[port / 8] |= (uint8_t)(1u << port % 8);
-		return MNL_CB_OK;
-	}
-	if (is_server(d, w->protocol))
-		return MNL_CB_OK;
-	if (l->n == DIAG_PEERS) {
-		l->left_out++;
-		return MNL_CB_OK;
-	}
-	p = &l->peer[l->n++];
-	p->local = endpoint_of(d->idiag_family, d->id.idiag_src, d->id.idiag_sport);
-	p->remote = endpoint_of(d->idiag_family, d->id.idiag_dst, d->id.idiag_dport);
-	p->inbound = (l->served[port / 8] >> port % 8 & 1) != 0;
-	p->open = is_open(d->idiag_state);
+	if (w->ports)
+		w->list->served[port / 8] |= (uint8_t)(1u << port % 8);
+	else
+		peer_see(d, w);
 	return MNL_CB_OK;
+}
+
+static uint32_t
+states_of(const struct walk *w)
+{
+	/* A UDP socket without a peer is in the state CLOSE. */
+	uint32_t served = 1u << (w->search->protocol == IPPROTO_TCP ? TCP_LISTEN
+								    : TCP_CLOSE);
+
+	if (w->ports)
+		return served;
+	if (!w->search->open)
+		return ~served;
+	return 1u << TCP_ESTABLISHED | 1u << TCP_FIN_WAIT1 | 1u << TCP_FIN_WAIT2 |
+		1u << TCP_CLOSE_WAIT | 1u << TCP_LAST_ACK | 1u << TCP_CLOSING;
+}
+
+/* The kernel's own filter: a program of one step, which goes to the end where the source
+ * is this address, an IPv4-mapped one too, and beyond it where it is not. */
+static void
+source_put(struct netlink_message *m, const struct ip *from)
+{
+	uint8_t address = from->family == 6 ? 16 : 4;
+	struct inet_diag_bc_op op = { .code = INET_DIAG_BC_S_COND };
+	struct inet_diag_hostcond is = { .port = -1 };
+	uint8_t step[sizeof op + sizeof is + 16];
+
+	op.yes = (uint8_t)(sizeof op + sizeof is + address);
+	op.no = op.yes + 4;
+	is.family = from->family == 6 ? AF_INET6 : AF_INET;
+	is.prefix_len = (uint8_t)(address * 8);
+	memcpy(step, &op, sizeof op);
+	memcpy(step + sizeof op, &is, sizeof is);
+	memcpy(step + sizeof op + sizeof is, from->b, address);
+	mnl_attr_put(m->head, INET_DIAG_REQ_BYTECODE, op.yes, step);
 }
 
 static int
@@ -86,16 +111,18 @@ family_walk(int domain, struct walk *w)
 
 	q = netlink_begin(&m, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, sizeof *q);
 	q->sdiag_family = (uint8_t)domain;
-	q->sdiag_protocol = (uint8_t)w->protocol;
-	q->idiag_states = ~0u;
+	q->sdiag_protocol = (uint8_t)w->search->protocol;
+	q->idiag_states = states_of(w);
+	if (w->search->from && !w->ports)
+		source_put(&m, w->search->from);
 	return netlink_ask(NETLINK_SOCK_DIAG, &m, socket_see, w);
 }
 
 int
-diag_connections(int protocol, struct diag_list **list)
+diag_connections(const struct diag_search *s, struct diag_list **list)
 {
 	struct diag_list *l = calloc(1, sizeof *l);
-	struct walk w = { .list = l, .protocol = protocol, .ports = true };
+	struct walk w = { .search = s, .list = l };
 	int r = 0, pass;
 
 	if (!l)
@@ -219,17 +246,16 @@ is_here(const struct ip *ip)
 void
 net_connections_end(const struct ip *from)
 {
+	struct diag_search s = { .protocol = IPPROTO_TCP, .from = from };
 	struct diag_list *l;
 	struct mnl_socket *bus;
 	size_t i;
 
-	if (is_here(from) || diag_connections(IPPROTO_TCP, &l) != 0)
+	if (is_here(from) || diag_connections(&s, &l) != 0)
 		return;
 	if (netlink_open(NETLINK_SOCK_DIAG, &bus) == 0) {
 		for (i = 0; i < l->n; i++)
-			if (ip_equal(&l->peer[i].local.ip, from))
-				(void)diag_abort(
-					bus, &l->peer[i].local, &l->peer[i].remote);
+			(void)diag_abort(bus, &l->peer[i].local, &l->peer[i].remote);
 		mnl_socket_close(bus);
 	}
 	diag_free(l);

@@ -14,7 +14,16 @@ enum { DIAG_PEERS = 8192 }; /* connections of one protocol that are looked at */
 struct diag_peer {
 	struct endpoint local, remote; /* IPv4-mapped addresses as the IPv4 ones */
 	bool inbound; /* the local port is one that this machine serves */
+};
+
+/* What is looked for; what is not takes no room in the list. */
+struct diag_search {
+	int protocol;          /* IPPROTO_TCP or IPPROTO_UDP */
+	const struct ip *from; /* NULL: from any address */
 	bool open; /* TCP: not only asked for, and not only waited for until it is forgotten */
+	/* NULL: all.  It is asked amid the list, and ends none of them. */
+	bool (*is_wanted)(const struct diag_peer *p, void *arg);
+	void *arg;
 };
 
 struct diag_list {
@@ -24,9 +33,9 @@ struct diag_list {
 	uint8_t served[65536 / 8];
 };
 
-/* All connections of IPPROTO_TCP or IPPROTO_UDP, both families. Served are the ports of
- * listening TCP sockets and of unconnected UDP sockets. 0, or -errno. */
-int diag_connections(int protocol, struct diag_list **list);
+/* Connections of both families. Served are the ports of listening TCP sockets and of
+ * unconnected UDP sockets. 0, or -errno. */
+int diag_connections(const struct diag_search *s, struct diag_list **list);
 void diag_free(struct diag_list *list);
 
 struct mnl_socket;

@@ -117,6 +117,7 @@ net_direct_ended(int fd, struct net_direct_end *end)
 struct aborts {
 	const struct net_direct *direct;
 	struct mnl_socket *bus;
+	struct mnl_socket *tracked; /* orphans: to ask conntrack by */
 	int n;
 };
 
@@ -176,54 +177,56 @@ net_direct_end_all(const struct net_direct *d)
 
 /* Where it cannot be told, the application learns of it when it sends. */
 static bool
-is_orphan(
-	const struct net_direct *d, struct mnl_socket *tracked, const struct diag_peer *p)
+is_orphan(const struct diag_peer *p, void *arg)
 {
-	return p->open && is_device(d, &p->local.ip) && !is_device(d, &p->remote.ip) &&
-		(d->kept == 0 ||
-			conntrack_carries(tracked, d->kept, &p->local, &p->remote) == 0);
+	const struct aborts *a = arg;
+	unsigned kept = a->direct->kept;
+
+	return !is_device(a->direct, &p->remote.ip) &&
+		(kept == 0 ||
+			conntrack_carries(a->tracked, kept, &p->local, &p->remote) == 0);
 }
 
 /* Those that the list had no room for come in the next one. */
 static int
-orphans_abort(struct aborts *a, struct mnl_socket *tracked)
+orphans_abort(struct aborts *a, const struct ip *from)
 {
+	const struct diag_search s = { IPPROTO_TCP, from, true, is_orphan, a };
 	size_t left_out, i;
 	struct diag_list *l;
 	int r, before;
 
 	do {
-		r = diag_connections(IPPROTO_TCP, &l);
+		r = diag_connections(&s, &l);
 		if (r < 0)
 			return r;
 		before = a->n;
 		for (i = 0; i < l->n; i++)
-			if (is_orphan(a->direct, tracked, &l->peer[i]) &&
-				diag_abort(a->bus, &l->peer[i].local,
-					&l->peer[i].remote) == 0)
+			if (diag_abort(a->bus, &l->peer[i].local, &l->peer[i].remote) ==
+				0)
 				a->n++;
 		left_out = l->left_out;
 		diag_free(l);
 	} while (left_out > 0 && a->n > before);
-	return a->n;
+	return 0;
 }
 
 int
 net_direct_end_orphans(const struct net_direct *d)
 {
-	struct mnl_socket *tracked;
 	struct aborts a;
 	int r = aborts_begin(&a, d);
 
 	if (r < 0)
 		return r;
-	r = netlink_open(NETLINK_NETFILTER, &tracked);
+	r = netlink_open(NETLINK_NETFILTER, &a.tracked);
 	if (r == 0) {
-		r = orphans_abort(&a, tracked);
-		mnl_socket_close(tracked);
+		for (int i = 0; i < d->naddrs && r == 0; i++)
+			r = orphans_abort(&a, &d->addrs[i].ip);
+		mnl_socket_close(a.tracked);
 	}
 	mnl_socket_close(a.bus);
-	return r;
+	return r < 0 ? r : a.n;
 }
 
 int

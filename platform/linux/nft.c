@@ -230,10 +230,11 @@ add_peers(struct script *s, const struct diag_list *l, int protocol, int family,
 static int
 protocol_keep(struct script *s, int protocol)
 {
+	struct diag_search search = { .protocol = protocol };
 	struct diag_list *l;
 	int r;
 
-	r = diag_connections(protocol, &l);
+	r = diag_connections(&search, &l);
 	if (r < 0)
 		return r;
 	add_peers(s, l, protocol, 4, true);

@@ -7,10 +7,12 @@ import errno
 import json
 import os
 import re
+import resource
 import signal
 import socket
 import struct
 import threading
+import time
 
 from direct import (ACK, APP, APP6, FAR, FAR6, NEAR, NEAR6, SLUICE, SYN, TUN, Injector, World, datagram, engine_of, family, ip4,
                     ip6, lab, read_exactly, segment, sites, tcp, tun_address, udp, works)
@@ -297,6 +299,37 @@ def test_engine_killed(l):
         said(other, b"after")
 
 
+def fill(most):
+    """So many connections of this machine's with itself."""
+    held = [socket.create_server(("127.0.0.1", 9999), backlog=1)]
+    for i in range(most):
+        c = socket.socket()
+        c.bind((f"127.0.0.{2 + i % 5}", 0))
+        c.connect(("127.0.0.1", 9999))
+        held += c, held[0].accept()[0]
+    return held
+
+
+def test_engine_killed_amid_many(l):
+    """Those that an engine carried are found among the many that others have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (max(soft, min(hard, 10000)), hard))
+    w = World(l)
+    ended = []
+    for address in BOTH:
+        l.server(w.near, address, 4000, serving(ended))
+    p = w.start(w.config([], first="direct", sluice={"geoip": w.database(), "direct": "stack"}))
+    held = w.app.inside(fill, 4500)
+    waiting = [tcp(w.app, address, 4000) for address in BOTH * 3]
+    for s in waiting:
+        assert read_exactly(s, 5) == b"hello"
+    killed(w, p)
+    assert [fault(s) for s in waiting] == [ABORTED] * 6
+    for s in held:
+        s.close()
+    assert p.stop() == 0 and "Sanitizer" not in p.text, p.text
+
+
 def forgotten(l, loose, later=None):
     """What conntrack forgot ends at once, whatever it takes for a connection."""
     w = World(l)
@@ -457,5 +490,5 @@ def test_exceptions(l):
 
 
 lab.main(test_stop, test_lost_network, test_other_link, test_another_connections, test_killed, test_engine_killed,
-         test_forgotten, test_forgotten_strictly, test_forgotten_strictly_by_now, test_forgotten_strictly_no_more,
-         test_half_closed, test_forged, test_exceptions)
+         test_engine_killed_amid_many, test_forgotten, test_forgotten_strictly, test_forgotten_strictly_by_now,
+         test_forgotten_strictly_no_more, test_half_closed, test_forged, test_exceptions)
