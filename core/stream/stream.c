@@ -83,13 +83,12 @@ stream_free(struct stream *s)
 }
 
 int
-stream_read(struct stream *s, uint8_t *p, size_t cap, size_t *n)
+stream_read_window(struct stream *s, uint8_t *p, size_t cap, size_t *n)
 {
 	struct window w;
 	int r;
 
-	if (s->ops->read)
-		return s->ops->read(s, p, cap, n);
+	*n = 0;
 	r = s->ops->recv_buf(s, &w);
 	if (r != STREAM_OK)
 		return r;
@@ -99,9 +98,21 @@ stream_read(struct stream *s, uint8_t *p, size_t cap, size_t *n)
 	return STREAM_OK;
 }
 
-/* As much of one piece as the windows of s take; *n grows by it. */
-static int
-write_piece(struct stream *s, const struct window *piece, size_t *n)
+int
+stream_read(struct stream *s, uint8_t *p, size_t cap, size_t *n)
+{
+	int r = STREAM_OK;
+	size_t k;
+
+	if (s->ops->read)
+		return s->ops->read(s, p, cap, n);
+	for (*n = 0; r == STREAM_OK && *n < cap; *n += k)
+		r = stream_read_window(s, p + *n, cap - *n, &k);
+	return *n ? STREAM_OK : r;
+}
+
+int
+stream_write_window(struct stream *s, const struct window *piece, size_t *n)
 {
 	struct window w;
 	size_t at, k;
@@ -130,7 +141,7 @@ stream_writev(struct stream *s, const struct window *w, int count, size_t *n)
 		return s->ops->writev(s, w, count, n);
 	*n = 0;
 	for (i = 0; i < count; i++) {
-		r = write_piece(s, &w[i], n);
+		r = stream_write_window(s, &w[i], n);
 		if (r < 0)
 			return r;
 		if (r == STREAM_AGAIN)

@@ -95,11 +95,20 @@ void stream_free(struct stream *s); /* NULL is fine */
 
 /*
  * Bytes between a stream and memory that the caller has already: straight where
- * s has read and writev, else copied through its windows. OK with *n > 0,
+ * s has read and writev, else copied through its windows, as many as there are. OK with *n > 0,
  * AGAIN, END (read), or an error.  What writev took may be held back until flush.
  */
 int stream_read(struct stream *s, uint8_t *p, size_t cap, size_t *n);
 int stream_writev(struct stream *s, const struct window *w, int count, size_t *n);
+
+/*
+ * The same through the windows of s even where it has read and writev, for who comes with
+ * small pieces: each costs a copy then, and no system call.  One window is read; as much
+ * of one piece is written as the windows take, and *n grows by it, also before an AGAIN or
+ * an error.
+ */
+int stream_read_window(struct stream *s, uint8_t *p, size_t cap, size_t *n);
+int stream_write_window(struct stream *s, const struct window *piece, size_t *n);
 
 /* Writes p[*at..len), and moves *at on. OK once all of it is taken; AGAIN, or an error. */
 int stream_write_rest(struct stream *s, const uint8_t *p, size_t len, size_t *at);

@@ -75,9 +75,9 @@ stopped(struct bearssl *b)
 		"what the server sends is no TLS (BearSSL's error %d)", error);
 }
 
-/* Writes the records that are there; OK when none is left. */
+/* Gives the records that are there to the lower stream; OK when none is left. */
 static int
-push(struct bearssl *b)
+write_out(struct bearssl *b)
 {
 	br_ssl_engine_context *e = engine_of(b);
 	struct window w;
@@ -85,8 +85,7 @@ push(struct bearssl *b)
 	int r;
 
 	while ((w.p = br_ssl_engine_sendrec_buf(e, &w.len))) {
-		n = 0;
-		r = stream_writev(b->t.s.lower, &w, 1, &n);
+		r = tls_lower_write(&b->t, w.p, w.len, &n);
 		if (r < 0)
 			return tls_fail_beneath(&b->t, r);
 		if (r != STREAM_OK)
@@ -94,7 +93,18 @@ push(struct bearssl *b)
 		br_ssl_engine_sendrec_ack(e, n);
 		b->written = true;
 	}
-	r = b->written ? stream_flush(b->t.s.lower) : STREAM_OK;
+	return STREAM_OK;
+}
+
+/* The same, with nothing held back. */
+static int
+push(struct bearssl *b)
+{
+	int r = write_out(b);
+
+	if (r != STREAM_OK || !b->written)
+		return r;
+	r = stream_flush(b->t.s.lower);
 	if (r == STREAM_OK)
 		b->written = false;
 	return r < 0 ? tls_fail_beneath(&b->t, r) : r;
@@ -113,7 +123,7 @@ pull(struct bearssl *b, bool *moved)
 	p = br_ssl_engine_recvrec_buf(e, &cap);
 	if (!p)
 		return STREAM_AGAIN;
-	r = stream_read(b->t.s.lower, p, cap, &n);
+	r = tls_lower_read(&b->t, p, cap, &n);
 	if (r == STREAM_END)
 		return tls_lower_ended(&b->t);
 	if (r < 0)
@@ -212,7 +222,7 @@ bearssl_send_buf(struct stream *s, struct window *w)
 		w->p = br_ssl_engine_sendapp_buf(engine_of(b), &w->len);
 		if (w->p)
 			return STREAM_OK;
-		r = push(b);
+		r = write_out(b);
 		if (r != STREAM_OK)
 			return r;
 		if (!(br_ssl_engine_current_state(engine_of(b)) & BR_SSL_SENDAPP))

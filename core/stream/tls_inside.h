@@ -150,6 +150,12 @@ int tls_received(struct tls_stream *t, const uint8_t *p, size_t len);
 /* -EPROTO when so many records without payload in a row are a flood. */
 int tls_idled(struct tls_stream *t, unsigned records);
 
+/* Bytes of records from and to the lower stream, gathered in its windows, since records
+ * are small beside what a system call can take along: what was written waits for a flush.
+ * While there is no memory for a window they go straight, so that nobody who holds some
+ * waits for more. Answers as stream_read and stream_writev. */
+int tls_lower_read(struct tls_stream *t, uint8_t *p, size_t cap, size_t *n);
+int tls_lower_write(struct tls_stream *t, const uint8_t *p, size_t len, size_t *n);
 /* Carries lower forward. */
 int tls_begin(struct tls_stream *t);
 /* One more certificate of `len` bytes: where its bytes go. NULL: there are too many, or

@@ -7,9 +7,8 @@
 #include <string.h>
 
 /*
- * OpenSSL keeps its own buffers for records, and gives them back while they are empty
- * (SSL_MODE_RELEASE_BUFFERS); what is lent here are blocks of one record's payload.  Its
- * BIO is the lower stream.
+ * OpenSSL keeps its own buffers for records, which park gives back while they are empty;
+ * what is lent here are blocks of one record's payload.  Its BIO is the lower stream.
  */
 
 /* Bytes that a connection holds while it rests, with OpenSSL 3.0: measured by
@@ -28,7 +27,7 @@ below_read(BIO *bio, char *p, size_t cap, size_t *n)
 	*n = 0;
 	if (tls_idled(&o->t, o->t.records.idle) < 0)
 		return 0;
-	r = o->t.error ? o->t.error : stream_read(o->t.s.lower, (uint8_t *)p, cap, n);
+	r = o->t.error ? o->t.error : tls_lower_read(&o->t, (uint8_t *)p, cap, n);
 	if (r == STREAM_OK)
 		return tls_received(&o->t, (uint8_t *)p, *n) == 0;
 	if (r == STREAM_AGAIN)
@@ -57,13 +56,11 @@ static int
 below_write(BIO *bio, const char *p, size_t len, size_t *n)
 {
 	struct openssl *o = BIO_get_data(bio);
-	/* A window may be written to; this one is not. */
-	struct window w = { (uint8_t *)(uintptr_t)p, len };
 	int r;
 
 	BIO_clear_retry_flags(bio);
 	*n = 0;
-	r = o->t.error ? o->t.error : stream_writev(o->t.s.lower, &w, 1, n);
+	r = o->t.error ? o->t.error : tls_lower_write(&o->t, (const uint8_t *)p, len, n);
 	return below_passed(bio, r);
 }
 
@@ -245,6 +242,15 @@ note_end_of_handshake(struct openssl *o)
 	tls_handshake_over(&o->t);
 }
 
+/* Before each call whose errors will be looked at. There is hardly ever one left of others,
+ * and looking costs less than clearing. */
+static void
+errors_forget(void)
+{
+	if (ERR_peek_error())
+		ERR_clear_error();
+}
+
 static int
 openssl_open(struct stream *s)
 {
@@ -260,7 +266,7 @@ openssl_open(struct stream *s)
 		r = start(o);
 	if (r != STREAM_OK)
 		return r;
-	ERR_clear_error();
+	errors_forget();
 	r = SSL_do_handshake(o->ssl);
 	if (r != 1)
 		return outcome(o, r);
@@ -276,7 +282,7 @@ write_out(struct openssl *o)
 	int r;
 
 	while (o->out_at < o->out_end) {
-		ERR_clear_error();
+		errors_forget();
 		r = SSL_write_ex(o->ssl, o->out + o->out_at, o->out_end - o->out_at, &n);
 		if (r != 1) {
 			r = outcome(o, r);
@@ -346,7 +352,7 @@ read_record(struct openssl *o)
 	size_t n = 0;
 	int r;
 
-	ERR_clear_error();
+	errors_forget();
 	r = SSL_read_ex(o->ssl, o->in, TLS_PAYLOAD_MAX, &n);
 	if (r != 1)
 		return outcome(o, r);
@@ -400,7 +406,7 @@ openssl_shut(struct stream *s)
 	if (r != STREAM_OK)
 		return r;
 	if (!o->t.shut) {
-		ERR_clear_error();
+		errors_forget();
 		r = SSL_shutdown(o->ssl);
 		r = r < 0 ? outcome(o, r) : STREAM_OK;
 		if (r != STREAM_OK && r != STREAM_END)
@@ -427,6 +433,8 @@ drop_windows(struct openssl *o, bool all)
 		o->out = NULL;
 		o->out_at = o->out_end = 0;
 	}
+	if (o->ssl && !SSL_has_pending(o->ssl))
+		SSL_free_buffers(o->ssl);
 }
 
 static void

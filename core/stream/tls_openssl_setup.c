@@ -55,9 +55,7 @@ set_manners(SSL_CTX *client, const struct tls_setup *t)
 		SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
 			SSL_OP_IGNORE_UNEXPECTED_EOF);
 	SSL_CTX_set_mode(client,
-		SSL_MODE_RELEASE_BUFFERS | SSL_MODE_ENABLE_PARTIAL_WRITE |
-			SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	SSL_CTX_set_read_ahead(client, 1);
+		SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
 	SSL_CTX_set_verify(client, SSL_VERIFY_PEER, NULL);
 	SSL_CTX_set_cert_verify_callback(client, tls_openssl_verify, NULL);
 	/* The old versions need hashes that level 1 does not take. */

@@ -132,6 +132,28 @@ tls_idled(struct tls_stream *t, unsigned records)
 }
 
 int
+tls_lower_read(struct tls_stream *t, uint8_t *p, size_t cap, size_t *n)
+{
+	int r = stream_read_window(t->s.lower, p, cap, n);
+
+	return r == STREAM_AGAIN ? stream_read(t->s.lower, p, cap, n) : r;
+}
+
+int
+tls_lower_write(struct tls_stream *t, const uint8_t *p, size_t len, size_t *n)
+{
+	/* A window may be written to; this one is not. */
+	struct window w = { (uint8_t *)(uintptr_t)p, len };
+	int r;
+
+	*n = 0;
+	r = stream_write_window(t->s.lower, &w, n);
+	if (r == STREAM_AGAIN && *n == 0)
+		return stream_writev(t->s.lower, &w, 1, n);
+	return r == STREAM_AGAIN ? STREAM_OK : r;
+}
+
+int
 tls_begin(struct tls_stream *t)
 {
 	int r = stream_open(t->s.lower);

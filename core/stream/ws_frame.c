@@ -8,21 +8,25 @@
 
 enum { FINAL = 0x80, RESERVED = 0x70, OPCODE = 0x0f, MASKED = 0x80, LENGTH = 0x7f };
 enum { LENGTH_16 = 126, LENGTH_64 = 127 };
+/* What is masked at a time: compilers put it into two or four wide registers. */
+enum { STRIDE = 4 };
 
 void
 ws_mask(uint8_t *p, size_t len, const uint8_t key[static WS_MASK])
 {
 	uint8_t twice[2 * WS_MASK];
-	uint64_t k, v;
+	uint64_t k, v[STRIDE];
 	size_t i;
+	int j;
 
 	memcpy(twice, key, WS_MASK);
 	memcpy(twice + WS_MASK, key, WS_MASK);
 	memcpy(&k, twice, sizeof(k));
 	for (i = 0; i + sizeof(v) <= len; i += sizeof(v)) {
-		memcpy(&v, p + i, sizeof(v));
-		v ^= k;
-		memcpy(p + i, &v, sizeof(v));
+		memcpy(v, p + i, sizeof(v));
+		for (j = 0; j < STRIDE; j++)
+			v[j] ^= k;
+		memcpy(p + i, v, sizeof(v));
 	}
 	for (; i < len; i++)
 		p[i] ^= twice[i % sizeof(twice)];

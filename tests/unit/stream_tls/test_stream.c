@@ -11,13 +11,15 @@
 
 enum { MEGABYTE = 1 << 20, NARROW = 5000 };
 
-/* A lower stream that holds only so much each way, as sockets do. */
+/* A lower stream that holds only so much each way, as sockets do, and has memory for a
+ * window every other time only. */
 struct narrow {
 	struct stream s;
 	struct memory *m;
 	struct peer *peer;
 	size_t said, said_at; /* what the server has to say, and has sealed */
 	size_t heard;
+	bool odd;
 };
 
 static struct narrow *
@@ -40,18 +42,58 @@ narrow_read(struct stream *s, uint8_t *p, size_t cap, size_t *n)
 }
 
 static int
+narrow_recv_buf(struct stream *s, struct window *w)
+{
+	struct narrow *o = narrow_of(s);
+
+	o->odd = !o->odd;
+	return o->odd ? stream_recv_buf(&o->m->s, w) : STREAM_AGAIN;
+}
+
+static void
+narrow_recv_ack(struct stream *s, size_t n)
+{
+	stream_recv_ack(&narrow_of(s)->m->s, n);
+}
+
+static size_t
+narrow_room(const struct narrow *o)
+{
+	size_t held = o->m->out_len - o->peer->heard;
+
+	return held < NARROW ? NARROW - held : 0;
+}
+
+static int
 narrow_writev(struct stream *s, const struct window *w, int count, size_t *n)
 {
 	struct narrow *o = narrow_of(s);
-	size_t held = o->m->out_len - o->peer->heard;
-	struct window some = *w;
+	size_t room = narrow_room(o);
+	struct window some = { w->p, w->len < room ? w->len : room };
 
 	(void)count;
-	if (held >= NARROW)
+	return room ? stream_writev(&o->m->s, &some, 1, n) : STREAM_AGAIN;
+}
+
+static int
+narrow_send_buf(struct stream *s, struct window *w)
+{
+	struct narrow *o = narrow_of(s);
+	size_t room = narrow_room(o);
+	int r;
+
+	o->odd = !o->odd;
+	if (o->odd || !room)
 		return STREAM_AGAIN;
-	if (some.len > NARROW - held)
-		some.len = NARROW - held;
-	return stream_writev(&o->m->s, &some, 1, n);
+	r = stream_send_buf(&o->m->s, w);
+	w->len = w->len < room ? w->len : room;
+	return r;
+}
+
+static int
+narrow_send_ack(struct stream *s, size_t n)
+{
+	return stream_send_ack(&narrow_of(s)->m->s, n);
 }
 
 static void
@@ -69,6 +111,10 @@ narrow_free(struct stream *s)
 static const struct stream_ops narrow_ops = {
 	.name = "narrow",
 	.open = narrow_open,
+	.send_buf = narrow_send_buf,
+	.send_ack = narrow_send_ack,
+	.recv_buf = narrow_recv_buf,
+	.recv_ack = narrow_recv_ack,
 	.flush = narrow_open,
 	.shut = narrow_open,
 	.park = narrow_park,
