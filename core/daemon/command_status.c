@@ -59,7 +59,8 @@ static const char help[] =
 	"             carries others); the first 64 of outbounds_in_all\n"
 	"\n"
 	"up_bytes and down_bytes are the applications' own; of flows that the kernel carries\n"
-	"they have the headers, too.\n";
+	"they have the headers, too.  That one of those was answered is known once it has\n"
+	"ended, or when somebody asks.\n";
 
 enum { OPTION_JSON = 256, OPTION_STATE };
 

@@ -23,6 +23,7 @@
 
 enum { FLOW_BYTES = 1200, ASSOC_BYTES = 768 }; /* of what is direct and rests */
 enum { OWN_DESCRIPTORS = 64 };   /* for what is no flow: devices, files, lookups */
+enum { LEAST_DESCRIPTORS = 64 }; /* of which half are such */
 enum { WARM_DESCRIPTORS = 512 }; /* for all warm connections together, at most */
 
 struct engine {
@@ -129,6 +130,11 @@ static int
 inside_build(struct engine *g, struct err *e)
 {
 	g->descriptors = sys_raise_descriptors(engine_descriptors());
+	if (g->descriptors < LEAST_DESCRIPTORS)
+		return err_set(e,
+			"the limit of %lu descriptors (ulimit -n, or LimitNOFILE of the "
+			"service) is too low to work with: it takes %d at least",
+			g->descriptors, LEAST_DESCRIPTORS);
 	warm_limit(g);
 	if (request_resolvers(g->keeper, &g->machine, e) < 0)
 		return -1;
@@ -206,28 +212,10 @@ static void
 flows_limit(const struct engine *g, struct flows_config *c)
 {
 	size_t own = own_descriptors(g);
-	size_t n = g->descriptors > 2 * own ? g->descriptors - own : own;
+	size_t n = g->descriptors > 2 * own ? g->descriptors - own : g->descriptors / 2;
 
 	c->flows_max = n / 4 * 3 < FLOWS_MAX ? n / 4 * 3 : FLOWS_MAX;
 	c->assocs_max = n / 4 < ASSOCS_MAX ? n / 4 : ASSOCS_MAX;
-}
-
-/* Fewer connections at a time than this are worth a warning. */
-enum { FLOWS_FEW = 4096 };
-
-static void
-flows_limit_say(const struct engine *g)
-{
-	struct flows_config c = { 0 };
-
-	flows_limit(g, &c);
-	if (c.flows_max == FLOWS_MAX)
-		return;
-	(c.flows_max < FLOWS_FEW ? log_warn : log_info)(
-		"the limit of %lu descriptors allows %zu connections and %zu UDP "
-		"associations at a time: a higher one (ulimit -n, or LimitNOFILE of the "
-		"service) allows more",
-		g->descriptors, c.flows_max, c.assocs_max);
 }
 
 static void
@@ -257,6 +245,40 @@ handed_limit(const struct engine *g, struct flows_config *c)
 	flows = (all / 8 - c->handed_max * HANDED_BYTES) / FLOW_BYTES;
 	c->flows_max = c->flows_max < flows ? c->flows_max : flows;
 	c->stack.conns_max = c->flows_max;
+}
+
+/* Fewer connections at a time than this are worth a warning. */
+enum { FLOWS_FEW = 4096 };
+
+static void
+descriptors_limit_say(const struct engine *g, const struct flows_config *c)
+{
+	if (c->flows_max == FLOWS_MAX)
+		return;
+	(c->flows_max < FLOWS_FEW ? log_warn : log_info)(
+		"the limit of %lu descriptors allows %zu connections and %zu UDP "
+		"associations at a time: a higher one (ulimit -n, or LimitNOFILE of the "
+		"service) allows more",
+		g->descriptors, c->flows_max, c->assocs_max);
+}
+
+/* Whichever limit is met first. */
+static void
+flows_limit_say(const struct engine *g)
+{
+	struct flows_config c = { 0 };
+	size_t most;
+
+	flows_limit(g, &c);
+	most = c.flows_max;
+	memory_limit(g, &c);
+	handed_limit(g, &c);
+	if (c.flows_max < most)
+		log_info("sluice.memory of %zu MB allows %zu connections and %zu UDP "
+			 "associations at a time: more of it allows more",
+			g->config->budget >> 20, c.flows_max, c.assocs_max);
+	else
+		descriptors_limit_say(g, &c);
 }
 
 static int
@@ -332,6 +354,14 @@ direct_except(const struct engine *g)
 	}
 }
 
+static bool
+keeper_is_over(void *arg)
+{
+	const struct engine *g = arg;
+
+	return request_is_over(g->keeper);
+}
+
 static int
 direct_take(struct engine *g, struct err *e)
 {
@@ -345,7 +375,7 @@ direct_take(struct engine *g, struct err *e)
 	direct_except(g);
 	g->endings = request_endings(g->keeper, &why);
 	if (g->endings >= 0)
-		flows_follow(g->flows, g->endings);
+		flows_follow(g->flows, g->endings, keeper_is_over, g);
 	else if (!keeper_has_ended(g))
 		log_warn("flows in the kernel are not counted: %s", why.text);
 	return 0;
@@ -459,6 +489,22 @@ engine_fini(struct engine *g)
 	return lost;
 }
 
+enum {
+	LAST_WAIT = 2000
+}; /* ms for the keeper to go on ending flows; it has 3000 for us */
+
+/* The keeper ends what the kernel carries, and goes when that is done. */
+static void
+last_ends_read(struct engine *g)
+{
+	struct pollfd p[2] = { { .fd = g->keeper },
+		{ .fd = g->endings, .events = POLLIN } };
+
+	while (poll(p, 2, LAST_WAIT) > 0 && !p[0].revents)
+		flows_read_ends(g->flows);
+	flows_read_ends(g->flows);
+}
+
 int
 engine_run(int keeper, void *options)
 {
@@ -487,7 +533,7 @@ engine_run(int keeper, void *options)
 		if (g.config->clock_auto)
 			times_ask(g.times);
 		loop_run(g.loop);
-		flows_read_ends(g.flows);
+		last_ends_read(&g);
 		flows_log_counters(g.flows);
 	} else if (keeper_has_ended(&g)) {
 		log_debug("the keeper has ended before this engine was ready");

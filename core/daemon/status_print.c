@@ -41,8 +41,9 @@ absence_print(const struct status_heard *s)
 		puts("           it is not ready yet");
 		return;
 	case REPORT_RUNNING:
-		printf("           it does not answer%s: flows stand still; if that lasts, "
-		       "look at\n           the log and start sluice again\n",
+		printf("           it does not answer%s: flows stand still, but those in "
+		       "the kernel;\n           if that lasts, look at the log and start "
+		       "sluice again\n",
 			s->silent ? "" : ", or has just ended");
 		return;
 	case REPORT_AGAIN:

@@ -107,8 +107,9 @@ enum flows_handed {
 /* New direct flows of a family are handed back to the kernel by `fd`, a socket of
  * net_direct_open; borrowed for the life of the flows. */
 void flows_hand_back(struct flows *f, int family, int fd, enum flows_handed what);
-/* Their ends are told by `fd`, of net_direct_follow; borrowed too. */
-void flows_follow(struct flows *f, int fd);
+/* Their ends are told by `fd`, of net_direct_follow; borrowed too.  Once `is_over` is so,
+ * sluice itself ends them; NULL: it is so from flows_read_ends on. */
+void flows_follow(struct flows *f, int fd, bool (*is_over)(void *arg), void *arg);
 /* At the end: counts what has been told so far. */
 void flows_read_ends(struct flows *f);
 /* Counts what those that go on have carried, until it is called again; `list` is for
@@ -119,8 +120,9 @@ struct flow_counters {
 	size_t tcp, udp; /* now */
 	uint64_t tcp_total, udp_total;
 	uint64_t up, down; /* payload bytes; of flows in the kernel, with headers */
-	size_t handed;     /* flows in the kernel, now */
-	size_t seen;       /* of these, with bytes: when flows_see was called */
+	size_t handed;     /* flows in the kernel, now; else those that are remembered */
+	size_t listed;     /* TCP and UDP that was open when flows_see was called */
+	size_t seen;       /* of these, with bytes */
 	uint64_t handed_total;
 	uint64_t refused, dropped;
 	uint64_t over;             /* for which there was no room, or no memory */

@@ -86,6 +86,7 @@ flows_let_out(struct flows *fs, const struct outbound *o)
 	if (!outbound_is_short(o))
 		return true;
 	fs->count.over++;
+	fs->over_said++;
 	log_limited(&fs->shortage, loop_now(fs->loop), LOG_WARNING,
 		"the memory for connections by \"%s\" is used up: new ones have to wait "
 		"until others end; sluice.memory allows more",
@@ -170,6 +171,25 @@ static const struct stack_user user = {
 	.output = on_output,
 };
 
+/* Who looks at the count finds in the log what it was. */
+static void
+limits_say(struct flows *fs)
+{
+	const struct stack_counters *s = stack_counters(fs->stack);
+	uint64_t over = fs->count.over + s->over_limit;
+
+	if (over == fs->over_said)
+		return;
+	fs->over_said = over;
+	log_limited(&fs->limits, loop_now(fs->loop), LOG_WARNING,
+		"a limit was met: there was no room for a packet or a connection beside "
+		"%zu TCP connections of %zu, %zu UDP associations of %zu and %zu that "
+		"wait for their way out; sluice.memory and the limit of descriptors "
+		"(ulimit -n) allow more",
+		fs->count.tcp, fs->tcp.max, fs->count.udp, fs->assocs.max,
+		(size_t)s->waiting);
+}
+
 static void
 reap(struct turn_end *e)
 {
@@ -177,6 +197,7 @@ reap(struct turn_end *e)
 
 	flow_table_reap(fs);
 	assocs_reap(fs);
+	limits_say(fs);
 	log_flush();
 }
 
@@ -187,7 +208,7 @@ parts_init(struct flows *fs, int tun, const struct flows_config *c)
 	int err;
 
 	flow_table_init(fs, c->flows_max ? c->flows_max : FLOWS_MAX);
-	fs->shortage.every = SHORTAGE_EVERY_MS;
+	fs->shortage.every = fs->limits.every = SHORTAGE_EVERY_MS;
 	err = assocs_init(fs, c);
 	tun_port_init(&fs->tun, fs->loop, tun, c->plain);
 	if (err == 0)
@@ -304,6 +325,8 @@ flows_count(const struct flows *fs, struct flow_counters *c)
 	const struct stack_counters *s = stack_counters(fs->stack);
 
 	*c = fs->count;
+	if (fs->handback.is_listed)
+		c->handed = c->listed;
 	c->dropped += fs->tun.dropped;
 	c->over += s->over_limit;
 	c->tcp_most = fs->tcp.max;

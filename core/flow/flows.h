@@ -35,7 +35,8 @@ struct flows {
 	struct names *names; /* borrowed */
 	struct stack_user user;
 	struct flow_counters count;
-	struct log_limit shortage;
+	struct log_limit shortage, limits;
+	uint64_t over_said; /* of what met a limit, the log has told of so many */
 	struct cidr device[TUN_ADDRS];
 	int ndevice;
 	struct turn_end reaper;

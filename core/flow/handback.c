@@ -135,7 +135,10 @@ static void
 note(struct flows *fs, enum network network, const struct endpoint *source,
 	const struct endpoint *target, const struct choice *c)
 {
-	handed_note(fs, network, source, target, &c->verdict,
+	const struct stack_packet *k = stack_packet(fs->stack);
+	uint32_t syn = network == NETWORK_TCP ? be32_get(k->p + k->at + 4) : 0;
+
+	handed_note(fs, network, source, target, syn, &c->verdict,
 		outbound_number(fs, c->outbound));
 }
 

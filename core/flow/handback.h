@@ -33,7 +33,10 @@ struct handback {
 	struct list by_age; /* the oldest first */
 	/* Bytes of those that went on when flows_see was called last. */
 	uint64_t running_up, running_down;
-	bool ending;     /* what ends now ends with sluice */
+	bool is_listed; /* it had the whole list of them, of engines before too */
+	bool ending;    /* what ends now ends with sluice, */
+	bool (*is_over)(void *arg); /* as is asked here; NULL: nobody knows */
+	void *over_arg;
 	int fd4, fd6;    /* net_direct_open's, borrowed; -1: that family has the stack */
 	bool quic_alone; /* of datagrams, but echoes */
 	int ends;        /* net_direct_follow's, borrowed; -1: none */
@@ -47,9 +50,11 @@ struct handback {
 int handed_init(struct flows *fs, size_t max);
 /* The blocks that did not come home. */
 size_t handed_fini(struct flows *fs);
-/* Begins to remember a flow; one that begins anew takes the place of the one before. */
+/* Begins to remember a flow; one that begins anew takes the place of the one before. `syn`
+ * is the first number of TCP, by which one that asks once more is the same. */
 void handed_note(struct flows *fs, enum network network, const struct endpoint *source,
-	const struct endpoint *target, const struct verdict *v, int outbound);
+	const struct endpoint *target, uint32_t syn, const struct verdict *v,
+	int outbound);
 
 enum handed_state {
 	HANDED_NOT,  /* nothing is known that helps: decide */

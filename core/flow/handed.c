@@ -19,8 +19,12 @@ struct handed {
 	struct table_node node;
 	struct list age;     /* in by_age */
 	struct setup *setup; /* counted */
-	uint32_t began,
-		seen; /* loop time / TENTH; UDP: the last datagram by the engine */
+	uint32_t began;      /* loop time / TENTH */
+	union {
+		uint32_t seen; /* UDP, the same: the last datagram by the engine */
+		uint32_t syn;  /* TCP: its first number, by which one is known that is
+				* sent again */
+	};
 	uint16_t sport, tport;
 	signed rule : 14, outbound : 11; /* numbers in the setup; -1: none */
 	unsigned source : 3, network : 2;
@@ -115,7 +119,8 @@ handed_look(struct flows *fs, enum network network, const struct endpoint *sourc
 		return HANDED_NOT;
 	if (network == NETWORK_UDP && now_of(fs) - h->seen > HANDED_UDP_MS / TENTH)
 		h->over = true;
-	h->seen = now_of(fs);
+	if (network == NETWORK_UDP)
+		h->seen = now_of(fs);
 	if (h->over)
 		return HANDED_OVER;
 	/* Where nobody tells of ends, it may have had one long ago. */
@@ -164,37 +169,57 @@ handed_new(struct flows *fs, const struct ends *k)
 	return h;
 }
 
+/* Where the rules send it, by the setup of now. */
+static void
+handed_lead(struct flows *fs, struct handed *h, const struct verdict *v, int outbound)
+{
+	struct setup *old = h->setup;
+
+	h->setup = setup_hold(fs->setup);
+	setup_drop(old);
+	h->rule = v->rule;
+	h->outbound = outbound;
+	h->over = false;
+}
+
+static void
+handed_count(struct flows *fs, const struct handed *h)
+{
+	fs->count.handed_total++;
+	if (h->network == NETWORK_TCP)
+		fs->count.tcp_total++;
+	else
+		fs->count.udp_total++;
+	if (h->outbound >= 0)
+		h->setup->outbound[h->outbound]->tally.flows++;
+}
+
 void
 handed_note(struct flows *fs, enum network network, const struct endpoint *source,
-	const struct endpoint *target, const struct verdict *v, int outbound)
+	const struct endpoint *target, uint32_t syn, const struct verdict *v,
+	int outbound)
 {
-	struct setup *old = NULL;
+	bool again;
 	struct handed *h;
 	struct ends k;
 
 	if (!ends_set(&k, fs, network, source, target))
 		return;
-	fs->count.handed_total++;
-	if (network == NETWORK_TCP)
-		fs->count.tcp_total++;
-	else
-		fs->count.udp_total++;
 	h = handed_find(fs, &k);
-	if (h != NULL)
-		old = h->setup;
-	else
+	if (h != NULL && network == NETWORK_TCP && h->syn == syn) {
+		handed_lead(fs, h, v, outbound);
+		return;
+	}
+	again = h != NULL;
+	if (h == NULL)
 		h = handed_new(fs, &k);
 	if (h == NULL)
 		return;
-	h->again = old != NULL;
-	h->setup = setup_hold(fs->setup);
-	setup_drop(old);
-	h->rule = v->rule;
-	h->outbound = outbound;
-	if (outbound >= 0)
-		h->setup->outbound[outbound]->tally.flows++;
-	h->began = h->seen = now_of(fs);
-	h->over = false;
+	handed_lead(fs, h, v, outbound);
+	handed_count(fs, h);
+	h->again = again;
+	h->began = now_of(fs);
+	h->seen = network == NETWORK_TCP ? syn : h->began;
 	list_remove(&h->age);
 	list_append(&fs->handback.by_age, &h->age);
 }
@@ -203,6 +228,12 @@ handed_note(struct flows *fs, enum network network, const struct endpoint *sourc
 
 /* A reset that answers the SYN is the end of what conntrack knew, which then has seen no
  * answer, but has counted it. */
+static bool
+is_refused(const struct net_direct_end *end)
+{
+	return end->network == NETWORK_TCP && !end->answered && end->down > 0;
+}
+
 static const char *
 how_of(const struct net_direct_end *end, bool ending)
 {
@@ -210,24 +241,31 @@ how_of(const struct net_direct_end *end, bool ending)
 		return "no answer";
 	if (end->network != NETWORK_TCP)
 		return ending ? "sluice ends" : "idle";
-	if (!end->answered)
+	if (is_refused(end))
 		return "refused";
 	if (end->reset)
-		return ending ? "reset, or sluice ends" : "reset";
+		return ending ? "sluice ends" : "reset";
 	if (!end->open)
 		return "ended";
 	return ending ? "sluice ends"
 		      : "cut: the kernel forgot it, as when a network is lost";
 }
 
-/* Milliseconds from its beginning to its end, of which conntrack tells later. */
+/* Milliseconds since its end: conntrack tells of it later. */
+static uint64_t
+lateness(const struct flows *fs, const struct net_direct_end *end)
+{
+	bool waited = end->network == NETWORK_TCP && end->answered && !end->open;
+
+	return waited && !fs->handback.ending ? NET_DIRECT_ENDED_MS : 0;
+}
+
 static uint64_t
 duration_of(
 	const struct flows *fs, const struct handed *h, const struct net_direct_end *end)
 {
 	uint64_t all = (uint64_t)(now_of(fs) - h->began) * TENTH;
-	bool waited = end->network == NETWORK_TCP && end->answered && !end->open;
-	uint64_t late = waited && !fs->handback.ending ? NET_DIRECT_ENDED_MS : 0;
+	uint64_t late = lateness(fs, end);
 
 	return all > late ? all - late : 0;
 }
@@ -277,6 +315,18 @@ tally_of(struct flows *fs, const struct handed *h, const struct net_direct_end *
 	return NULL;
 }
 
+/* When it was last answered is not told: at its end, at the latest. */
+static void
+answer_note(const struct flows *fs, struct outbound_tally *t,
+	const struct net_direct_end *end)
+{
+	uint64_t when = loop_now(fs->loop), late = lateness(fs, end);
+
+	when = when > late ? when - late : 0;
+	if (end->answered && when > t->answered)
+		t->answered = when;
+}
+
 static void
 flow_ended(struct flows *fs, const struct net_direct_end *end)
 {
@@ -289,9 +339,11 @@ flow_ended(struct flows *fs, const struct net_direct_end *end)
 	if (t != NULL) {
 		t->up += end->up;
 		t->down += end->down;
+		answer_note(fs, t, end);
 	}
 	fs->count.up += end->up;
 	fs->count.down += end->down;
+	fs->count.refused += is_refused(end);
 	if (h == NULL)
 		return;
 	end_log(fs, h, end);
@@ -327,6 +379,8 @@ ends_run(struct task *t)
 	struct handback *b = container_of(t, struct handback, task);
 
 	b->watch.happened = 0;
+	if (b->is_over != NULL && b->is_over(b->over_arg))
+		b->ending = true;
 	(void)ends_read(container_of(b, struct flows, handback), HANDED_TURN);
 	watch_want(&b->watch, WATCH_READ);
 }
@@ -347,7 +401,20 @@ running_add(const struct net_direct_end *now, void *arg)
 	}
 	fs->handback.running_up += now->up;
 	fs->handback.running_down += now->down;
+	/* What is at its end is kept for a while. */
+	if (now->network == NETWORK_ICMP || (now->network == NETWORK_TCP && !now->open))
+		return;
+	fs->count.listed++;
 	fs->count.seen += now->counted;
+}
+
+/* What has come since the last look, came by now at the latest. */
+static void
+outbound_see(struct flows *fs, struct outbound_tally *t)
+{
+	if (t->running_down > t->running_before)
+		t->answered = loop_now(fs->loop);
+	t->running_before = t->running_down;
 }
 
 void
@@ -364,9 +431,11 @@ flows_see(struct flows *fs, int list)
 		t->running_up = t->running_down = 0;
 	}
 	fs->handback.running_up = fs->handback.running_down = 0;
-	fs->count.seen = 0;
-	if (list >= 0)
-		(void)net_direct_listed(list, running_add, fs);
+	fs->count.seen = fs->count.listed = 0;
+	fs->handback.is_listed = list >= 0 &&
+		net_direct_listed(list, running_add, fs) == 0;
+	for (i = 0; i < fs->setup->noutbound; i++)
+		outbound_see(fs, &fs->setup->outbound[i]->tally);
 }
 
 void
@@ -380,10 +449,12 @@ flows_read_ends(struct flows *fs)
 }
 
 void
-flows_follow(struct flows *fs, int fd)
+flows_follow(struct flows *fs, int fd, bool (*is_over)(void *arg), void *arg)
 {
 	struct handback *b = &fs->handback;
 
+	b->is_over = is_over;
+	b->over_arg = arg;
 	b->ends = fd;
 	task_init(&b->task, ends_run);
 	watch_init(&b->watch, fs->loop, fd, &b->task);

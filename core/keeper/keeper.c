@@ -19,6 +19,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -281,17 +282,30 @@ engine_kill(struct keeper *k)
 		kill(k->engine, SIGKILL);
 }
 
-/* The socket's end is how an engine is told. The second time there is no more patience. */
+/*
+ * The socket's end is how an engine is told, in two steps: once nothing more comes, what
+ * ends is sluice's doing, and once it is closed, nothing more will end.  One that is not
+ * ready waits for an answer, and knows the second alone.
+ */
+static void
+engine_dismiss(struct keeper *k)
+{
+	if (k->sock >= 0 && k->serve.ready)
+		(void)shutdown(k->sock, SHUT_WR);
+	/* While there is an engine that counts them. */
+	serve_ends_all(&k->serve);
+	sock_end(k);
+}
+
+/* The second time there is no more patience. */
 static void
 stop(struct keeper *k, int times)
 {
 	if (k->phase == PHASE_WAITING)
 		k->phase = PHASE_OVER;
 	if (k->phase == PHASE_RUNNING) {
-		/* While there is an engine that counts them. */
-		serve_ends_all(&k->serve);
 		sys_notify("STOPPING=1");
-		sock_end(k);
+		engine_dismiss(k);
 		k->phase = PHASE_ENDING;
 		k->due = sys_monotonic() + GOODBYE_WAIT;
 	}

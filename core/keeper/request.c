@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 /* Sends a request whose part of the union has `size` bytes, and reads the answer.  The
@@ -147,4 +148,12 @@ request_next_question(int keeper, int *list)
 		return fd[0];
 	/* Without a descriptor to spare it cannot be taken over: who asked sees the end. */
 	return n > 0 || n == -EAGAIN || n == -EMSGSIZE ? -EAGAIN : -EPIPE;
+}
+
+bool
+request_is_over(int keeper)
+{
+	uint8_t word;
+
+	return recv(keeper, &word, sizeof word, MSG_PEEK | MSG_DONTWAIT) == 0;
 }

@@ -48,5 +48,7 @@ int request_ready(int keeper, struct err *e);
  * ended, and so shall the engine.  *list is the kernel's, of the flows that it carries
  * (net_direct_listed), the caller's too; -1: none. */
 int request_next_question(int keeper, int *list);
+/* Whether the keeper says nothing more: what it ends from then on ends with sluice. */
+bool request_is_over(int keeper);
 
 #endif

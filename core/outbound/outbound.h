@@ -157,7 +157,7 @@ struct outbound_tally {
 	uint64_t up,
 		down; /* bytes of applications; of flows in the kernel, with headers */
 	/* The same of those that the kernel carried when it was last asked. */
-	uint64_t running_up, running_down;
+	uint64_t running_up, running_down, running_before; /* the last: the time before */
 	/* Loop time, 0 for never: when bytes last came back, when a way last failed. */
 	uint64_t answered, failed;
 	uint64_t failures; /* ways that did */

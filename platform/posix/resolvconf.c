@@ -230,6 +230,18 @@ is_empty(const char *path)
 	return stat(path, &st) == 0 && st.st_size == 0;
 }
 
+/* Whether this is there already, as where the file could not be written at all. */
+static bool
+is_there(const char *path, const char *text, size_t len)
+{
+	char *now = calloc(1, CONF_MAX);
+	bool same = now && file_read(path, now, CONF_MAX) == (ssize_t)len &&
+		memcmp(now, text, len) == 0;
+
+	free(now);
+	return same;
+}
+
 static int
 copy_restore(const struct plan *p)
 {
@@ -245,6 +257,8 @@ copy_restore(const struct plan *p)
 	else if (len < 0)
 		r = (int)len;
 	else if (!is_ours(p->path) && !is_empty(p->path))
+		r = 0;
+	else if (is_there(p->path, old, (size_t)len))
 		r = 0;
 	else
 		r = file_write(p->path, true, old, (size_t)len);

@@ -13,6 +13,7 @@ import socket
 import struct
 import threading
 import time
+import time
 
 from direct import (ACK, APP, APP6, FAR, FAR6, NEAR, NEAR6, SLUICE, SYN, TUN, Injector, World, datagram, engine_of, family, ip4,
                     ip6, lab, read_exactly, segment, sites, tcp, tun_address, udp, works)
@@ -133,11 +134,17 @@ def test_stop(l):
         said(busy, b"x" * 100000)
         quiet = tcp(w.app, NEAR, 7)
         said(quiet, b"word")
+        open_since = time.monotonic()
+        lab.until(lambda: time.monotonic() > open_since + 1, "a while that is in the log")
+        lived = 0.9
     assert [fault(s) for s in ones + [mapped, busy, quiet]] == [ABORTED] * 5
     lab.until(lambda: len(ended) == 3, "the servers to be told")
     assert ended == [RESET] * 3, ended
-    up = [int(x) for x in re.findall(r"tcp .*direct \(kernel\), up (\d+) down", p.text)]
+    carried = re.findall(r"tcp .*direct \(kernel\), up (\d+) down \d+, (\S+) s: (.*)", p.text)
+    up = [int(x) for x, _, _ in carried]
     assert len(up) == 5 and max(up) > 100000, p.text
+    assert all(how == "sluice ends" for _, _, how in carried), p.text
+    assert all(lived <= float(seconds) < 60 for _, seconds, _ in carried), (lived, p.text)
     assert re.search("kernel carried: 5, ended", p.text), p.text
     said(other, b"after")
 

@@ -272,6 +272,24 @@ def test_descriptors_raised(l):
             assert f"the limit of {hard} descriptors allows {max(64, hard - 64) * 3 // 4} connections" in p.text, p.text
 
 
+def test_too_few_descriptors(l):
+    """Where there are too few to work with, sluice says so instead of meeting errors later."""
+    w = World(l)
+    p = w.app.start(["prlimit", "--nofile=40:40", "setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource",
+                     SLUICE, "run", "-c", w.config(first="direct"), "--state", w.app.state])
+    p.wait_line("the limit of 40 descriptors .* is too low to work with: it takes 64 at least")
+    assert p.wait() != 0
+
+
+def test_few_memory(l):
+    """The limit that is met first is the one that is named."""
+    w = World(l)
+    p = w.start(w.config(first="direct", sluice={"geoip": w.database(), "memory": "16 MB"}))
+    p.wait_line("sluice.memory of 16 MB allows 1[37][0-9][0-9] connections", again=True)
+    w.stop(p)
+    assert "descriptors allows" not in p.text, p.text
+
+
 def test_few_descriptors(l):
     """Where the limit of descriptors cannot be raised, connections beyond it are not refused: they wait until others
     end, and those that are open live on."""
@@ -302,6 +320,7 @@ def test_few_descriptors(l):
 
     live()
     assert not connected(), "more connections than the limit allows"
+    p.wait_line(r"a limit was met: .* 48 TCP connections of 48")
     for s in ones[:12]:
         s.close()
     del ones[:12]
@@ -423,5 +442,5 @@ def test_crowd_at_the_door(l):
 
 count_exactly()
 lab.main(test_slow_reader, test_budget, test_slow_server, test_short_connections, test_ports_again, test_2000_open,
-         test_descriptors_raised, test_few_descriptors, test_6000_datagram_sockets, test_mtus, test_narrow_path,
+         test_descriptors_raised, test_too_few_descriptors, test_few_memory, test_few_descriptors, test_6000_datagram_sockets, test_mtus, test_narrow_path,
          test_crowd_at_the_door)

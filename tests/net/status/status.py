@@ -247,17 +247,47 @@ def test_kernel(l):
         m.app.run(["ping", "-c", "1", "-W", "5", "-s", "1000", address])
         # Their bytes count while they run.
         t = m.told()
-        assert t["flows"]["kernel"] >= 1 and t["flows"]["kernel_counted"] >= 2, t
+        assert t["flows"]["kernel"] == t["flows"]["kernel_counted"] == 1, t
+        assert outbound(t, "direct")["answered_ago_ms"] < 10000, t
         for way in ("up_bytes", "down_bytes"):
             assert 201000 <= t["totals"][way] - before[way] < 230000, (before, t)
         sums_agree(t)
         s.close()
+        # One that has ended is not in the kernel, though that still knows it.
+        lab.until(lambda: m.told()["flows"]["kernel"] == 0, "the flow to end")
+        refused = m.told()["totals"]["refused"]
         with contextlib.suppress(ConnectionRefusedError):
             m.connect(address, PORT + 1)
         p.wait_line(rf"{address}\]?:{PORT + 1}, .*direct \(kernel\), .* 0\.\d* s: refused$")
+        assert m.told()["totals"]["refused"] == refused + 1
     m.stop(p)
     ends = [x for x in p.lines if f":{PORT}, " in x and "direct (kernel)" in x]
     assert all(x.endswith(": ended") for x in ends), ends
 
 
-lab.main(test_counts, test_deaths, test_kills, test_askers, test_kernel)
+def test_asked_again(l):
+    """A SYN that nobody answers is one connection, however often it is sent; what an engine before this one gave to the
+    kernel is there, too."""
+    m = Machine(l, direct="kernel")
+    p = m.start(m.path)
+    waiting = m.app.socket(socket.AF_INET)
+    waiting.setblocking(False)
+    with lab.Sniffer(m.app, "eth0") as out:
+        waiting.connect_ex((DEAD, PORT))
+        lab.until(lambda: len(out.seen(lambda q: q.dst == DEAD)) >= 2, "the SYN to be sent again")
+    t = m.told()
+    assert t["totals"]["tcp"] == t["totals"]["kernel"] == 1 and outbound(t, "direct")["flows"] == 1, t
+    waiting.close()
+    s = m.connect(FAR)
+    there_and_back(s, 1000)
+    os.kill(t["engine"]["pid"], signal.SIGKILL)
+    p.wait_line(r"signal 9")
+    p.wait_line(r"\bready\b")
+    f = m.told()["flows"]
+    assert f["kernel"] >= f["kernel_counted"] >= 1, f
+    there_and_back(s, 1000)
+    s.close()
+    assert p.stop() == 0, p.text
+
+
+lab.main(test_counts, test_deaths, test_kills, test_askers, test_kernel, test_asked_again)

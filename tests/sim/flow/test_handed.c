@@ -25,7 +25,7 @@ begin(bool told)
 	sim_begin(&c);
 	flows_hand_back(flows, 4, SIM_DIRECT4, FLOWS_HANDED_ALL);
 	if (told)
-		flows_follow(flows, SIM_ENDS);
+		flows_follow(flows, SIM_ENDS, NULL, NULL);
 	other = sim_setup(&o);
 }
 

@@ -64,6 +64,15 @@ net_direct_ended(int fd, struct net_direct_end *end)
 	return 0;
 }
 
+static bool is_ending; /* the keeper says so */
+
+static bool
+is_over(void *arg)
+{
+	(void)arg;
+	return is_ending;
+}
+
 static int
 begin(void **state)
 {
@@ -73,7 +82,7 @@ begin(void **state)
 	(void)state;
 	script_reset();
 	nnews = nread = 0;
-	overrun = false;
+	overrun = is_ending = false;
 	memset(&fs, 0, sizeof(fs));
 	memset(&direct.tally, 0, sizeof(direct.tally));
 	memset(&second.tally, 0, sizeof(second.tally));
@@ -87,7 +96,7 @@ begin(void **state)
 	assert_true(cidr_parse(&fs.device[0], "198.18.0.1/15"));
 	fs.ndevice = 1;
 	assert_int_equal(handed_init(&fs, MOST), 0);
-	flows_follow(&fs, ENDS);
+	flows_follow(&fs, ENDS, is_over, NULL);
 	return 0;
 }
 
@@ -109,12 +118,22 @@ source(uint16_t port)
 	return (struct endpoint){ { 4, { 198, 18, 0, 1 } }, port };
 }
 
+static uint32_t syn; /* each time another one */
+
 static void
 note(enum network network, uint16_t port)
 {
 	struct endpoint from = source(port);
 
-	handed_note(&fs, network, &from, &site, &verdict, -1);
+	handed_note(&fs, network, &from, &site, ++syn, &verdict, -1);
+}
+
+static void
+note_by(uint16_t port, int outbound)
+{
+	struct endpoint from = source(port);
+
+	handed_note(&fs, NETWORK_TCP, &from, &site, ++syn, &verdict, outbound);
 }
 
 static bool
@@ -157,7 +176,7 @@ known_by_its_ends(void **state)
 	other = (struct endpoint){ { 4, { 192, 0, 2, 81 } }, 443 };
 	assert_int_equal(handed_look(&fs, NETWORK_TCP, &from, &other), HANDED_NOT);
 	/* Not from the device: it is nobody's whom we could tell apart. */
-	handed_note(&fs, NETWORK_TCP, &stranger, &site, &verdict, -1);
+	handed_note(&fs, NETWORK_TCP, &stranger, &site, 0, &verdict, -1);
 	assert_int_equal(handed_look(&fs, NETWORK_TCP, &stranger, &site), HANDED_NOT);
 	assert_int_equal(fs.count.handed, 1);
 }
@@ -207,6 +226,69 @@ used_again(void **state)
 	assert_int_equal(fs.count.handed, 0);
 }
 
+/* An application asks until it is answered: that is one connection, which began when it
+ * asked first. */
+static void
+asked_again(void **state)
+{
+	struct endpoint from = source(1);
+	struct net_direct_end refused = {
+		.source = from, .target = site, .network = NETWORK_TCP, .down = 40
+	};
+
+	(void)state;
+	for (int i = 0; i < 3; i++) {
+		handed_note(&fs, NETWORK_TCP, &from, &site, 7, &verdict, 1);
+		assert_true(is_known(NETWORK_TCP, 1));
+		handed_revoke(&fs, NETWORK_TCP, &from, &site);
+		assert_false(is_known(NETWORK_TCP, 1));
+		assert_true(script_pass(fs.loop, 2 * HANDED_NEW_MS));
+	}
+	assert_int_equal(fs.count.tcp_total, 1);
+	assert_int_equal(fs.count.handed_total, 1);
+	assert_int_equal(second.tally.flows, 1);
+	news[nnews++] = refused;
+	script_ready(ENDS, WATCH_READ);
+	assert_true(script_settle(fs.loop));
+	assert_int_equal(fs.count.handed, 0);
+	assert_int_equal(fs.count.refused, 1);
+	assert_int_equal(second.tally.answered, 0);
+	/* The same number once more, behind the end, is another one. */
+	handed_note(&fs, NETWORK_TCP, &from, &site, 7, &verdict, 1);
+	assert_int_equal(fs.count.tcp_total, 2);
+}
+
+/* An outbound has answered when one of its flows in the kernel has: at its end at the
+ * latest, or as is seen while it goes on. */
+static void
+answers_noted(void **state)
+{
+	struct net_direct_end now = { source(2), site, NETWORK_TCP, .counted = true,
+		.open = true, .up = 7 };
+
+	(void)state;
+	running = &now;
+	nrunning = 1;
+	note_by(2, 1);
+	flows_see(&fs, LIST);
+	assert_int_equal(second.tally.answered, 0);
+	assert_int_equal(fs.count.listed, 1);
+	now.down = 70;
+	flows_see(&fs, LIST);
+	assert_int_equal(second.tally.answered, loop_now(fs.loop));
+	assert_true(script_pass(fs.loop, 60000));
+	flows_see(&fs, LIST);
+	assert_int_equal(second.tally.answered, loop_now(fs.loop) - 60000);
+	/* What has ended is known to the kernel for a while. */
+	now.open = false;
+	flows_see(&fs, LIST);
+	assert_int_equal(fs.count.listed, 0);
+	nrunning = 0;
+	tell(NETWORK_TCP, 2, 8, 80);
+	flows_see(&fs, LIST);
+	assert_int_equal(second.tally.answered, loop_now(fs.loop) - NET_DIRECT_ENDED_MS);
+}
+
 /* Beyond the maximum the one that was noted longest ago is forgotten. */
 static void
 oldest_forgotten(void **state)
@@ -254,14 +336,6 @@ read_to_the_end(void **state)
 }
 
 static void
-note_by(uint16_t port, int outbound)
-{
-	struct endpoint from = source(port);
-
-	handed_note(&fs, NETWORK_TCP, &from, &site, &verdict, outbound);
-}
-
-static void
 check_sums(uint64_t up, uint64_t down)
 {
 	const struct outbound_tally *a = &direct.tally, *b = &second.tally;
@@ -278,7 +352,8 @@ static void
 sums_agree(void **state)
 {
 	const struct net_direct_end now[] = {
-		{ source(2), site, NETWORK_TCP, .counted = true, .up = 7, .down = 70 },
+		{ source(2), site, NETWORK_TCP, .counted = true, .open = true, .up = 7,
+			.down = 70 },
 		{ source(9), site, NETWORK_UDP, .counted = true, .up = 1, .down = 2 },
 	};
 
@@ -326,6 +401,8 @@ static const struct {
 	{ "30.000 s: sluice ends",
 		{ .network = NETWORK_TCP, .answered = true, .open = true }, true },
 	{ "30.000 s: sluice ends", { .network = NETWORK_UDP, .answered = true }, true },
+	{ "30.000 s: sluice ends",
+		{ .network = NETWORK_TCP, .answered = true, .reset = true }, true },
 };
 
 /* The line of a flow says how it ended, and when: conntrack tells of it some time after. */
@@ -346,15 +423,13 @@ line_is_true(void **state)
 		log_open(fileno(file), LOG_INFO, "test");
 		end.source = source(1);
 		end.target = site;
-		handed_note(&fs, end.network, &end.source, &site, &verdict, 0);
+		handed_note(&fs, end.network, &end.source, &site, ++syn, &verdict, 0);
 		assert_true(script_pass(fs.loop, 30000));
 		news[nnews++] = end;
-		if (endings[i].ending) {
-			flows_read_ends(&fs);
-		} else {
-			script_ready(ENDS, WATCH_READ);
-			assert_true(script_settle(fs.loop));
-		}
+		/* The loop may still run when the keeper begins to end them. */
+		is_ending = endings[i].ending;
+		script_ready(ENDS, WATCH_READ);
+		assert_true(script_settle(fs.loop));
 		n = pread(fileno(file), said, sizeof(said) - 1, 0);
 		assert_true(n > 0);
 		said[n] = '\0';
@@ -372,6 +447,8 @@ main(void)
 		cmocka_unit_test_setup_teardown(known_by_its_ends, begin, end),
 		cmocka_unit_test_setup_teardown(counted_at_the_end, begin, end),
 		cmocka_unit_test_setup_teardown(used_again, begin, end),
+		cmocka_unit_test_setup_teardown(asked_again, begin, end),
+		cmocka_unit_test_setup_teardown(answers_noted, begin, end),
 		cmocka_unit_test_setup_teardown(oldest_forgotten, begin, end),
 		cmocka_unit_test_setup_teardown(read_to_the_end, begin, end),
 		cmocka_unit_test_setup_teardown(sums_agree, begin, end),

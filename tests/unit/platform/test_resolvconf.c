@@ -181,7 +181,7 @@ in_place(void **state)
 {
 	struct fixture *f = *state;
 	struct stat before, after;
-	char plan[NET_PLAN];
+	char plan[NET_PLAN], saved[80];
 	struct err e;
 
 	put(f->path, theirs);
@@ -197,6 +197,17 @@ in_place(void **state)
 	assert_string_equal(get(f->path), theirs);
 	assert_int_equal(stat(f->path, &after), 0);
 	assert_true(after.st_ino == before.st_ino && after.st_mode == before.st_mode);
+	/* It was empty, and could not be written: it is as it was. */
+	put(f->path, "");
+	assert_int_equal(stat(f->path, &before), 0);
+	snprintf(saved, sizeof saved, "%.60s/saved", f->dir);
+	put(saved, "");
+	restore(plan);
+	assert_int_equal(stat(f->path, &after), 0);
+	assert_true(after.st_mtim.tv_nsec == before.st_mtim.tv_nsec &&
+		after.st_mtim.tv_sec == before.st_mtim.tv_sec);
+	assert_int_equal(access(saved, F_OK), -1);
+	put(f->path, theirs);
 	/* Killed between emptying and writing. */
 	assert_int_equal(resolvconf_take(plan, &f->server, 1, &e), 0);
 	put(f->path, "");
