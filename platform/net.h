@@ -17,6 +17,11 @@
 int net_link_up(const char *dev, int mtu, struct err *e);
 int net_address_add(const char *dev, const struct cidr *c, struct err *e);
 int net_address_del(const char *dev, const struct cidr *c, struct err *e);
+/* What somebody else has undone, done again: 1: it was so, 0: it was not; -1 and why. */
+int net_link_mend(const char *dev, int mtu, struct err *e);
+int net_address_mend(const char *dev, const struct cidr *c, struct err *e);
+/* 0: there is no such device. */
+unsigned net_link_index(const char *dev);
 /* Ends the TCP connections from an address that is no more, by ECONNABORTED, while the
  * routes still let nothing of them out: nobody else would tell their applications. Does
  * nothing where the machine has the address. */
@@ -41,6 +46,14 @@ struct net_routes {
 };
 int net_routes_add(const struct net_routes *r, struct err *e);
 int net_routes_del(const struct net_routes *r, struct err *e);
+/* What somebody else has removed of them, made again; how many there were, or -1 and why. */
+int net_routes_mend(const struct net_routes *r, struct err *e);
+/* A descriptor that becomes readable when links, addresses, routes or rules were changed;
+ * or -errno. */
+int net_changes_watch(void);
+/* Reads all the news that there is. Whether anything may be missing of the device of this
+ * index, the table or its rules. */
+bool net_changes_lost(int fd, unsigned index, unsigned table);
 /* While the routes are there, what has this mark goes nowhere, and its sender gets -EINVAL. */
 unsigned net_mark_nowhere(unsigned mark);
 

@@ -54,6 +54,9 @@ put_device(struct json_object *up, const struct keeper_report *k)
 	member_put_flag(o, "ipv6", k->routed6);
 	member_put_flag(o, "dns", k->resolver);
 	member_put_flag(o, "firewall_lost", k->exposed);
+	member_put_flag(o, "routes_lost", k->astray);
+	put_number(o, "mended", k->mends);
+	put_number(o, "mended_ago_ms", k->mended);
 }
 
 static void

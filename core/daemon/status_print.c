@@ -89,6 +89,26 @@ offload_print(unsigned offload)
 			offload & TUN_UDP ? ", UDP datagrams" : "");
 }
 
+/* What somebody else has done to what is ours. */
+static void
+changes_print(const struct keeper_report *k)
+{
+	char buf[SPAN];
+
+	if (k->exposed)
+		puts("           somebody changed our firewall rules, and they cannot be "
+		     "put back:\n           see the log");
+	if (k->astray)
+		puts("           somebody changed our device, addresses, routes or "
+		     "routing rules, and\n           they cannot be put back: see the "
+		     "log");
+	else if (k->mends > 0)
+		printf("           somebody changed our device, addresses, routes or "
+		       "routing rules; put back:\n           %" PRIu32
+		       " times, the last %s ago\n",
+			k->mends, span(k->mended, buf));
+}
+
 static void
 device_print(const struct status_heard *s)
 {
@@ -110,9 +130,7 @@ device_print(const struct status_heard *s)
 			k->routed4 ? 6 : 4);
 	if (s->whole)
 		offload_print(s->engine.offload);
-	if (k->exposed)
-		puts("           somebody changed our firewall rules, and they cannot be "
-		     "put back:\n           see the log");
+	changes_print(k);
 }
 
 static const char *

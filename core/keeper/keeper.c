@@ -6,6 +6,7 @@
 #include "keeper/serve.h"
 #include "keeper/serve_direct.h"
 #include "keeper/serve_ends.h"
+#include "keeper/serve_routes.h"
 #include "keeper/state.h"
 #include "keeper/status.h"
 #include "platform/direct.h"
@@ -383,6 +384,9 @@ report_make(const struct keeper *k, struct keeper_report *r)
 	r->routed6 = k->serve.routed && k->serve.routes.v6;
 	r->resolver = k->serve.taken;
 	r->exposed = k->serve.lost != 0;
+	r->astray = k->serve.astray;
+	r->mends = k->serve.mends;
+	r->mended = k->serve.mends > 0 ? now - k->serve.mended : REPORT_NEVER;
 	r->held4 = (k->serve.lost & NET_RULES_DIRECT4) != 0;
 	r->held6 = (k->serve.lost & NET_RULES_DIRECT6) != 0;
 }
@@ -409,7 +413,9 @@ wait_ms(const struct keeper *k)
 	uint64_t now = sys_monotonic();
 	bool timed = k->phase == PHASE_WAITING || k->phase == PHASE_ENDING ||
 		(k->phase == PHASE_RUNNING && k->sock < 0);
-	int most = k->serve.lost != 0 || status_rests(&k->questions) ? MEND_WAIT : -1;
+	int most = k->serve.lost != 0 || k->serve.astray || status_rests(&k->questions)
+		? MEND_WAIT
+		: -1;
 
 	if (!timed || k->due == UINT64_MAX)
 		return most;
@@ -427,10 +433,23 @@ wake_empty(const struct keeper *k)
 		;
 }
 
+/* A device cannot be given to an engine that has another one. */
+static void
+routes_mend(struct keeper *k)
+{
+	serve_routes_mend(&k->serve);
+	if (!k->serve.gone)
+		return;
+	log_error("somebody removed the device %s, or gave it another name: sluice ends",
+		k->serve.tun_name);
+	k->status = 1;
+	stop(k, 1);
+}
+
 static void
 turn(struct keeper *k)
 {
-	struct pollfd p[6] = {
+	struct pollfd p[8] = {
 		{ .fd = k->wake[0], .events = POLLIN },
 		{ .fd = k->sock, .events = POLLIN },
 		{ .fd = k->serve.rules, .events = POLLIN },
@@ -438,11 +457,16 @@ turn(struct keeper *k)
 		{ .fd = status_rests(&k->questions) ? -1 : k->questions.fd,
 			.events = POLLIN },
 		{ .fd = k->serve.settings, .events = POLLIN },
+		{ .fd = k->serve.gone ? -1 : k->serve.changes, .events = POLLIN },
+		{ .fd = k->serve.marks, .events = POLLIN },
 	};
 
-	if (poll(p, 6, wait_ms(k)) == -1 && errno != EINTR)
+	if (poll(p, 8, wait_ms(k)) == -1 && errno != EINTR)
 		log_error("poll: %s", strerror(errno));
 	wake_empty(k);
+	/* Where something is missing there, traffic leaves beside the device. */
+	if (k->serve.changes >= 0 && !k->serve.gone && (p[6].revents || k->serve.astray))
+		routes_mend(k);
 	/* Requests first: what a dying engine has asked for is not answered, but what it
 	 * said before its end (that it was ready) counts. */
 	if (k->sock >= 0 && p[1].revents)
@@ -454,6 +478,8 @@ turn(struct keeper *k)
 		serve_ends_lost(&k->serve);
 	if (k->serve.settings >= 0 && p[5].revents)
 		serve_settings_mend(&k->serve);
+	if (k->serve.marks >= 0 && p[7].revents)
+		serve_routes_settings_mend(&k->serve);
 	if (p[4].revents)
 		question_answer(k);
 	if (stop_wanted > 0)

@@ -47,7 +47,10 @@ struct keeper_report {
 	uint32_t mtu;
 	bool routed4, routed6; /* what applications send goes into the device */
 	bool resolver;         /* and so does what they ask */
-	bool exposed; /* somebody changed our firewall rules, and they are not back */
+	bool exposed;    /* somebody changed our firewall rules, and they are not back */
+	bool astray;     /* the same of our device, routes and routing rules */
+	uint32_t mends;  /* how often they were put back, */
+	uint64_t mended; /* and when the last time; or never */
 	bool held4, held6; /* so that the kernel carries no direct flows of a family */
 };
 

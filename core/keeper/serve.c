@@ -5,6 +5,7 @@
 #include "keeper/check.h"
 #include "keeper/files.h"
 #include "keeper/serve_direct.h"
+#include "keeper/serve_routes.h"
 #include "platform/sock.h"
 #include "platform/sys.h"
 
@@ -30,6 +31,7 @@ serve_init(struct serve *s, const struct keeper_config *c, struct journal *j)
 	s->rules = -1;
 	s->losses = -1;
 	s->settings = -1;
+	s->marks = s->changes = -1;
 	s->raw4 = s->raw6 = -1;
 }
 
@@ -56,6 +58,8 @@ serve_fini(struct serve *s)
 	descriptor_end(&s->rules);
 	descriptor_end(&s->losses);
 	descriptor_end(&s->settings);
+	descriptor_end(&s->marks);
+	descriptor_end(&s->changes);
 	descriptor_end(&s->raw4);
 	descriptor_end(&s->raw6);
 }
@@ -123,6 +127,7 @@ tun_serve(struct serve *s, const struct request *q, struct reply *r, struct err 
 		s->tun = tun_open(c, s->tun_name, e);
 		if (s->tun < 0)
 			return -1;
+		serve_routes_watch(s);
 		if (tun_set_up(s, c, e) < 0) {
 			serve_fini(s);
 			return -1;
@@ -160,6 +165,23 @@ serve_sysctl_wish(struct serve *s, const char *name, const char *value, const ch
 
 	if (serve_sysctl(s, name, value, &e) < 0)
 		log_warn("%s: %s", e.text, loss);
+}
+
+/* Of what the journal has already only the value is put back. */
+bool
+serve_sysctl_again(struct serve *s, const char *name, const char *value, const char *loss)
+{
+	const struct change *c = s->journal->change;
+	int r, i = s->journal->n;
+	struct err e;
+
+	while (--i >= 0 &&
+		!(c[i].kind == CHANGE_SYSCTL && strcmp(c[i].u.sysctl.name, name) == 0))
+		;
+	r = i < 0 ? serve_sysctl(s, name, value, &e) : net_sysctl_set(name, value, &e);
+	if (r < 0)
+		log_warn("%s: %s", e.text, loss);
+	return r == 0;
 }
 
 void
@@ -201,13 +223,6 @@ routes_make(struct serve *s, const struct net_routes *r, struct err *e)
 	return -1;
 }
 
-/*
- * With src_valid_mark a reverse path filter looks up the route back with the
- * mark that the firewall put on the packet, and so accepts what comes in on
- * the physical link.  With tcp_fwmark_accept a connection that came in from
- * there has the mark in its socket, and finds its way out even when our table
- * has none, as after a kill of keeper and engine.
- */
 static int
 routes_serve(struct serve *s, const struct request *q, struct reply *r, struct err *e)
 {
@@ -231,10 +246,7 @@ routes_serve(struct serve *s, const struct request *q, struct reply *r, struct e
 		return err_set(e,
 			"routes: the families cannot change while they are set; "
 			"end sluice and start it again");
-	serve_sysctl_wish(s, "net.ipv4.conf.all.src_valid_mark", "1",
-		"where rp_filter is 1, nothing that comes in will be accepted");
-	serve_sysctl_wish(s, "net.ipv4.tcp_fwmark_accept", "1",
-		"should sluice be killed, nobody can log in from outside");
+	serve_routes_settle(s);
 	if (firewall_make(s, e) < 0 || routes_make(s, &routes, e) < 0) {
 		(void)journal_undo(s->journal, from);
 		return -1;

@@ -34,7 +34,15 @@ struct serve {
 	int rules;      /* net_rules_watch; -1: none; closed by serve_fini */
 	int losses;     /* net_direct_losses; -1: none; closed by serve_fini */
 	int settings;   /* net_sysctl_watch; -1: none; closed by serve_fini */
-	unsigned lost;  /* NET_RULES_ bits: taken away and not back yet */
+	int marks;      /* the same, of serve_routes */
+	int changes;    /* net_changes_watch; -1: none; closed by serve_fini */
+	unsigned index; /* of the device */
+	bool astray;    /* of it or what leads there something is missing */
+	bool gone;      /* the device is */
+	uint32_t mends; /* how often something was put back, */
+	uint64_t mended, said; /* ms of boot time: the last time; since when are the */
+	unsigned sayings;      /* lines of the log counted that said so */
+	unsigned lost;         /* NET_RULES_ bits: taken away and not back yet */
 	bool strict; /* net_direct_is_strict, when the tables of direct flows were made */
 	struct net_routes routes;
 	struct net_resolvers before; /* the machine's own, noted before any change */
@@ -57,6 +65,9 @@ int serve_sysctl(struct serve *s, const char *name, const char *value, struct er
  * cannot be changed from within. A warning then names the loss. */
 void
 serve_sysctl_wish(struct serve *s, const char *name, const char *value, const char *loss);
+/* Sets one that may be in the journal already. Whether it is so now. */
+bool serve_sysctl_again(
+	struct serve *s, const char *name, const char *value, const char *loss);
 /* The firewall of this device. */
 void serve_firewall(const struct serve *s, struct net_firewall *f);
 

@@ -78,22 +78,6 @@ is_tracking(const struct change *c)
 		strncmp(c->u.sysctl.name, TRACKING, strlen(TRACKING)) == 0;
 }
 
-/* Of what the journal has already only the value is put back. */
-static void
-news_set(struct serve *s, const char *name, const char *loss)
-{
-	const struct change *c = s->journal->change;
-	struct err e;
-	int i = s->journal->n;
-
-	while (--i >= 0 && !(is_tracking(&c[i]) && strcmp(c[i].u.sysctl.name, name) == 0))
-		;
-	if (i < 0)
-		serve_sysctl_wish(s, name, "1", loss);
-	else if (net_sysctl_set(name, "1", &e) < 0)
-		log_warn("%s: %s", e.text, loss);
-}
-
 static const struct {
 	const char *name, *loss;
 } news[] = {
@@ -123,8 +107,8 @@ news_wish(struct serve *s)
 	for (i = 0; i < sizeof news / sizeof *news; i++) {
 		if (!is_off(news[i].name))
 			continue;
-		news_set(s, news[i].name, news[i].loss);
-		is_back = is_back || !is_off(news[i].name);
+		is_back = serve_sysctl_again(s, news[i].name, "1", news[i].loss) ||
+			is_back;
 	}
 	return is_back;
 }

@@ -79,6 +79,49 @@ net_link_up(const char *dev, int mtu, struct err *e)
 	return 0;
 }
 
+/* Its flags, IFF_; 0: it has none, or there is no such device. */
+static int
+flags_read(const struct nlmsghdr *h, void *arg)
+{
+	const struct ifinfomsg *i = mnl_nlmsg_get_payload(h);
+	unsigned *flags = arg;
+
+	if (h->nlmsg_type == RTM_NEWLINK)
+		*flags = i->ifi_flags;
+	return MNL_CB_OK;
+}
+
+static bool
+is_up(unsigned index)
+{
+	struct netlink_message m;
+	struct ifinfomsg *i;
+	unsigned flags = 0;
+
+	i = netlink_begin(&m, RTM_GETLINK, NLM_F_ACK, sizeof *i);
+	i->ifi_index = (int)index;
+	return netlink_ask(NETLINK_ROUTE, &m, flags_read, &flags) == 0 &&
+		(flags & IFF_UP) != 0;
+}
+
+unsigned
+net_link_index(const char *dev)
+{
+	return if_nametoindex(dev);
+}
+
+int
+net_link_mend(const char *dev, int mtu, struct err *e)
+{
+	unsigned index = if_nametoindex(dev);
+
+	if (!is_up(index))
+		return net_link_up(dev, mtu, e) < 0 ? -1 : 1;
+	/* Somebody else may have brought it up. */
+	no_multicast_route(index);
+	return 0;
+}
+
 static int
 address_change(uint16_t type, uint16_t flags, unsigned index, const struct cidr *c)
 {
@@ -107,8 +150,9 @@ switch_on_ipv6(const char *dev, struct err *e)
 	return net_sysctl_set(name, "0", e);
 }
 
-int
-net_address_add(const char *dev, const struct cidr *c, struct err *e)
+/* 0, -EEXIST, or -1 and why. */
+static int
+address_put(const char *dev, const struct cidr *c, struct err *e)
 {
 	char text[CIDR_TEXT];
 	unsigned index = if_nametoindex(dev);
@@ -127,7 +171,26 @@ net_address_add(const char *dev, const struct cidr *c, struct err *e)
 		return err_set(e,
 			"%s: address %s: this kernel has no IPv6; leave the address out",
 			dev, text);
-	return err_set(e, "%s: address %s: %s", dev, text, strerror(-r));
+	(void)err_set(e, "%s: address %s: %s", dev, text, strerror(-r));
+	return r == -EEXIST ? r : -1;
+}
+
+int
+net_address_add(const char *dev, const struct cidr *c, struct err *e)
+{
+	return address_put(dev, c, e) == 0 ? 0 : -1;
+}
+
+int
+net_address_mend(const char *dev, const struct cidr *c, struct err *e)
+{
+	int r = address_put(dev, c, e);
+
+	if (r < 0)
+		return r == -EEXIST ? 0 : -1;
+	/* It comes with the first address. */
+	no_multicast_route(if_nametoindex(dev));
+	return 1;
 }
 
 int

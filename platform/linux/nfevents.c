@@ -11,18 +11,23 @@
 enum { EVENTS_QUEUED = 4 << 20 }; /* bytes, until they are lost */
 
 int
-nfevents_open(int group)
+netlink_hear(int bus, unsigned groups)
 {
-	struct sockaddr_nl at = { .nl_family = AF_NETLINK,
-		.nl_groups = 1u << (group - 1) };
+	struct sockaddr_nl at = { .nl_family = AF_NETLINK, .nl_groups = groups };
 	int fd, r, room = EVENTS_QUEUED;
 
-	fd = sock_os_open(AF_NETLINK, SOCK_RAW, NETLINK_NETFILTER);
+	fd = sock_os_open(AF_NETLINK, SOCK_RAW, bus);
 	if (fd < 0)
 		return fd;
 	(void)setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &room, sizeof room);
 	r = bind(fd, (const struct sockaddr *)&at, sizeof at) == -1 ? -errno : 0;
 	return sys_fd_sound(fd, r);
+}
+
+int
+nfevents_open(int group)
+{
+	return netlink_hear(NETLINK_NETFILTER, 1u << (group - 1));
 }
 
 ssize_t

@@ -8,9 +8,11 @@
 
 struct nlmsghdr;
 
-/* What netfilter tells of by itself; private to platform/linux. */
+/* What the kernel tells of by itself; private to platform/linux. */
 
-/* A socket of the group NFNLGRP_..., with room for many events; or -errno. */
+/* A socket of these groups (a bit each) of a bus, with room for many events; or -errno. */
+int netlink_hear(int bus, unsigned groups);
+/* The same of netfilter's group NFNLGRP_... */
 int nfevents_open(int group);
 /* One message of the kernel's, and of nobody else; its length, 0: not one, or -errno. */
 ssize_t nfevents_recv(int fd, void *p, size_t cap);

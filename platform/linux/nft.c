@@ -161,6 +161,29 @@ add_output(struct script *s, const struct net_firewall *f)
 }
 
 /*
+ * Where somebody takes our routes or rules away, they are put back a moment
+ * later.  Until then nothing that began inside goes on in clear: it would have
+ * the device's address, with which nothing leaves but by the device.
+ */
+static void
+add_fence(struct script *s, const struct net_firewall *f)
+{
+	char text[IP_TEXT];
+	int i;
+
+	script_add(s,
+		"chain last {\n"
+		"type filter hook postrouting priority srcnat + 200; policy accept;\n"
+		"oif { \"%s\", \"lo\" } accept\n",
+		f->dev);
+	for (i = 0; i < f->naddrs; i++)
+		script_add(s, "%s saddr %s drop\n",
+			f->addrs[i].ip.family == 6 ? "ip6" : "ip",
+			ip_format(&f->addrs[i].ip, text));
+	script_add(s, "}\n");
+}
+
+/*
  * What arrives: a connection that begins outside and is meant for this machine
  * is marked, so that its replies leave there.  What the machine forwards, from
  * its containers say, is not: it takes the way of the machine's own
@@ -301,6 +324,7 @@ net_firewall_add(const struct net_firewall *f, struct err *e)
 	script_add(s, "create table inet sluice\ntable inet sluice {\n");
 	add_sets(s);
 	add_output(s, f);
+	add_fence(s, f);
 	add_asked(s, f);
 	add_prerouting(s, f);
 	script_add(s, "}\n");

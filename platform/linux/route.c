@@ -33,6 +33,9 @@
  * take the machine's default route instead, of which a table of ours has a copy
  * (where nothing but the user leads into the device), since a lookup that was refused
  * does not go on to the next best route.
+ *
+ * Rules and routes say that they are the kernel's: systemd-networkd, when it
+ * begins, removes those of everybody else.
  */
 enum rule {
 	RULE_MARKED,   /* marked packets: to RULE_PAST */
@@ -88,6 +91,14 @@ domain_of(int family)
 	return family == 6 ? AF_INET6 : AF_INET;
 }
 
+/* What is removed may be of any. */
+static uint8_t
+protocol_of(uint16_t type)
+{
+	return type == RTM_NEWROUTE || type == RTM_NEWRULE ? RTPROT_KERNEL
+							   : RTPROT_UNSPEC;
+}
+
 static int
 route_change(uint16_t type, uint16_t flags, const struct route *t)
 {
@@ -98,7 +109,7 @@ route_change(uint16_t type, uint16_t flags, const struct route *t)
 	r->rtm_family = (unsigned char)domain_of(t->family);
 	r->rtm_dst_len = t->to.bits;
 	r->rtm_table = RT_TABLE_UNSPEC;
-	r->rtm_protocol = RTPROT_STATIC;
+	r->rtm_protocol = protocol_of(type);
 	r->rtm_type = t->type;
 	r->rtm_scope = t->type == RTN_UNICAST ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
 	mnl_attr_put_u32(m.head, RTA_TABLE, t->table);
@@ -109,6 +120,13 @@ route_change(uint16_t type, uint16_t flags, const struct route *t)
 	if (t->metric != 0)
 		mnl_attr_put_u32(m.head, RTA_PRIORITY, t->metric);
 	return netlink_ask(NETLINK_ROUTE, &m, NULL, NULL);
+}
+
+static void
+protocol_put(struct netlink_message *m, uint16_t type)
+{
+	if (type == RTM_NEWRULE)
+		mnl_attr_put_u8(m->head, FRA_PROTOCOL, protocol_of(type));
 }
 
 static void
@@ -151,6 +169,7 @@ way_change(uint16_t type, uint16_t flags, int family, enum way way, enum whose w
 	h = netlink_begin(&m, type, (uint16_t)(flags | NLM_F_ACK), sizeof *h);
 	h->family = (uint8_t)domain_of(family);
 	mnl_attr_put_u32(m.head, FRA_PRIORITY, WAY_PREF);
+	protocol_put(&m, type);
 	whose_put(&m, whose, c);
 	switch (way) {
 	case WAY_MAIN:
@@ -232,6 +251,7 @@ default_copy(const struct nlmsghdr *h, void *arg)
 	r = netlink_begin(m, d->type, (uint16_t)(d->flags | NLM_F_ACK), sizeof *r);
 	*r = *(const struct rtmsg *)mnl_nlmsg_get_payload(h);
 	r->rtm_table = RT_TABLE_UNSPEC;
+	r->rtm_protocol = protocol_of(d->type);
 	r->rtm_flags &= RTNH_F_ONLINK;
 	mnl_attr_for_each(a, h, sizeof *r)
 	{
@@ -337,6 +357,7 @@ rule_change(uint16_t type, uint16_t flags, int family, enum rule which,
 	h = netlink_begin(&m, type, (uint16_t)(flags | NLM_F_ACK), sizeof *h);
 	h->family = (uint8_t)domain_of(family);
 	mnl_attr_put_u32(m.head, FRA_PRIORITY, rule_pref(which, c));
+	protocol_put(&m, type);
 	switch (which) {
 	case RULE_MARKED:
 		h->action = FR_ACT_GOTO;
@@ -370,7 +391,7 @@ rule_change(uint16_t type, uint16_t flags, int family, enum rule which,
 }
 
 /* Calls route_change for all routes of a family; stops at the first failure but what
- * `fine` names. */
+ * `fine` names. How many it changed, or -errno. */
 static int
 routes_change(
 	uint16_t type, uint16_t flags, int family, const struct net_routes *c, int fine)
@@ -378,14 +399,17 @@ routes_change(
 	struct route t = { .family = family, .table = c->table };
 	bool carried = family == 6 ? c->v6 : c->v4;
 	size_t i;
-	int r;
+	int r, n = 0;
 
 	t.type = RTN_THROW;
 	for (i = 0; i < sizeof lan_noise / sizeof *lan_noise; i++) {
 		t.to = lan_noise[i];
-		r = t.to.ip.family == family ? route_change(type, flags, &t) : 0;
+		if (t.to.ip.family != family)
+			continue;
+		r = route_change(type, flags, &t);
 		if (r < 0 && r != fine)
 			return r;
+		n += r == 0;
 	}
 	memset(&t.to, 0, sizeof t.to);
 	t.type = RTN_UNREACHABLE;
@@ -393,13 +417,16 @@ routes_change(
 	r = route_change(type, flags, &t);
 	if (r < 0 && r != fine)
 		return r;
+	n += r == 0;
 	t.type = RTN_UNICAST;
 	t.metric = 0;
 	t.index = if_nametoindex(c->dev);
 	if (!carried || (type == RTM_DELROUTE && t.index == 0))
-		return 0;
+		return n;
 	r = t.index == 0 ? -ENODEV : route_change(type, flags, &t);
-	return r < 0 && r != fine ? r : 0;
+	if (r < 0 && r != fine)
+		return r;
+	return n + (r == 0);
 }
 
 /* Where nothing is led into the device, only the engine's own way out is ours. */
@@ -515,6 +542,77 @@ net_routes_del(const struct net_routes *c, struct err *e)
 		return 0;
 	return err_set(e, "the IPv%d routes of table %u cannot be removed: %s",
 		r4 < 0 ? 4 : 6, c->table, strerror(-r));
+}
+
+/* All rules of one kind have one number, and what is added comes behind its equals. */
+static int
+ways_mend(int family, const struct net_routes *c)
+{
+	int way, whose, r, n = 0;
+
+	for (way = 0; way < WAYS; way++) {
+		for (whose = 0; whose < WHOSES; whose++) {
+			r = way_change(RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, family,
+				(enum way)way, (enum whose)whose, c);
+			if (r < 0 && r != -EEXIST)
+				return r;
+			n += r == 0;
+		}
+	}
+	if (n == 0 || n == WAYS * WHOSES)
+		return n;
+	r = ways_del(family, c);
+	if (r == 0)
+		r = ways_add(family, c);
+	return r < 0 ? r : n;
+}
+
+/* First those that lead into the device. */
+static int
+rules_mend(int family, const struct net_routes *c)
+{
+	int i, r, n = 0;
+
+	for (i = 0; i < RULES; i++) {
+		if (!is_wanted(rule_order[i], c))
+			continue;
+		r = rule_change(
+			RTM_NEWRULE, NLM_F_CREATE | NLM_F_EXCL, family, rule_order[i], c);
+		if (r < 0 && r != -EEXIST)
+			return r;
+		n += r == 0;
+	}
+	r = ways_mend(family, c);
+	return r < 0 ? r : n + r;
+}
+
+static int
+family_mend(int family, const struct net_routes *c)
+{
+	bool carried = family == 6 ? c->v6 : c->v4;
+	int r, n;
+
+	n = routes_change(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_EXCL, family, c, -EEXIST);
+	if (n == -EAFNOSUPPORT && !carried)
+		return 0;
+	if (n < 0)
+		return n;
+	r = rules_mend(family, c);
+	if (r >= 0 && !c->v4 && !c->v6)
+		defaults_add(family, c);
+	return r < 0 ? r : n + r;
+}
+
+int
+net_routes_mend(const struct net_routes *c, struct err *e)
+{
+	int r4 = family_mend(4, c), r6 = family_mend(6, c);
+	int r = r4 < 0 ? r4 : r6;
+
+	if (r >= 0)
+		return r4 + r6;
+	return err_set(e, "the IPv%d routes and rules of table %u: %s", r4 < 0 ? 4 : 6,
+		c->table, strerror(-r));
 }
 
 struct answer {

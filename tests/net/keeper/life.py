@@ -15,7 +15,7 @@ def test_start_and_stop(l):
     rules = w.box.run("ip -4 rule") + w.box.run("ip -6 rule")
     for part in ("7370:\tfrom all fwmark 0x1cca goto 7374", "7371:\tfrom all uidrange", "lookup main suppress_prefixlength 0",
                  "fwmark 0x1cca lookup main suppress_ifgroup 7370", "fwmark 0x1cca lookup 7371", "fwmark 0x1cca unreachable",
-                 "7370:\tfrom all fwmark 0x1ccb blackhole", "7373:\tfrom all lookup 7370", "7374:\tfrom all nop"):
+                 "7370:\tfrom all fwmark 0x80001cca blackhole", "7373:\tfrom all lookup 7370", "7374:\tfrom all nop"):
         assert rules.count(part) == 2, f"{part} in\n{rules}"
     routes = w.box.run("ip -4 route show table 7370")
     for part in ("default dev tun7", "unreachable default", "throw 224.0.0.0/4", "throw 169.254.0.0/16",

@@ -32,6 +32,9 @@ keeper_sample(void)
 		.routed6 = true,
 		.resolver = true,
 		.exposed = true,
+		.astray = true,
+		.mends = 70000,
+		.mended = 1ull << 33,
 		.held6 = true,
 	};
 }
@@ -87,7 +90,8 @@ keeper_there_and_back(void **state)
 	assert_string_equal(got.device, want.device);
 	assert_int_equal(got.mtu, want.mtu);
 	assert_true(!got.routed4 && got.routed6 && got.resolver && got.exposed);
-	assert_true(!got.held4 && got.held6);
+	assert_true(!got.held4 && got.held6 && got.astray);
+	assert_true(got.mends == want.mends && got.mended == want.mended);
 }
 
 static void
