@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include <arpa/inet.h>
+#include "place.h"
+
 #include <errno.h>
-#include <netinet/in.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -19,14 +19,16 @@
  *	dgram serve ADDRESS PORT               counts; answers a question with the count
  *	dgram echo ADDRESS PORT                sends back what comes
  *	dgram names ADDRESS PORT               answers every question with an address
- *	dgram rate ADDRESS PORT FLOWS SECONDS  64 bytes, a flow after the other: the
- *	                  highest rate that loses less than 0.1 %, by bisection
+ *	dgram rate ADDRESS PORT FLOWS SECONDS [SIZE]
+ *	                  64 or so many bytes, a flow after the other: the highest rate
+ *	                  that loses less than 0.1 %, by bisection
  *	dgram asks ADDRESS PORT COUNT AT-ONCE [SECONDS]
  *	                  a question from a new socket each; after so many seconds no more
  *	dgram hold ADDRESS PORT FLOWS          a datagram and its echo each; until ended
  */
 enum {
 	SIZE = 64,
+	SIZE_MOST = 1452,
 	QUESTION = 2,
 	BATCH = 64,
 	OPENING = 16,
@@ -39,7 +41,6 @@ enum {
 
 static const double lost_most = 0.001, ask_timeout = 2;
 
-static struct sockaddr_in at;
 static int poller;
 
 static double
@@ -54,7 +55,7 @@ now(void)
 static int
 socket_new(void)
 {
-	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
+	int fd = socket(at.any.sa_family, SOCK_DGRAM | SOCK_NONBLOCK, 0);
 
 	if (fd < 0)
 		abort();
@@ -82,15 +83,16 @@ static int
 serve(bool counts, bool names)
 {
 	static uint8_t mem[BATCH][2048];
-	static struct sockaddr_in from[BATCH];
+	static struct sockaddr_storage from[BATCH];
 	struct mmsghdr m[BATCH];
 	struct iovec v[BATCH];
-	int fd = socket(AF_INET, SOCK_DGRAM, 0), n, i, out, size = BUFFER, digits;
+	int fd = socket(at.any.sa_family, SOCK_DGRAM, 0), n, i, out, size = BUFFER,
+	    digits;
 	unsigned long count = 0;
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &size, sizeof(size));
 	setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &size, sizeof(size));
-	if (bind(fd, (struct sockaddr *)&at, sizeof(at)))
+	if (bind(fd, &at.any, at_len))
 		return 1;
 	puts("ready");
 	fflush(stdout);
@@ -110,9 +112,10 @@ serve(bool counts, bool names)
 				digits = snprintf((char *)mem[i] + 1, 32, "%lu", count);
 				v[i].iov_len = 1 + (size_t)digits;
 				sendto(fd, mem[i], v[i].iov_len, 0,
-					(struct sockaddr *)&from[i], sizeof(from[i]));
+					(struct sockaddr *)&from[i],
+					m[i].msg_hdr.msg_namelen);
 			}
-			count += m[i].msg_len == SIZE;
+			count += m[i].msg_len != QUESTION;
 			if (counts)
 				continue;
 			if (names)
@@ -166,9 +169,9 @@ arrived_all(int fd)
 
 /* Sends at this rate, a datagram a flow in turn. How many went. */
 static unsigned long
-offer(const int *fd, size_t flows, double rate, double seconds)
+offer(const int *fd, size_t flows, size_t size, double rate, double seconds)
 {
-	static const uint8_t bytes[SIZE];
+	static const uint8_t bytes[SIZE_MOST];
 	double began = now(), passed;
 	unsigned long sent = 0, due;
 	size_t i = 0;
@@ -181,7 +184,7 @@ offer(const int *fd, size_t flows, double rate, double seconds)
 		if (due <= sent)
 			usleep(20); /* the other side has this processor, too */
 		while (sent < due) {
-			if (send(fd[i], bytes, SIZE, 0) == SIZE)
+			if (send(fd[i], bytes, size, 0) == (ssize_t)size)
 				sent++;
 			i = (i + 1) % flows;
 		}
@@ -197,26 +200,27 @@ flows_open(size_t count)
 
 	for (i = 0; i < count; i++) {
 		fd[i] = socket_new();
-		if (connect(fd[i], (struct sockaddr *)&at, sizeof(at)))
+		if (connect(fd[i], &at.any, at_len))
 			abort();
 	}
 	return fd;
 }
 
 static int
-rate(size_t flows, double seconds)
+rate(size_t flows, double seconds, size_t size)
 {
 	double low = 0, high = 1e6, first = 10e3, try, share, best = 0, loss = 0, offered;
 	int *fd = flows_open(flows + 1), step;
-	unsigned long before, sent, got, carried = 0;
+	unsigned long all, sent, got, carried = 0;
 
 	/* Each flow has its association when the measuring begins. */
-	offer(fd, flows, (double)flows, 1);
+	offer(fd, flows, size, (double)flows, 1);
+	all = arrived_all(fd[flows]);
 	for (step = 0; step < 10; step++) {
 		try = high < 1e6 ? (low + high) / 2 : low > 0 ? 2 * low : first;
-		before = arrived_all(fd[flows]);
-		sent = offer(fd, flows, try, seconds);
-		got = arrived_all(fd[flows]) - before;
+		sent = offer(fd, flows, size, try, seconds);
+		got = arrived_all(fd[flows]) - all;
+		all += got;
 		carried += got;
 		share = 1 - (double)got / (double)sent;
 		offered = (double)sent / seconds;
@@ -257,7 +261,7 @@ ask_begin(struct ask *a, uint16_t id)
 	q[1] = (uint8_t)id;
 	for (int i = 0; i < 4; i++)
 		q[14 + i] = (uint8_t)('a' + (id >> 4 * i & 15));
-	sendto(a->fd, q, sizeof(q), 0, (struct sockaddr *)&at, sizeof(at));
+	sendto(a->fd, q, sizeof(q), 0, &at.any, at_len);
 	epoll_ctl(poller, EPOLL_CTL_ADD, a->fd, &e);
 }
 
@@ -362,6 +366,7 @@ hold(size_t flows)
 int
 main(int argc, char **argv)
 {
+	size_t size = argc > 6 ? (size_t)atoi(argv[6]) : SIZE;
 	struct rlimit most;
 
 	if (argc < 4)
@@ -369,9 +374,7 @@ main(int argc, char **argv)
 	getrlimit(RLIMIT_NOFILE, &most);
 	most.rlim_cur = most.rlim_max;
 	setrlimit(RLIMIT_NOFILE, &most);
-	at.sin_family = AF_INET;
-	at.sin_port = htons((uint16_t)atoi(argv[3]));
-	inet_pton(AF_INET, argv[2], &at.sin_addr);
+	at_set(argv[2], argv[3]);
 	poller = epoll_create1(0);
 	if (strcmp(argv[1], "serve") == 0)
 		return serve(true, false);
@@ -379,8 +382,9 @@ main(int argc, char **argv)
 		return serve(false, false);
 	if (strcmp(argv[1], "names") == 0)
 		return serve(false, true);
-	if (strcmp(argv[1], "rate") == 0 && argc == 6)
-		return rate((size_t)atoi(argv[4]), atof(argv[5]));
+	if (strcmp(argv[1], "rate") == 0 && argc >= 6 && size > QUESTION &&
+		size <= SIZE_MOST)
+		return rate((size_t)atoi(argv[4]), atof(argv[5]), size);
 	if (strcmp(argv[1], "asks") == 0 && argc >= 6)
 		return asks((size_t)atoi(argv[4]), (size_t)atoi(argv[5]),
 			argc > 6 ? atof(argv[6]) : 1e9);

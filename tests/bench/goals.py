@@ -103,11 +103,15 @@ def others(f):
     yield "lwIP retransmissions, all runs", sum(again) if again else None, "<=", 0
 
 
-def show(table):
-    """In Markdown."""
+def show_rows(rows):
+    """In Markdown; rows are (what, here, way, wanted)."""
     print("\n| goal | wanted | here | |\n|---|---|---|---|")
-    for part in (streams, words, resting, datagrams, others):
-        for what, here, way, wanted in part(Found(table)):
-            if here is not None:
-                met = here >= wanted if way == ">=" else here <= wanted
-                print(f"| {what} | {way} {brief(wanted)} | {brief(here)} | {'met' if met else '**not met**'} |")
+    for what, here, way, wanted in rows:
+        if here is not None:
+            met = here >= wanted if way == ">=" else here <= wanted
+            print(f"| {what} | {way} {brief(wanted)} | {brief(here)} | {'met' if met else '**not met**'} |")
+
+
+def show(table):
+    found = Found(table)
+    show_rows(row for part in (streams, words, resting, datagrams, others) for row in part(found))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include <arpa/inet.h>
+#include "place.h"
+
 #include <errno.h>
-#include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -41,7 +41,6 @@ struct flow {
 	double began, opened, answered;
 };
 
-static struct sockaddr_in at;
 static int poller;
 static const uint8_t bytes[SIZE];
 
@@ -65,13 +64,14 @@ watch(int fd, void *p, uint32_t events)
 static int
 serve(bool ends)
 {
-	int l = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), on = 1, n, i, fd;
+	int l = socket(at.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK, 0), on = 1, n, i,
+	    fd;
 	struct epoll_event e[EVENTS];
 	uint8_t mem[4096];
 	ssize_t len;
 
 	setsockopt(l, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on));
-	if (bind(l, (struct sockaddr *)&at, sizeof(at)) || listen(l, 4096))
+	if (bind(l, &at.any, at_len) || listen(l, 4096))
 		return 1;
 	watch(l, NULL, EPOLLIN);
 	puts("ready");
@@ -99,13 +99,13 @@ flow_open(struct flow *f)
 {
 	int on = 1;
 
-	f->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+	f->fd = socket(at.any.sa_family, SOCK_STREAM | SOCK_NONBLOCK, 0);
 	f->began = now();
 	f->got = 0;
 	f->answered = 0;
 	f->open = false;
 	setsockopt(f->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-	connect(f->fd, (struct sockaddr *)&at, sizeof(at));
+	connect(f->fd, &at.any, at_len);
 	watch(f->fd, f, EPOLLIN | EPOLLOUT | EPOLLET);
 }
 
@@ -289,13 +289,13 @@ offer(double rate, double seconds)
 static bool
 is_answered(void)
 {
-	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int fd = socket(at.any.sa_family, SOCK_STREAM, 0);
 	struct timeval patience = { .tv_sec = 5 };
 	uint8_t byte;
 	bool r;
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	r = connect(fd, (struct sockaddr *)&at, sizeof(at)) == 0 &&
+	r = connect(fd, &at.any, at_len) == 0 &&
 		send(fd, bytes, SIZE, MSG_NOSIGNAL) == SIZE && read(fd, &byte, 1) == 1;
 	close(fd);
 	return r;
@@ -407,9 +407,7 @@ main(int argc, char **argv)
 		return 2;
 	setrlimit(RLIMIT_NOFILE, &most);
 	signal(SIGPIPE, SIG_IGN);
-	at.sin_family = AF_INET;
-	at.sin_port = htons((uint16_t)atoi(argv[3]));
-	inet_pton(AF_INET, argv[2], &at.sin_addr);
+	at_set(argv[2], argv[3]);
 	poller = epoll_create1(0);
 	if (strcmp(argv[1], "serve") == 0 || strcmp(argv[1], "answer") == 0)
 		return serve(argv[1][0] == 'a');
