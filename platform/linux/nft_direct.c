@@ -162,12 +162,13 @@ add_first(struct script *s, const struct net_direct *d)
 		d->dev, hops_of(d->family), (unsigned)d->gid, d->mark);
 }
 
-/* What the engine sends has the mark when it comes here, what applications send has not. */
+/* What the engine sends has a mark when it comes here (add_again), what applications send
+ * has not. */
 static void
 add_stages(struct script *s, const struct net_direct *d)
 {
 	unsigned asked = d->kept | STAGE_ASKED, refused = d->kept | STAGE_REFUSED,
-		 over = d->kept | STAGE_OVER;
+		 over = d->kept | STAGE_OVER, again = net_mark_nowhere(d->mark);
 
 	script_add(s,
 		"chain over {\n"
@@ -182,13 +183,13 @@ add_stages(struct script *s, const struct net_direct *d)
 		"chain kept {\n"
 		"ct mark %u meta mark != %u meta mark set %u accept\n"
 		"ct state new jump begins\n"
-		"meta mark %u goto handed\n"
+		"meta mark %u meta mark set %u goto handed\n"
 		"meta mark set %u\n"
 		"ct mark %u return\n"
 		"ct mark set %u\n"
 		"}\n",
 		over, asked, refused, refused, over, d->kept | STAGE_HANDED, d->kept,
-		d->mark, d->mark, d->mark, d->mark, refused, asked);
+		again, d->mark, again, d->mark, d->mark, refused, asked);
 }
 
 /* With timeouts of its own: a connection that is half closed is kept, and one that has
@@ -241,11 +242,30 @@ add_strict(struct script *s, const struct net_direct *d)
 	if (net_direct_is_strict())
 		script_add(s,
 			"chain strict {\n"
-			"type filter hook output priority mangle + 9; policy accept;\n"
+			"type filter hook output priority mangle + 8; policy accept;\n"
 			"meta mark %u meta skgid %u ct state invalid meta l4proto tcp "
 			"reject with tcp reset\n"
 			"}\n",
 			d->mark, (unsigned)d->gid);
+}
+
+/*
+ * For a raw socket the kernel has looked up a route without the packet's
+ * source and ports; for what `kept` marks it does that with them.  Where a
+ * machine has several default routes, or rules for ports, those are two ways,
+ * and the translation fits one.  So what has the mark already gets it there
+ * anew; until then another one, which no packet brings here, as it leads
+ * nowhere.
+ */
+static void
+add_again(struct script *s, const struct net_direct *d)
+{
+	script_add(s,
+		"chain again {\n"
+		"type filter hook output priority mangle + 9; policy accept;\n"
+		"meta mark %u ct original zone %u meta mark set %u\n"
+		"}\n",
+		d->mark, d->kept, net_mark_nowhere(d->mark));
 }
 
 static void
@@ -258,6 +278,7 @@ add_leaving(struct script *s, const struct net_direct *d)
 		"chain unsure {\n"
 		"tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu\n"
 		"ct mark %u accept\n"
+		"tcp flags & rst != 0 accept\n"
 		"ct mark %u meta l4proto tcp update @flows { %s timeout %ds } accept\n"
 		"ct mark %u meta l4proto udp update @flows { %s timeout %ds } accept\n"
 		"ct mark %u accept\n"
@@ -344,6 +365,7 @@ net_direct_add(const struct net_direct *d, struct err *e)
 	add_first(s, d);
 	add_routed(s, d);
 	add_strict(s, d);
+	add_again(s, d);
 	add_leaving(s, d);
 	add_edges(s, d);
 	script_add(s, "}\n");
