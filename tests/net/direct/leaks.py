@@ -3,6 +3,7 @@
 firewall would not let out: such flows take the stack, go by the engine, or end."""
 import contextlib
 import ctypes
+import errno
 import os
 import pathlib
 import re
@@ -377,8 +378,8 @@ class Table:
 
 
 def test_full_table(l):
-    """The table of connections is full, or nearly: what begins then waits or ends, and nothing leaves otherwise than
-    it should."""
+    """The table of connections is full, or nearly: what begins then hears nothing, as of any kernel, and has its
+    connection once there is room; nothing leaves otherwise than it should."""
     w = World(l)
     echoes(w)
     w.start_v2ray()
@@ -392,14 +393,22 @@ def test_full_table(l):
         for s in before:
             said(s, b"before")
         tun = {tun_address(w), tun_address(w, True)}
+        begun = []
         for left in (2, 1, 0):
             table.fill(left)
             for s in before:
                 said(s, b"while it is full")
             for address in BOTH + fars:
-                with contextlib.suppress(OSError), tcp(w.app, address, 7, seconds=0.3) as c:
-                    said(c, b"new")
+                begun.append(stack.enter_context(w.app.socket(family(address), socket.SOCK_STREAM)))
+                begun[-1].setblocking(False)
+                lab.equal(begun[-1].connect_ex((address, 7)), errno.EINPROGRESS, address)
+        lab.equal(select.select([], begun[-len(BOTH + fars):], [], 0.3)[1], [], "answers where there is no room")
         table.clear()
+        for c in begun:
+            assert select.select([], [c], [], 20)[1], "no answer since there is room"
+            lab.equal(c.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR), 0, "what became of it")
+            c.settimeout(10)
+            said(c, b"new")
         for address in BOTH + fars:
             with tcp(w.app, address, 7) as c:
                 exchanged(c)
