@@ -21,6 +21,12 @@ netlink_begin(struct netlink_message *m, uint16_t type, uint16_t flags, size_t s
 	return mnl_nlmsg_put_extra_header(m->head, size);
 }
 
+uint8_t
+netlink_domain(int family)
+{
+	return family == 6 ? AF_INET6 : AF_INET;
+}
+
 void
 netlink_put_ip(struct netlink_message *m, uint16_t type, const struct ip *ip)
 {

@@ -19,6 +19,8 @@ struct netlink_message {
 /* Begins a message of `type`; the returned `size` bytes of family header are zero. */
 void *
 netlink_begin(struct netlink_message *m, uint16_t type, uint16_t flags, size_t size);
+/* AF_INET or AF_INET6. */
+uint8_t netlink_domain(int family);
 /* Adds an address of either family as its bare bytes. */
 void netlink_put_ip(struct netlink_message *m, uint16_t type, const struct ip *ip);
 

@@ -2,6 +2,7 @@
 #include "platform/net.h"
 
 #include "base/log.h"
+#include "platform/linux/default_routes.h"
 #include "platform/linux/netlink.h"
 
 #include <errno.h>
@@ -65,7 +66,6 @@ enum whose { WHOSE_MARKED, WHOSE_ENGINE, WHOSES };
 enum {
 	METRIC_LAST = 0x7fffffff,
 	WAY_PREF = 32765, /* the main table's rule is the next; equals stand behind */
-	DEFAULTS_MAX = 16 /* default routes of a family; the others are not copied */
 };
 
 static const struct cidr lan_noise[] = {
@@ -85,12 +85,6 @@ struct route {
 	unsigned metric;
 };
 
-static int
-domain_of(int family)
-{
-	return family == 6 ? AF_INET6 : AF_INET;
-}
-
 /* What is removed may be of any. */
 static uint8_t
 protocol_of(uint16_t type)
@@ -106,7 +100,7 @@ route_change(uint16_t type, uint16_t flags, const struct route *t)
 	struct rtmsg *r;
 
 	r = netlink_begin(&m, type, (uint16_t)(flags | NLM_F_ACK), sizeof *r);
-	r->rtm_family = (unsigned char)domain_of(t->family);
+	r->rtm_family = netlink_domain(t->family);
 	r->rtm_dst_len = t->to.bits;
 	r->rtm_table = RT_TABLE_UNSPEC;
 	r->rtm_protocol = protocol_of(type);
@@ -167,7 +161,7 @@ way_change(uint16_t type, uint16_t flags, int family, enum way way, enum whose w
 	struct fib_rule_hdr *h;
 
 	h = netlink_begin(&m, type, (uint16_t)(flags | NLM_F_ACK), sizeof *h);
-	h->family = (uint8_t)domain_of(family);
+	h->family = netlink_domain(family);
 	mnl_attr_put_u32(m.head, FRA_PRIORITY, WAY_PREF);
 	protocol_put(&m, type);
 	whose_put(&m, whose, c);
@@ -201,110 +195,12 @@ group_set(const struct net_routes *c)
 	return i->ifi_index == 0 ? -ENODEV : netlink_ask(NETLINK_ROUTE, &m, NULL, NULL);
 }
 
-/* Default routes of one table, as messages that change the same ones in another. */
-struct defaults {
-	unsigned from, to;
-	unsigned but; /* index of the device whose routes are left out */
-	uint16_t type, flags;
-	struct netlink_message route[DEFAULTS_MAX];
-	int n;
-};
-
-static const struct nlattr *
-route_attribute(const struct nlmsghdr *h, uint16_t type)
-{
-	const struct nlattr *a;
-
-	mnl_attr_for_each(a, h, sizeof(struct rtmsg))
-	{
-		if (mnl_attr_get_type(a) == type)
-			return a;
-	}
-	return NULL;
-}
-
-static bool
-is_one_of(const struct nlmsghdr *h, const struct defaults *d)
-{
-	const struct rtmsg *r = mnl_nlmsg_get_payload(h);
-	const struct nlattr *table = route_attribute(h, RTA_TABLE);
-	const struct nlattr *out = route_attribute(h, RTA_OIF);
-
-	return h->nlmsg_type == RTM_NEWROUTE && r->rtm_dst_len == 0 &&
-		r->rtm_type == RTN_UNICAST && table &&
-		mnl_attr_get_u32(table) == d->from &&
-		!(out && mnl_attr_get_u32(out) == d->but);
-}
-
-/* All of the kernel's own words, but for the table and what only ages. */
-static int
-default_copy(const struct nlmsghdr *h, void *arg)
-{
-	struct defaults *d = arg;
-	struct netlink_message *m = &d->route[d->n];
-	const struct nlattr *a;
-	struct rtmsg *r;
-
-	if (d->n == DEFAULTS_MAX || h->nlmsg_len > sizeof m->room - 64 ||
-		!is_one_of(h, d))
-		return MNL_CB_OK;
-	r = netlink_begin(m, d->type, (uint16_t)(d->flags | NLM_F_ACK), sizeof *r);
-	*r = *(const struct rtmsg *)mnl_nlmsg_get_payload(h);
-	r->rtm_table = RT_TABLE_UNSPEC;
-	r->rtm_protocol = protocol_of(d->type);
-	r->rtm_flags &= RTNH_F_ONLINK;
-	mnl_attr_for_each(a, h, sizeof *r)
-	{
-		if (mnl_attr_get_type(a) != RTA_TABLE &&
-			mnl_attr_get_type(a) != RTA_CACHEINFO)
-			mnl_attr_put(m->head, a->nla_type, mnl_attr_get_payload_len(a),
-				mnl_attr_get_payload(a));
-	}
-	mnl_attr_put_u32(m->head, RTA_TABLE, d->to);
-	d->n++;
-	return MNL_CB_OK;
-}
-
-/* First read as a whole, then changed: a dump does not outlast a change. */
-static int
-defaults_change(int family, struct defaults *d, int fine)
-{
-	struct netlink_message m;
-	struct rtmsg *r;
-	int i, error, worst;
-
-	r = netlink_begin(&m, RTM_GETROUTE, NLM_F_DUMP, sizeof *r);
-	r->rtm_family = (unsigned char)domain_of(family);
-	worst = netlink_ask(NETLINK_ROUTE, &m, default_copy, d);
-	for (i = 0; i < d->n; i++) {
-		error = netlink_ask(NETLINK_ROUTE, &d->route[i], NULL, NULL);
-		if (error < 0 && error != fine)
-			worst = error;
-	}
-	return worst;
-}
-
-static int
-defaults_del(int family, const struct net_routes *c)
-{
-	struct defaults d = {
-		.from = defaults_table(c), .to = defaults_table(c), .type = RTM_DELROUTE
-	};
-
-	return defaults_change(family, &d, -ESRCH);
-}
-
 /* Without it the engine does not reach what the user led into the device, and nothing
  * else is lost. */
 static void
 defaults_add(int family, const struct net_routes *c)
 {
-	struct defaults d = { .from = RT_TABLE_MAIN,
-		.to = defaults_table(c),
-		.but = if_nametoindex(c->dev),
-		.type = RTM_NEWROUTE,
-		.flags = NLM_F_CREATE | NLM_F_APPEND };
-	int r = defaults_change(family, &d, -EEXIST);
+	int r = default_routes_copy(family, defaults_table(c), if_nametoindex(c->dev));
 
 	if (r < 0)
 		log_warn("the IPv%d default route cannot be copied: %s", family,
@@ -337,7 +233,7 @@ ways_del(int family, const struct net_routes *c)
 				worst = r;
 		}
 	}
-	r = defaults_del(family, c);
+	r = default_routes_drop(family, defaults_table(c));
 	return r < 0 && r != -EAFNOSUPPORT ? r : worst;
 }
 
@@ -355,7 +251,7 @@ rule_change(uint16_t type, uint16_t flags, int family, enum rule which,
 	struct fib_rule_hdr *h;
 
 	h = netlink_begin(&m, type, (uint16_t)(flags | NLM_F_ACK), sizeof *h);
-	h->family = (uint8_t)domain_of(family);
+	h->family = netlink_domain(family);
 	mnl_attr_put_u32(m.head, FRA_PRIORITY, rule_pref(which, c));
 	protocol_put(&m, type);
 	switch (which) {
@@ -613,59 +509,4 @@ net_routes_mend(const struct net_routes *c, struct err *e)
 		return r4 + r6;
 	return err_set(e, "the IPv%d routes and rules of table %u: %s", r4 < 0 ? 4 : 6,
 		c->table, strerror(-r));
-}
-
-struct answer {
-	unsigned index;
-	struct ip source;
-	bool has_gateway;
-};
-
-static int
-attribute_read(const struct nlattr *a, void *arg)
-{
-	struct answer *w = arg;
-	size_t len = mnl_attr_get_payload_len(a);
-
-	if (mnl_attr_get_type(a) == RTA_OIF && len == sizeof(uint32_t))
-		w->index = mnl_attr_get_u32(a);
-	if (mnl_attr_get_type(a) == RTA_PREFSRC && (len == 4 || len == 16))
-		w->source = ip_make(len == 4 ? 4 : 6, mnl_attr_get_payload(a));
-	if (mnl_attr_get_type(a) == RTA_GATEWAY || mnl_attr_get_type(a) == RTA_VIA)
-		w->has_gateway = true;
-	return MNL_CB_OK;
-}
-
-static int
-answer_read(const struct nlmsghdr *h, void *arg)
-{
-	if (h->nlmsg_type == RTM_NEWROUTE)
-		(void)mnl_attr_parse(h, sizeof(struct rtmsg), attribute_read, arg);
-	return MNL_CB_OK;
-}
-
-int
-net_wayout(const struct ip *to, uid_t uid, struct net_wayout *w)
-{
-	struct answer found = { 0 };
-	struct netlink_message m;
-	char name[IF_NAMESIZE];
-	struct rtmsg *r;
-	int error;
-
-	r = netlink_begin(&m, RTM_GETROUTE, NLM_F_ACK, sizeof *r);
-	r->rtm_family = (unsigned char)domain_of(to->family);
-	r->rtm_dst_len = to->family == 6 ? 128 : 32;
-	netlink_put_ip(&m, RTA_DST, to);
-	mnl_attr_put_u32(m.head, RTA_UID, uid);
-	error = netlink_ask(NETLINK_ROUTE, &m, answer_read, &found);
-	if (error < 0)
-		return error;
-	if (found.index == 0 || !if_indextoname(found.index, name))
-		return -ENETUNREACH;
-	memset(w, 0, sizeof *w);
-	memcpy(w->interface, name, strnlen(name, sizeof w->interface - 1));
-	w->source = found.source;
-	w->on_link = !found.has_gateway;
-	return 0;
 }
