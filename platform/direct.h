@@ -118,6 +118,22 @@ int net_direct_listed(
 	int fd, void (*each)(const struct net_direct_end *now, void *arg), void *arg);
 
 /*
+ * Rules of the machine that route by the user.  To the system the engine's
+ * packets are root's, and the application's are its own, so a flow would have
+ * two ways, and the translation fits one.
+ */
+struct net_policy {
+	uid_t engine;   /* a rule about it alone is ours */
+	unsigned first; /* the priority of our first rule */
+};
+/* A descriptor that becomes readable when any rule comes or goes; or -errno. */
+int net_policy_watch(void);
+/* Reads all the news that there is. */
+void net_policy_seen(int fd);
+/* 1: there is such a rule, of this priority; 0: there is none; or -errno. */
+int net_policy_by_user(int family, const struct net_policy *ours, uint32_t *priority);
+
+/*
  * The rule sets of this program, watched.  A descriptor that becomes readable
  * when somebody has changed any rule set; or -errno.
  */

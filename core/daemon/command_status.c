@@ -141,13 +141,12 @@ nothing_print(const struct words *w, const char *state, struct err *e)
 
 /* The engine is not told that the keeper holds it off. */
 static void
-direct_correct(struct direct_report *d, bool held)
+direct_correct(struct direct_report *d, const char *held)
 {
-	if (!held || (d->way != REPORT_WAY_SAFE && d->way != REPORT_WAY_KERNEL))
+	if (!*held || (d->way != REPORT_WAY_SAFE && d->way != REPORT_WAY_KERNEL))
 		return;
 	d->way = REPORT_WAY_STACK;
-	snprintf(d->why, sizeof(d->why),
-		"somebody changed our firewall rules, and they cannot be put back");
+	snprintf(d->why, sizeof(d->why), "%s", held);
 }
 
 static int

@@ -387,8 +387,8 @@ report_make(const struct keeper *k, struct keeper_report *r)
 	r->astray = k->serve.astray;
 	r->mends = k->serve.mends;
 	r->mended = k->serve.mends > 0 ? now - k->serve.mended : REPORT_NEVER;
-	r->held4 = (k->serve.lost & NET_RULES_DIRECT4) != 0;
-	r->held6 = (k->serve.lost & NET_RULES_DIRECT6) != 0;
+	serve_direct_held(&k->serve, 4, r->held4);
+	serve_direct_held(&k->serve, 6, r->held6);
 }
 
 /* An engine that is not ready yet has other things to do, and one that was asked to end
@@ -449,7 +449,7 @@ routes_mend(struct keeper *k)
 static void
 turn(struct keeper *k)
 {
-	struct pollfd p[8] = {
+	struct pollfd p[9] = {
 		{ .fd = k->wake[0], .events = POLLIN },
 		{ .fd = k->sock, .events = POLLIN },
 		{ .fd = k->serve.rules, .events = POLLIN },
@@ -459,9 +459,10 @@ turn(struct keeper *k)
 		{ .fd = k->serve.settings, .events = POLLIN },
 		{ .fd = k->serve.gone ? -1 : k->serve.changes, .events = POLLIN },
 		{ .fd = k->serve.marks, .events = POLLIN },
+		{ .fd = k->serve.policy, .events = POLLIN },
 	};
 
-	if (poll(p, 8, wait_ms(k)) == -1 && errno != EINTR)
+	if (poll(p, 9, wait_ms(k)) == -1 && errno != EINTR)
 		log_error("poll: %s", strerror(errno));
 	wake_empty(k);
 	/* Where something is missing there, traffic leaves beside the device. */
@@ -480,6 +481,8 @@ turn(struct keeper *k)
 		serve_settings_mend(&k->serve);
 	if (k->serve.marks >= 0 && p[7].revents)
 		serve_routes_settings_mend(&k->serve);
+	if (k->serve.policy >= 0 && p[8].revents)
+		serve_policy_follow(&k->serve);
 	if (p[4].revents)
 		question_answer(k);
 	if (stop_wanted > 0)

@@ -51,7 +51,8 @@ struct keeper_report {
 	bool astray;     /* the same of our device, routes and routing rules */
 	uint32_t mends;  /* how often they were put back, */
 	uint64_t mended; /* and when the last time; or never */
-	bool held4, held6; /* so that the kernel carries no direct flows of a family */
+	/* Why the kernel carries no direct flows of a family that it else would; "" */
+	char held4[REPORT_WHY], held6[REPORT_WHY];
 };
 
 enum report_counter {

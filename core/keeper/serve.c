@@ -31,7 +31,7 @@ serve_init(struct serve *s, const struct keeper_config *c, struct journal *j)
 	s->rules = -1;
 	s->losses = -1;
 	s->settings = -1;
-	s->marks = s->changes = -1;
+	s->marks = s->changes = s->policy = -1;
 	s->raw4 = s->raw6 = -1;
 }
 
@@ -60,6 +60,7 @@ serve_fini(struct serve *s)
 	descriptor_end(&s->settings);
 	descriptor_end(&s->marks);
 	descriptor_end(&s->changes);
+	descriptor_end(&s->policy);
 	descriptor_end(&s->raw4);
 	descriptor_end(&s->raw6);
 }

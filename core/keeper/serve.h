@@ -4,6 +4,7 @@
 
 #include "keeper/journal.h"
 #include "keeper/keeper.h"
+#include "keeper/report.h"
 #include "platform/net.h"
 #include "platform/tun.h"
 
@@ -35,6 +36,7 @@ struct serve {
 	int losses;     /* net_direct_losses; -1: none; closed by serve_fini */
 	int settings;   /* net_sysctl_watch; -1: none; closed by serve_fini */
 	int marks;      /* the same, of serve_routes */
+	int policy;     /* net_policy_watch; -1: none; closed by serve_fini */
 	int changes;    /* net_changes_watch; -1: none; closed by serve_fini */
 	unsigned index; /* of the device */
 	bool astray;    /* of it or what leads there something is missing */
@@ -43,6 +45,8 @@ struct serve {
 	uint64_t mended, said; /* ms of boot time: the last time; since when are the */
 	unsigned sayings;      /* lines of the log counted that said so */
 	unsigned lost;         /* NET_RULES_ bits: taken away and not back yet */
+	/* The rule of the machine by which no direct flow of a family is the kernel's; "" */
+	char by_user4[REPORT_WHY], by_user6[REPORT_WHY];
 	bool strict; /* net_direct_is_strict, when the tables of direct flows were made */
 	struct net_routes routes;
 	struct net_resolvers before; /* the machine's own, noted before any change */

@@ -5,6 +5,7 @@
 #include "keeper/serve_ends.h"
 #include "platform/direct.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -139,7 +140,14 @@ news_release(struct serve *s)
 			(void)journal_undo_one(s->journal, i);
 }
 
-/* As long as a table is not whole, the engine hands nothing back to the kernel. */
+static const char *
+by_user_of(const struct serve *s, int family)
+{
+	return family == 6 ? s->by_user6 : s->by_user4;
+}
+
+/* As long as a table is not whole, or the machine routes by user, the engine hands nothing
+ * back to the kernel. */
 static void
 direct_hold(const struct serve *s, int family)
 {
@@ -149,7 +157,8 @@ direct_hold(const struct serve *s, int family)
 	if (fd < 0)
 		return;
 	serve_direct_of(s, family, &d);
-	r = net_direct_hold(fd, &d, (s->lost & bit_of(family)) != 0);
+	r = net_direct_hold(fd, &d,
+		(s->lost & bit_of(family)) != 0 || *by_user_of(s, family) != '\0');
 	if (r < 0)
 		log_error("direct IPv%d packets leave as they do: %s", family,
 			strerror(-r));
@@ -179,6 +188,71 @@ socket_make(struct serve *s, int family, int *raw, struct err *e)
 	return fd;
 }
 
+void
+serve_direct_held(const struct serve *s, int family, char why[static REPORT_WHY])
+{
+	bool lost = (s->lost & bit_of(family)) != 0;
+
+	snprintf(why, REPORT_WHY, "%s",
+		lost ? "somebody changed our firewall rules, and they cannot be put back"
+		     : by_user_of(s, family));
+}
+
+/* Rules that cannot be read say nothing. */
+static void
+by_user_find(struct serve *s, int family)
+{
+	const struct net_policy ours = { .engine = s->uid, .first = OUR_RULES };
+	char *why = family == 6 ? s->by_user6 : s->by_user4;
+	uint32_t priority;
+	int r = net_policy_by_user(family, &ours, &priority);
+
+	if (r > 0)
+		snprintf(why, REPORT_WHY, "the machine routes by user (ip -%d rule %u)",
+			family, (unsigned)priority);
+	else
+		*why = '\0';
+}
+
+static int
+by_user_refuse(struct serve *s, int family, struct err *e)
+{
+	if (s->policy < 0)
+		s->policy = net_policy_watch();
+	if (s->policy < 0)
+		log_warn("routing rules cannot be watched: %s", strerror(-s->policy));
+	by_user_find(s, family);
+	return *by_user_of(s, family) ? err_set(e, "%s", by_user_of(s, family)) : 0;
+}
+
+/* What the kernel has ends, so that it is asked for again, and carried by the stack. */
+static void
+by_user_follow(struct serve *s, int family)
+{
+	const char *why = by_user_of(s, family);
+	bool was = *why != '\0';
+
+	by_user_find(s, family);
+	direct_hold(s, family);
+	if (was && !*why)
+		log_news("direct IPv%d flows are carried by the kernel again", family);
+	if (was || !*why)
+		return;
+	log_warn("direct IPv%d flows are carried by sluice itself from now on: %s",
+		family, why);
+	serve_ends_all(s);
+}
+
+void
+serve_policy_follow(struct serve *s)
+{
+	net_policy_seen(s->policy);
+	if (s->direct4)
+		by_user_follow(s, 4);
+	if (s->direct6)
+		by_user_follow(s, 6);
+}
+
 int
 serve_direct(struct serve *s, int family, struct err *e)
 {
@@ -190,6 +264,9 @@ serve_direct(struct serve *s, int family, struct err *e)
 		return err_set(e, "this engine has its IPv%d socket already", family);
 	if (!has_address(s, family))
 		return err_set(e, "%s has no IPv%d address", s->tun_name, family);
+	/* One that had them before goes on, though with its packets held. */
+	if (!*made && by_user_refuse(s, family, e) < 0)
+		return -1;
 	/* Another engine may have other rules. */
 	if (*made && net_direct_forget(family, e) < 0 && direct_mend(s, family, e) < 0)
 		return -1;

@@ -13,6 +13,9 @@ int serve_direct(struct serve *s, int family, struct err *e);
 /* An engine is ready: what one before it asked for, and it did not, ends with its flows. */
 void serve_direct_settle(struct serve *s);
 int serve_endings(const struct serve *s, struct err *e);
+/* Why the kernel carries no direct flows of a family at the moment; "": it does, or nobody
+ * asked for it. */
+void serve_direct_held(const struct serve *s, int family, char why[static REPORT_WHY]);
 /* Those of a family, as the system is told. */
 void serve_direct_of(const struct serve *s, int family, struct net_direct *d);
 
@@ -23,5 +26,7 @@ void serve_rules_mend(struct serve *s);
 /* Somebody has written a setting of connection tracking that direct flows need: s->settings
  * is readable. */
 void serve_settings_mend(struct serve *s);
+/* Rules of routing have come or gone: s->policy is readable. */
+void serve_policy_follow(struct serve *s);
 
 #endif

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """Machines with two links: what the kernel carries of a direct flow leaves by the one that its first packet took."""
 import contextlib
+import json
+import re
 import socket
 
-from direct import TUN, World, lab, tcp, udp
-from handed import BOTH, heard, kernel, said
+from direct import NEAR, NEAR6, SLUICE, TUN, World, lab, sites, tcp, udp
+from handed import BOTH, heard, kernel, killed, said
 
 SECOND, SECOND6 = "198.18.1.1", "2001:db8:f1::1"        # the router, by eth1
 MANY = [a for i in range(100, 108) for a in (f"192.0.2.{i}", f"2001:db8:a::{i}")]
@@ -85,4 +87,84 @@ def test_rules_for_ports(l):
                 w.app.run(f"ip -{v} rule del pref 32000")
 
 
-lab.main(test_equal_routes, test_rules_for_ports)
+BY_USER = "the machine routes by user (ip -%d rule 32000)"
+
+
+def add_rules(w, verb, selector):
+    for v in (4, 6):
+        w.app.run(f"ip -{v} rule {verb} {selector} lookup 200")
+
+
+def direct_of(w):
+    d = json.loads(w.app.run([SLUICE, "status", "--json", "--state", w.app.state]))["direct"]
+    return [(d[v], d[v + "_why"]) for v in ("ipv4", "ipv6")]
+
+
+def works_for(w, user):
+    for address in (NEAR, NEAR6):
+        host = f"[{address}]" if ":" in address else address
+        w.app.run(f"setpriv --reuid {user} --clear-groups curl -sS -m 10 http://{host}/")
+
+
+def test_rules_for_users(l):
+    """Somebody routes by user, which the kernel does not know of the engine's packets: sluice carries, and says why."""
+    w = World(l)
+    two_links(w)
+    sites(w)
+    for v, gateway in ((4, SECOND), (6, SECOND6)):
+        w.app.run(f"ip -{v} route add default via {gateway} dev eth1 table 200")
+    stack = [("stack", BY_USER % v) for v in (4, 6)]
+    add_rules(w, "add", "pref 32000 uidrange 1234-1234")
+    p = w.start(w.config([], first="direct", sluice={"geoip": w.database(), "direct": "kernel"}), wait=False)
+    assert p.wait() == 1 and 'sluice.direct: "kernel": ' + BY_USER % 4 in p.text, p.text
+    with kernel(w, way="auto") as p:
+        for v in (4, 6):
+            p.wait_line(re.escape(f"direct IPv{v} flows are carried by sluice itself: " + BY_USER % v), again=True)
+        assert direct_of(w) == stack, direct_of(w)
+        for user in (1234, 1235, 0):
+            works_for(w, user)
+
+
+def test_rules_that_come(l):
+    """The same while sluice runs: what the kernel carries ends, and what is new works; and back. What a rule before
+    ours leads elsewhere does not come to sluice at all."""
+    w = World(l)
+    two_links(w)
+    sites(w)
+    echoes_at(w, BOTH)
+    for v, gateway in ((4, SECOND), (6, SECOND6)):
+        w.app.run(f"ip -{v} route add default via {gateway} dev eth1 table 200")
+    p = w.start(w.config([], first="direct", sluice={"geoip": w.database(), "direct": "kernel"}))
+    add_rules(w, "add", "pref 100 uidrange 1234-1234")
+    works_for(w, 1234)
+    assert direct_of(w) == [("kernel", None)] * 2, direct_of(w)
+    add_rules(w, "del", "pref 100 uidrange 1234-1234")
+    ones = [tcp(w.app, address, 7, seconds=5) for address in BOTH]
+    for s in ones:
+        said(s, b"before")
+    add_rules(w, "add", "pref 32000 uidrange 1234-1234")
+    for v in (4, 6):
+        p.wait_line(re.escape(f"direct IPv{v} flows are carried by sluice itself from now on: " + BY_USER % v), again=True)
+    assert direct_of(w) == [("stack", BY_USER % v) for v in (4, 6)], direct_of(w)
+    for s in ones:
+        try:
+            said(s, b"after")
+            raise lab.Failed("a connection of the kernel's goes on")
+        except (ConnectionAbortedError, ConnectionResetError):
+            pass
+    for user in (1234, 0):
+        works_for(w, user)
+    killed(w, p)
+    assert direct_of(w) == [("stack", BY_USER % v) for v in (4, 6)], direct_of(w)
+    works_for(w, 1234)
+    add_rules(w, "del", "pref 32000 uidrange 1234-1234")
+    for v in (4, 6):
+        p.wait_line(f"direct IPv{v} flows are carried by the kernel again", again=True)
+    assert direct_of(w) == [("kernel", None)] * 2, direct_of(w)
+    with carried(w, 4):
+        for address in BOTH:
+            words(w, address)
+    assert p.stop() == 0 and "Sanitizer" not in p.text, p.text
+
+
+lab.main(test_equal_routes, test_rules_for_ports, test_rules_for_users, test_rules_that_come)
