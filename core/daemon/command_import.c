@@ -114,7 +114,9 @@ database_look(const struct import_request *r)
 		return;
 	data_files_init(&d, r->output, NULL);
 	if (d.files.open(&d.files, "geoip", path, sizeof(path), &e) < 0)
-		fprintf(stderr, "warning: --direct: %s\n", e.text);
+		fprintf(stderr,
+			"warning: --direct: %s; until then sluice refuses the result\n",
+			e.text);
 }
 
 static int

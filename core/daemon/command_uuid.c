@@ -59,7 +59,8 @@ command_uuid(int argc, char **argv)
 		}
 	}
 	if (optind != argc) {
-		fputs("sluice: uuid takes no words; see sluice uuid --help\n", stderr);
+		fputs("sluice: uuid takes a word as -i WORD alone; see sluice uuid --help\n",
+			stderr);
 		return STATUS_USAGE;
 	}
 	if (input && vmess_id_parse(id, input, &e) < 0) {

@@ -109,6 +109,10 @@ fast_open_read(const struct node *sockopt, struct outbound_spec *spec)
 		on = json_object_get_int64(n.json) > 0;
 	else if (json_object_is_type(n.json, json_type_string))
 		return node_fail(&n, "a string, where true, false or a number is meant");
+	else if (json_object_is_type(n.json, json_type_array))
+		return node_fail(&n, "a list, where true, false or a number is meant");
+	else if (json_object_is_type(n.json, json_type_object))
+		return node_fail(&n, "an object, where true, false or a number is meant");
 	else if (node_bool(&n, &on) == -1)
 		return -1;
 	if (on && spec->kind == OUTBOUND_FREEDOM)

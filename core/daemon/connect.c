@@ -247,6 +247,15 @@ connect_fini(struct connect *c)
 }
 
 static int
+connect_usage(void)
+{
+	fputs("sluice: connect takes -c FILE HOST:PORT; see sluice connect --help\n",
+		stderr);
+	return -1;
+}
+
+/* 0 to go on, 1 for --help, -1 after a line on standard error. */
+static int
 connect_words_parse(int argc, char **argv, struct connect_words *w)
 {
 	int option;
@@ -261,10 +270,10 @@ connect_words_parse(int argc, char **argv, struct connect_words *w)
 		else if (option == 'h')
 			return 1;
 		else if (option != OPTION_LOG || !log_level_parse(&w->level, optarg))
-			return -1;
+			return connect_usage();
 	}
 	if (!w->file || argc - optind != 1)
-		return -1;
+		return connect_usage();
 	return words_target(argv[optind], &w->to, w->name, "sluice connect --help");
 }
 
@@ -275,13 +284,10 @@ command_connect(int argc, char **argv)
 	struct connect c = { .status = 1 };
 	int r = connect_words_parse(argc, argv, &w);
 
-	if (r != 0) {
-		fputs(r > 0 ? connect_help
-			    : "sluice: connect takes -c FILE HOST:PORT; see "
-			      "sluice connect --help\n",
-			r > 0 ? stdout : stderr);
-		return r > 0 ? 0 : 2;
-	}
+	if (r > 0)
+		fputs(connect_help, stdout);
+	if (r != 0)
+		return r > 0 ? STATUS_OK : STATUS_USAGE;
 	signal(SIGPIPE, SIG_IGN);
 	log_open(STDERR_FILENO, w.level, NULL);
 	if (command_setup_load(&c.from, w.file, &c.err) < 0) {

@@ -98,6 +98,8 @@ setup_load(struct engine *g, struct err *e)
 	g->times = env.times;
 	keeper_files_init(&files, g->keeper, g->config->geoip_file);
 	r = config_rules(g->config, &files.files, &say, &rules, e);
+	if (r < 0)
+		keeper_files_reword(&files, e);
 	keeper_files_fini(&files);
 	if (r < 0)
 		return -1;

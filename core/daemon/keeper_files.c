@@ -9,6 +9,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -54,6 +55,7 @@ keeper_files_open(struct rules_files *files, const char *name, char *path, size_
 		fd = readable_again(fd, name, e);
 	if (fd < 0)
 		return -1;
+	snprintf(k->name[k->n], sizeof(k->name[k->n]), "%s", name);
 	k->fd[k->n++] = fd;
 	sys_fd_path(fd, path, cap);
 	return 0;
@@ -73,6 +75,31 @@ keeper_files_fini(struct keeper_files *k)
 {
 	while (k->n > 0)
 		close(k->fd[--k->n]);
+}
+
+static bool
+reword(struct err *e, const char *path, const char *name)
+{
+	size_t len = strlen(path);
+	char *at = strstr(e->text, path);
+	struct err before = *e;
+
+	/* Another number may begin with this one. */
+	if (!at || (at[len] >= '0' && at[len] <= '9'))
+		return false;
+	err_set(e, "%.*s%s%s", (int)(at - e->text), before.text, name,
+		before.text + (at - e->text) + len);
+	return true;
+}
+
+void
+keeper_files_reword(const struct keeper_files *k, struct err *e)
+{
+	char path[64];
+
+	for (int i = 0; i < k->n; i++)
+		if (reword(e, sys_fd_path(k->fd[i], path, sizeof(path)), k->name[i]))
+			return;
 }
 
 char *

@@ -19,11 +19,14 @@ struct keeper_files {
 	int keeper;
 	const char *geoip; /* what "geoip" stands for, or NULL for the default name */
 	int fd[KEEPER_FILES];
+	char name[KEEPER_FILES][96]; /* as people know them */
 	int n;
 };
 
 void keeper_files_init(struct keeper_files *k, int keeper, const char *geoip);
 void keeper_files_fini(struct keeper_files *k);
+/* Where a sentence has the path of such a descriptor it gets the file's name. */
+void keeper_files_reword(const struct keeper_files *k, struct err *e);
 
 /* The whole configuration file, NUL-terminated, to be freed by keeper_config_free; NULL
  * and why. */

@@ -151,7 +151,8 @@ struct outbound_ops {
 	void (*free)(struct outbound *);
 };
 
-/* What went through an outbound, for people. The flow room counts. */
+/* What went through an outbound, for people. The flow room counts, and an outbound notes
+ * failures that no flow hears of. */
 struct outbound_tally {
 	uint64_t flows; /* connections, and ways for datagrams */
 	uint64_t up,

@@ -47,13 +47,17 @@ struct vmess_server {
 	uint64_t resume;     /* on the loop's clock: others come first until then */
 	unsigned unanswered; /* connections in a row that ended without an answer */
 	bool marks;          /* this server sends end marks: one was seen */
+	bool proven;         /* it has answered a connection of ours, ever */
+	size_t askers;       /* those that wait for its answer, until then */
+	struct timer mute;   /* since they do; owner is `of` */
+	struct vmess *of;
 	struct clock_choice clock;
 	bool asked; /* in HTTP, for the time; then not before... */
 	uint64_t ask_again;
 	struct clock_reading certificate; /* a bound; not told: its dates agree */
 	struct clock_reading said; /* what was last said to be the cause of silence... */
 	bool said_tried;           /* ...when another time had been tried in vain */
-	struct log_limit away, silent, garbage;
+	struct log_limit away, silent, garbage, muteness;
 };
 
 struct vmess {
@@ -146,6 +150,11 @@ int64_t vmess_time(struct vmess_try *a);
 void vmess_answered(const struct vmess_try *a);
 /* Says what is wrong, where that is known or can be guessed. */
 void vmess_unanswered(const struct vmess_try *a);
+/* One more has sent it a request with payload, and waits; or does so no more. A server that
+ * has never answered, and goes on so, is said to. */
+void vmess_wait_begin(struct vmess_server *s);
+void vmess_wait_end(struct vmess_server *s);
+void vmess_mute_init(struct vmess *v, struct vmess_server *s);
 void vmess_garbled(struct vmess *v, struct vmess_server *s);
 /* The server has answered in HTTP, or with a certificate, perhaps to refuse. `now` is this
  * machine's time. */

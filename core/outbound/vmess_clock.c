@@ -12,6 +12,7 @@ enum {
 	/* One connection may end without an answer for its target's sake; not several in a
 	 * row. */
 	UNANSWERED_MIN = 2,
+	MUTE_MS = 10000,
 	ASK_AGAIN_MS = 60000,
 };
 
@@ -80,6 +81,8 @@ vmess_answered(const struct vmess_try *a)
 	char text[CLOCK_WHO + 48], server[400];
 
 	a->server->unanswered = 0;
+	a->server->proven = true;
+	timer_stop(&a->server->mute);
 	a->server->said.told = false;
 	if (clock_answered(&a->server->clock, a->time) && r)
 		log_warn(
@@ -237,4 +240,50 @@ vmess_unanswered(const struct vmess_try *a)
 		say_known(a, r);
 	else if (!times_busy(env->times))
 		say_unknown(a);
+}
+
+/* A server that does not know an id may keep the connection open, for a minute and more. */
+static void
+mute_said(struct timer *t)
+{
+	struct vmess_server *s = container_of(t, struct vmess_server, mute);
+	const struct vmess_try a = { .v = s->of, .server = s };
+	struct outbound_tally *tally = &s->of->o.tally;
+	const struct outbound_env *env = &s->of->o.env;
+	char server[400], now[24];
+
+	ask_server(&a);
+	times_ask(env->times);
+	tally->failures++;
+	tally->failed = loop_now(env->loop);
+	snprintf(tally->why, sizeof(tally->why),
+		"the server has taken the request and says nothing, as to a wrong id, a wrong "
+		"time or a wrong alterId");
+	log_limited(&s->muteness, loop_now(env->loop), LOG_WARNING,
+		"the VMess server (%s) has taken a request and said nothing for %u s, nor has "
+		"it ever: the id or the alterId is wrong, or this clock (%s UTC) is more than "
+		"120 s off, or what was asked for is silent itself",
+		vmess_server_text(a.v, s, server, sizeof(server)), MUTE_MS / 1000,
+		now_text(a.v, now));
+}
+
+void
+vmess_mute_init(struct vmess *v, struct vmess_server *s)
+{
+	s->of = v;
+	timer_init(&s->mute, v->o.env.loop, mute_said);
+}
+
+void
+vmess_wait_begin(struct vmess_server *s)
+{
+	if (s->askers++ == 0 && !s->proven)
+		timer_arm(&s->mute, MUTE_MS);
+}
+
+void
+vmess_wait_end(struct vmess_server *s)
+{
+	if (--s->askers == 0)
+		timer_stop(&s->mute);
 }

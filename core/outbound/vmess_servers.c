@@ -205,7 +205,8 @@ server_init(struct vmess_server *s, const struct vmess_server_spec *spec,
 			spec->nuser, VMESS_USERS_MAX);
 	if (address_set(s, spec, e) < 0 || dead_set(s, spec->address, c, e) < 0)
 		return -1;
-	s->away.every = s->silent.every = s->garbage.every = COMPLAIN_EVERY_MS;
+	s->away.every = s->silent.every = s->garbage.every = s->muteness.every =
+		COMPLAIN_EVERY_MS;
 	s->user = calloc(spec->nuser, sizeof(*s->user));
 	if (!s->user)
 		return err_set(e, "no memory left");
@@ -228,6 +229,7 @@ vmess_servers_init(struct vmess *v, const struct vmess_spec *spec, struct err *e
 		return err_set(e, "no memory left");
 	while (v->nserver < spec->nserver && r == 0) {
 		s = &v->server[v->nserver];
+		vmess_mute_init(v, s);
 		r = server_init(s, &spec->server[v->nserver], &spec->carrier, e);
 		v->nserver++;
 		if (r == 0)
@@ -245,6 +247,8 @@ vmess_servers_fini(struct vmess *v)
 	for (i = 0; i < v->nserver; i++, s++) {
 		if (s->user)
 			bytes_wipe(s->user, s->nuser * sizeof(*s->user));
+		if (s->of)
+			timer_stop(&s->mute);
 		carrier_fini(&s->carrier);
 		free(s->user);
 		free(s->name);

@@ -107,6 +107,26 @@ drop_out(struct vmess_session *s)
 	s->at = s->end = 0;
 }
 
+/* Who has sent nothing may only be listening, and of what went with a SYN nobody knows
+ * whether it was taken. */
+static void
+ask(struct vmess_session *s)
+{
+	if (s->asks || s->heard || s->command != VMESS_TCP || s->pick.server->proven ||
+		!vmess_reach_is_up(s->lower))
+		return;
+	s->asks = true;
+	vmess_wait_begin(s->pick.server);
+}
+
+void
+vmess_session_ask_no_more(struct vmess_session *s)
+{
+	if (s->asks)
+		vmess_wait_end(s->pick.server);
+	s->asks = false;
+}
+
 /* Who waits for an answer gives up. Where we end all that there is, that tells nothing of
  * the server. */
 static bool
@@ -122,6 +142,7 @@ is_given_up(const struct vmess_session *s)
 void
 vmess_session_fini(struct vmess_session *s)
 {
+	vmess_session_ask_no_more(s);
 	if (is_given_up(s))
 		unanswered(s);
 	vmess_session_drop_in(s);
@@ -326,6 +347,7 @@ vmess_session_put(struct vmess_session *s, size_t n)
 	if (s->error)
 		return s->error;
 	assert(n <= chunk_room(s));
+	ask(s);
 	s->fill += n;
 	if (s->fill == VMESS_PAYLOAD_MAX)
 		seal(s);
@@ -338,6 +360,7 @@ static size_t
 take(struct vmess_session *s, const struct window *room, const uint8_t *p, size_t len)
 {
 	if (room->len == VMESS_PAYLOAD_MAX && len >= VMESS_PAYLOAD_MAX && !s->up.raw) {
+		ask(s);
 		seal_from(s, p, VMESS_PAYLOAD_MAX);
 		return VMESS_PAYLOAD_MAX;
 	}

@@ -50,6 +50,7 @@ struct vmess_session {
 	size_t response_len;
 	bool in_large;
 	bool heard; /* at least one byte has come */
+	bool asks;  /* payload has gone, and the server counts it as waiting */
 	bool paid;  /* at least one byte of payload */
 	uint8_t response_key[16], response_iv[16], response_tag;
 };
@@ -58,6 +59,8 @@ struct vmess_session {
 int vmess_session_init(struct vmess_session *s, struct vmess *v, struct stream *lower,
 	enum vmess_command command, const struct target *to, struct task *owner);
 void vmess_session_fini(struct vmess_session *s);
+/* An answer has begun, or none is waited for any more. */
+void vmess_session_ask_no_more(struct vmess_session *s);
 
 int vmess_session_open(struct vmess_session *s);
 /* Room in the open chunk; greets, seals and writes where that makes room. */

@@ -207,6 +207,7 @@ fetch(struct vmess_session *s)
 	if (r == STREAM_OK) {
 		s->in_end += n;
 		s->heard = true;
+		vmess_session_ask_no_more(s);
 	}
 	return vmess_session_passed(s, r);
 }

@@ -335,7 +335,9 @@ net_firewall_add(const struct net_firewall *f, struct err *e)
 	else if (strstr(e->text, "File exists"))
 		(void)err_set(e,
 			"the nft table `inet sluice` exists already: another instance "
-			"runs, or one was killed; `sluice recover` removes what it left");
+			"runs with another --state, and a machine has room for one; or "
+			"one was killed, and `sluice recover` with that --state removes "
+			"what it left");
 	else
 		(void)script_name_missing(
 			"inet", pieces, sizeof pieces / sizeof *pieces, "", e);

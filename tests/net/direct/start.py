@@ -82,6 +82,21 @@ def test_second_instance(l):
     w.stop(p)
 
 
+def test_broken_database(l):
+    """It is named as the configuration names it."""
+    w = World(l)
+    path, broken = w.config([{"ip": ["geoip:xa"], "outboundTag": "direct"}]), os.path.join(l.dir, "broken.mmdb")
+    with open(broken, "w") as f:
+        f.write("no database " * 100)
+    os.chmod(l.dir, 0o755)
+    with open(path) as f:
+        c = json.load(f)
+    c["sluice"]["geoip"] = broken
+    with open(path, "w") as f:
+        json.dump(c, f)
+    refused(w, f"geoip:xa: {broken}: not a country database", run(w, path))
+
+
 def test_bad_configuration(l):
     """The complaints of `check`, by `run`: each one line, that names the file and the place."""
     w = World(l)
@@ -160,5 +175,5 @@ def test_signal_during_start(l):
             shutil.rmtree(w.app.state)
 
 
-lab.main(test_no_root, test_no_tun, test_no_nft, test_name_taken, test_second_instance, test_bad_configuration, test_words,
+lab.main(test_no_root, test_no_tun, test_no_nft, test_name_taken, test_second_instance, test_broken_database, test_bad_configuration, test_words,
          test_signal_during_start)

@@ -511,6 +511,22 @@ geo_names_the_missing_file(void **state)
 	assert_non_null(strstr(s.text, "/nonexistent/x.mmdb"));
 }
 
+/* What is wrong is said once. */
+static void
+connect_says_one_line(void **state)
+{
+	static const char *const wrong[] = { "connect -c x.json 192.0.2.1",
+		"connect -c x.json", "connect 192.0.2.1:80" };
+	struct said s;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		s = call(command_connect, STDERR_FILENO, wrong[i]);
+		assert_int_equal(s.status, STATUS_USAGE);
+		assert_ptr_equal(strchr(s.text, '\n'), s.text + strlen(s.text) - 1);
+	}
+}
+
 static void
 help_is_everywhere(void **state)
 {
@@ -551,6 +567,7 @@ main(void)
 		cmocka_unit_test(check_looks_at_time_servers),
 		cmocka_unit_test(data_is_looked_for_elsewhere),
 		cmocka_unit_test(quiet_is_quiet),
+		cmocka_unit_test(connect_says_one_line),
 		cmocka_unit_test(explain_tells_each_rule),
 		cmocka_unit_test(explain_says_what_the_kernel_carries),
 		cmocka_unit_test(explain_knows_what_is_not_routed),

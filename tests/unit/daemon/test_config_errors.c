@@ -176,8 +176,8 @@ static const struct {
 	{ "library", TOP("\"sluice\":{\"tls\":\"gnutls\"}"),
 		"c.json: sluice.tls: gnutls is not auto, bearssl or openssl" },
 	{ "fast open", STREAM("\"sockopt\":{\"tcpFastOpen\":[]}"),
-		"c.json: outbounds[0].streamSettings.sockopt.tcpFastOpen: a list, where true or "
-		"false is meant" },
+		"c.json: outbounds[0].streamSettings.sockopt.tcpFastOpen: a list, where true, "
+		"false or a number is meant" },
 	{ "fast open as a word", STREAM("\"sockopt\":{\"tcpFastOpen\":\"true\"}"),
 		"c.json: outbounds[0].streamSettings.sockopt.tcpFastOpen: a string, where "
 		"true, false or a number is meant" },

@@ -335,6 +335,62 @@ test_given_up(void **state)
 	}
 }
 
+/* One that has sent something and waits: ten seconds are enough to say so. */
+static void
+one_that_waits(void)
+{
+	call_start();
+	call_send("x");
+	assert_int_equal(stream_flush(call.s), STREAM_OK);
+	eleven_seconds();
+	call_end();
+}
+
+static void
+one_that_listens(void)
+{
+	call_start();
+	assert_int_equal(stream_flush(call.s), STREAM_OK);
+	eleven_seconds();
+	call_end();
+}
+
+/* A server that keeps a stranger's connection is heard of while it does. What only listens
+ * tells nothing, nor does silence where there was an answer before. */
+static void
+test_mute(void **state)
+{
+	char text[4096];
+	struct window w;
+
+	(void)state;
+	start(false, false);
+	logged(text, sizeof(text), one_that_listens);
+	assert_int_equal(count(text, "said nothing"), 0);
+	assert_int_equal(bench.o->tally.failures, 0);
+	logged(text, sizeof(text), one_that_waits);
+	assert_int_equal(
+		count(text, "said nothing for 10 s, nor has it ever: the id"), 1);
+	assert_int_equal(bench.o->tally.failures, 1);
+	assert_non_null(strstr(bench.o->tally.why, "wrong id"));
+	/* Not for each one. */
+	logged(text, sizeof(text), one_that_waits);
+	assert_int_equal(count(text, "said nothing"), 0);
+	bench_end();
+	start(false, false);
+	call_start();
+	call_send("x");
+	assert_int_equal(stream_flush(call.s), STREAM_OK);
+	call_hear();
+	server_answer(&call.server, feed, &call.m);
+	assert_int_equal(stream_recv_buf(call.s, &w), STREAM_AGAIN);
+	call_end();
+	logged(text, sizeof(text), one_that_waits);
+	assert_int_equal(count(text, "said nothing"), 0);
+	assert_int_equal(bench.o->tally.failures, 0);
+	bench_end();
+}
+
 int
 main(void)
 {
@@ -348,6 +404,7 @@ main(void)
 		cmocka_unit_test(test_said_once_a_change),
 		cmocka_unit_test(test_said_when_kept),
 		cmocka_unit_test(test_given_up),
+		cmocka_unit_test(test_mute),
 	};
 
 	log_open(2, LOG_NONE, NULL);
