@@ -8,11 +8,13 @@
 enum {
 	PROTO_TCP = 6,
 	PROTO_UDP = 17,
+	TCP_HEADER = 20,
 	UDP_HEADER = 8,
 	TCP_SUM = 16, /* where the checksum is, RFC 9293 3.1 */
 	UDP_SUM = 6,  /* RFC 768 */
 	FLAG_FIN = 1,
 	FLAG_SYN = 2,
+	FLAG_RST = 4,
 	FLAG_PSH = 8,
 	FLAG_CWR = 128,
 	UNCUT = 0x4000, /* of the third word, RFC 791 3.1 */
@@ -160,4 +162,21 @@ cut_fragment(struct cut *c, size_t max)
 	c->v[1].iov_base = (void *)(c->whole->p + c->header + c->done - c->len + from);
 	c->v[1].iov_len = n;
 	return true;
+}
+
+void
+cut_reset(struct cut *c)
+{
+	size_t at = c->whole->at;
+	uint8_t *tcp = c->mem + at;
+
+	c->header = at + TCP_HEADER;
+	memcpy(c->mem, c->whole->p, c->header);
+	memset(tcp + 8, 0, TCP_HEADER - 8);
+	tcp[12] = TCP_HEADER / 4 << 4;
+	tcp[13] = FLAG_RST;
+	c->v[0] = (struct iovec){ c->mem, c->header };
+	c->v[1] = (struct iovec){ tcp, 0 };
+	header_write(c, 0, true);
+	sum_write(c);
 }

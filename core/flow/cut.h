@@ -34,5 +34,8 @@ bool cut_again(struct cut *c, size_t max);
 /* The same of a datagram of IPv4 that may be cut: its next fragment is in c->v, whose
  * length and checksum the system writes.  False: that cannot be, or there is none left. */
 bool cut_fragment(struct cut *c, size_t max);
+/* Instead of a segment, after cut_begin: a reset with its number and nothing else is in
+ * c->v. */
+void cut_reset(struct cut *c);
 
 #endif

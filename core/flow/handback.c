@@ -188,6 +188,22 @@ handback_syn(struct flows *fs, const struct endpoint *source,
 }
 
 /*
+ * By other rules the flow was direct, maybe, for an engine before: the kernel
+ * then takes this for its end, and the server hears of it.  What the kernel
+ * does not carry the table does not let out.
+ */
+static void
+end_stray(struct flows *fs, const struct ip *target)
+{
+	struct cut c;
+
+	if (!cut_begin(&c, stack_packet(fs->stack), NETWORK_TCP))
+		return;
+	cut_reset(&c);
+	(void)net_direct_send(socket_for(fs, target), target, c.v, 2);
+}
+
+/*
  * Of a flow that was handed back, or of one from before this engine: the
  * kernel knows it, or answers with a reset.  One that the rules send elsewhere
  * has nobody to belong to; nor has one that is not known, where nothing leaves.
@@ -203,9 +219,12 @@ handback_stray(
 	if (socket_for(fs, &target->ip) < 0 || !is_own(fs, &source->ip))
 		return false;
 	h = handed_look(fs, NETWORK_TCP, source, target);
-	if (h == HANDED_OVER ||
-		(h == HANDED_NOT && !is_direct(fs, NETWORK_TCP, source, target, &c)))
+	if (h == HANDED_OVER)
 		return false;
+	if (h == HANDED_NOT && !is_direct(fs, NETWORK_TCP, source, target, &c)) {
+		end_stray(fs, &target->ip);
+		return false;
+	}
 	err = hand_on(fs, NETWORK_TCP, &target->ip);
 	if (h == HANDED_NOT && err == -EINVAL)
 		return false;

@@ -268,6 +268,7 @@ add_again(struct script *s, const struct net_direct *d)
 		d->mark, d->kept, net_mark_nowhere(d->mark));
 }
 
+/* A reset that the engine hands on is an end: what comes behind it comes to the engine. */
 static void
 add_leaving(struct script *s, const struct net_direct *d)
 {
@@ -278,15 +279,15 @@ add_leaving(struct script *s, const struct net_direct *d)
 		"chain unsure {\n"
 		"tcp flags & (syn | rst) == syn tcp option maxseg size set rt mtu\n"
 		"ct mark %u accept\n"
-		"tcp flags & rst != 0 accept\n"
+		"ct mark %u tcp flags & rst != 0 accept\n"
 		"ct mark %u meta l4proto tcp update @flows { %s timeout %ds } accept\n"
 		"ct mark %u meta l4proto udp update @flows { %s timeout %ds } accept\n"
 		"ct mark %u accept\n"
 		"ct mark set %u\n"
 		"meta l4proto tcp update @flows { %s }\n"
 		"}\n",
-		d->kept | STAGE_REFUSED, handed, origin, TCP_TRIED, handed, origin,
-		UDP_TRIED, handed, d->kept, origin);
+		d->kept | STAGE_REFUSED, handed, handed, origin, TCP_TRIED, handed,
+		origin, UDP_TRIED, handed, d->kept, origin);
 	/* Led back by somebody else's mark it would only come round again. */
 	script_add(s, "chain left {\noif \"%s\" drop\n", d->dev);
 	add_ours(s, d);

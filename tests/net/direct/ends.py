@@ -306,6 +306,61 @@ def test_engine_killed(l):
         said(other, b"after")
 
 
+def test_other_rules(l):
+    """The next engine's rules send elsewhere what the kernel carries: the application, its server and conntrack hear of
+    the end, which is all that leaves; who only receives hears of it with what comes next."""
+    w = World(l)
+    w.start_v2ray()
+    ended = []
+
+    def talk(connection, _peer):
+        try:
+            while connection.recv(100):
+                connection.sendall(b"word")
+        except OSError as e:
+            ended.append(e.errno)
+
+    def pump(connection, _peer):
+        try:
+            while True:
+                connection.sendall(b"word")
+                connection.settimeout(0.05)
+                with contextlib.suppress(TimeoutError):
+                    connection.recv(1)
+        except OSError as e:
+            ended.append(e.errno)
+
+    for address in BOTH:
+        l.server(w.near, address, 4000, talk)
+        l.server(w.near, address, 4001, pump)
+    p = w.start(w.config([], first="direct", sluice={"geoip": w.database(), "direct": "kernel"}))
+    talks, hears = ([tcp(w.app, address, port) for address in BOTH] for port in (4000, 4001))
+    for s in talks:
+        s.sendall(b"word")
+    for s in talks + hears:
+        assert read_exactly(s, 4) == b"word"
+    w.config([], first="proxy", sluice={"geoip": w.database(), "direct": "kernel"})
+    with lab.Sniffer(w.app, "eth0") as out:
+        killed(w, p)
+        for s in talks:
+            s.sendall(b"secret")
+        for s in talks + hears:
+            s.settimeout(10)
+            try:
+                while s.recv(100):
+                    pass
+                raise lab.Failed("the end of the stream")
+            except ConnectionResetError:
+                pass
+        lab.until(lambda: len(ended) == 4, "the servers to be told")
+        assert {*ended} <= {RESET, errno.EPIPE}, ended
+        beside = out.seen(lambda q: q.outgoing and q.dst in BOTH and q.body)
+        assert not beside, beside
+    carried = tracked(w, r"dport=400[01] .*zone-orig=")
+    assert len(carried) == 4 and all(" CLOSE " in x for x in carried), carried
+    assert p.stop() == 0 and "Sanitizer" not in p.text, p.text
+
+
 def fill(most):
     """So many connections of this machine's with itself."""
     held = [socket.create_server(("127.0.0.1", 9999), backlog=1)]
@@ -497,5 +552,5 @@ def test_exceptions(l):
 
 
 lab.main(test_stop, test_lost_network, test_other_link, test_another_connections, test_killed, test_engine_killed,
-         test_engine_killed_amid_many, test_forgotten, test_forgotten_strictly, test_forgotten_strictly_by_now,
-         test_forgotten_strictly_no_more, test_half_closed, test_forged, test_exceptions)
+         test_engine_killed_amid_many, test_other_rules, test_forgotten, test_forgotten_strictly,
+         test_forgotten_strictly_by_now, test_forgotten_strictly_no_more, test_half_closed, test_forged, test_exceptions)

@@ -23,6 +23,14 @@ kernel_tells(const struct net_direct_end *end)
 	script_ready(SIM_ENDS, WATCH_READ);
 }
 
+static bool
+is_reset(const struct iovec *header)
+{
+	const uint8_t *p = header->iov_base;
+
+	return header->iov_len >= 40 && p[9] == 6 && (p[33] & 4) != 0;
+}
+
 int
 net_direct_send(int fd, const struct ip *to, const struct iovec *v, int n)
 {
@@ -35,6 +43,7 @@ net_direct_send(int fd, const struct ip *to, const struct iovec *v, int n)
 		return -EMSGSIZE;
 	if (kernel.answer == 0) {
 		kernel.sent++;
+		kernel.resets += is_reset(v);
 		kernel.to = *to;
 	}
 	return kernel.answer;

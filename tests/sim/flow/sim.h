@@ -101,7 +101,8 @@ void ping_answers(const char *from, uint16_t seq);
 
 /* What has been handed back. */
 struct kernel {
-	unsigned sent;      /* packets that it took */
+	unsigned sent;      /* packets that it took, */
+	unsigned resets;    /* and those of them that are resets of TCP */
 	unsigned withdrawn; /* ends that it is to carry nothing of */
 	int withdraws;      /* its answer to that */
 	struct ip to;       /* of the last one */

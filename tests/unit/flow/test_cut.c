@@ -117,9 +117,7 @@ segments_follow_each_other(void **state)
 		struct stack_packet k = packet(families[f], NETWORK_TCP, PAYLOAD);
 		struct cut c;
 
-		k.offload = (struct offload){
-			.gso = OFFLOAD_TCP, .segment = 1000, .partial = true
-		};
+		k.offload = (struct offload){ .gso = OFFLOAD_TCP, .segment = 1000 };
 		assert_true(cut_begin(&c, &k, NETWORK_TCP));
 		for (at = 0; cut_next(&c); at += c.v[1].iov_len) {
 			const uint8_t *h = c.v[0].iov_base, *t = h + k.at;
@@ -303,6 +301,28 @@ what_may_not_be_cut_is_not(void **state)
 	}
 }
 
+static void
+a_reset_has_the_number_alone(void **state)
+{
+	(void)state;
+	for (int family = 4; family <= 6; family += 2) {
+		struct stack_packet k = packet(family, NETWORK_TCP, PAYLOAD);
+		const uint8_t *h;
+		struct cut c;
+
+		k.offload = (struct offload){ .gso = OFFLOAD_TCP, .segment = 1000 };
+		assert_true(cut_begin(&c, &k, NETWORK_TCP));
+		cut_reset(&c);
+		h = c.v[0].iov_base;
+		assert_int_equal(c.v[0].iov_len, k.at + 20);
+		assert_int_equal(c.v[1].iov_len, 0);
+		assert_int_equal(length_of(h, family), k.at + 20);
+		assert_memory_equal(h + k.at, mem + k.at, 8);
+		assert_int_equal(be16_get(h + k.at + 12), 5 << 12 | 4);
+		assert_true(sum_holds(&c, family));
+	}
+}
+
 int
 main(void)
 {
@@ -318,6 +338,7 @@ main(void)
 		cmocka_unit_test(one_is_cut_in_two),
 		cmocka_unit_test(what_cannot_be_cut_again_is_not),
 		cmocka_unit_test(a_header_too_long_is_refused),
+		cmocka_unit_test(a_reset_has_the_number_alone),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
