@@ -5,6 +5,7 @@ import os
 import signal
 import socket
 import threading
+import time
 
 from direct import (APP, FAR, FAR6, NEAR, NEAR6, SLUICE, TUN, World, engine_of, lab, noise, read_exactly, sites, tcp, udp,
                     works)
@@ -209,16 +210,19 @@ def test_killed_at_any_moment(l):
     w = World(l)
     before = w.app.system()
     path, made = w.config(first="direct"), 0
-    for i in range(24):
+    began = time.monotonic()
+    w.stop(w.start(path))
+    whole = time.monotonic() - began
+    for i in range(16):
         p = w.start(path, wait=False)
         with contextlib.suppress(lab.Failed):
-            # 10 ms more each time, unless the program ends by itself, which it does not.
-            lab.until(lambda: not p.alive(), "its end", seconds=0.01 * i)
+            # A part more of a whole life each time, unless the program ends by itself, which it does not.
+            lab.until(lambda: not p.alive(), "its end", seconds=whole * i / 16)
         p.kill()
         lab.until(lambda: not lab._session(p.pid), "both to be gone")
         made += w.app.system() != before
         recover(w)
-        lab.equal(w.app.system(), before, f"killed after {10 * i} ms, and recovered")
+        lab.equal(w.app.system(), before, f"killed after {whole * i / 16:.3f} s, and recovered")
     assert made >= 3, f"only {made} of the kills met anything that had to be undone"
 
 
