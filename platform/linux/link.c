@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "platform/net.h"
 
+#include "platform/linux/link.h"
 #include "platform/linux/netlink.h"
 
 #include <errno.h>
@@ -139,6 +140,17 @@ address_change(uint16_t type, uint16_t flags, unsigned index, const struct cidr 
 	 * on a point-to-point device, so it is usable at once. */
 	mnl_attr_put_u32(m.head, IFA_FLAGS, IFA_F_NODAD | IFA_F_NOPREFIXROUTE);
 	return netlink_ask(NETLINK_ROUTE, &m, NULL, NULL);
+}
+
+/* All routes become new ones when any address goes: here one that nobody has (RFC 6666). */
+void
+link_routes_renew(void)
+{
+	const struct cidr nobody = { { 6, { 0x01, [15] = 1 } }, 128 };
+	unsigned index = if_nametoindex("lo");
+
+	(void)address_change(RTM_NEWADDR, NLM_F_CREATE | NLM_F_EXCL, index, &nobody);
+	(void)address_change(RTM_DELADDR, 0, index, &nobody);
 }
 
 static int

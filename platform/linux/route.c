@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "platform/linux/default_routes.h"
+#include "platform/linux/link.h"
 #include "platform/linux/netlink.h"
 
 #include <errno.h>
@@ -505,6 +506,8 @@ net_routes_mend(const struct net_routes *c, struct err *e)
 	int r4 = family_mend(4, c), r6 = family_mend(6, c);
 	int r = r4 < 0 ? r4 : r6;
 
+	if (r6 != 0)
+		link_routes_renew();
 	if (r >= 0)
 		return r4 + r6;
 	return err_set(e, "the IPv%d routes and rules of table %u: %s", r4 < 0 ? 4 : 6,

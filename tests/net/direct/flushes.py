@@ -181,4 +181,32 @@ def test_flushed_amid(l):
         lab.until(lambda: all(x.done > n + (16 << 20) for x, n in zip(ones, before)), "all to go on")
 
 
-lab.main(test_deaths_and_losses, test_flushed_again, test_changed, test_flushed_amid)
+REMOVALS = (
+    "ip rule flush; ip rule add pref 32766 lookup main; ip rule add pref 32767 lookup default",
+    "ip -6 rule flush; ip -6 rule add pref 32766 lookup main",
+    "ip route flush table 7370; ip -6 route flush table 7370",
+    "ip link set tun7 down; ip link set tun7 up",
+)
+
+
+def test_routes_amid(l):
+    """What is under way when somebody removes our rules and routes goes on, and never with the device's address."""
+    w = World(l)
+    for address in BOTH:
+        l.server(w.near, address, 9, pour)
+        l.server(w.near, address, 10, swallow)
+    with kernel(w) as p, lab.Sniffer(w.app, "eth0") as out, contextlib.ExitStack() as stack:
+        tun = {tun_address(w), tun_address(w, True)}
+        ones = [stack.enter_context(Transfer(w, address, port)) for address in BOTH for port in (9, 10)]
+        for what in REMOVALS:
+            before = [x.done for x in ones]
+            lab.until(lambda: all(x.done > n + (4 << 20) for x, n in zip(ones, before)), "all to go on")
+            w.app.run(["sh", "-c", what])
+            p.wait_line("routing rules, or took them away; they are put back")
+        before = [x.done for x in ones]
+        lab.until(lambda: all(x.done > n + (16 << 20) for x, n in zip(ones, before)), "all to go on")
+        strange = out.seen(lambda q: q.src in tun or q.dst in tun)
+        assert not strange, strange[:5]
+
+
+lab.main(test_deaths_and_losses, test_flushed_again, test_changed, test_flushed_amid, test_routes_amid)
