@@ -230,6 +230,28 @@ add_prerouting(struct script *s, const struct net_firewall *f)
 		m, m, m, m);
 }
 
+/*
+ * Chains of others ask for the route back to a packet's source long before
+ * conntrack, as firewalls do for IPv6, which has no rp_filter.  For the answers
+ * to what left outside that is the machine's own only by the mark, and whose
+ * answers they are cannot be known yet.  So until then all that comes in has
+ * it: what would have come in without us does so.
+ */
+static void
+add_way_back(struct script *s, const struct net_firewall *f)
+{
+	script_add(s,
+		"chain before_tracking {\n"
+		"type filter hook prerouting priority raw - 1; policy accept;\n"
+		"iifname != { \"%s\", \"lo\" } meta mark 0 meta mark set %u\n"
+		"}\n"
+		"chain tracking {\n"
+		"type filter hook prerouting priority -201; policy accept;\n"
+		"iifname != { \"%s\", \"lo\" } meta mark %u meta mark set 0\n"
+		"}\n",
+		f->dev, f->mark, f->dev, f->mark);
+}
+
 static void
 add_peers(struct script *s, const struct diag_list *l, int protocol, int family,
 	bool inbound)
@@ -326,6 +348,7 @@ net_firewall_add(const struct net_firewall *f, struct err *e)
 	add_output(s, f);
 	add_fence(s, f);
 	add_asked(s, f);
+	add_way_back(s, f);
 	add_prerouting(s, f);
 	script_add(s, "}\n");
 	r = script_run(s, e);

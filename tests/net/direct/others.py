@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: MIT
 """Beside rule sets of others that change what ours depend on: flows that go directly take one way or the other."""
-from direct import World, lab, tcp
+from direct import APP, APP6, World, lab, tcp
 from handed import BOTH, echoes, kernel, said
 
 OUTPUT = "type route hook output priority mangle"
@@ -39,4 +39,21 @@ def test_marks_restored(l):
         w.app.run("nft delete table inet other")
 
 
-lab.main(test_marks_restored)
+def test_way_back(l):
+    """A firewall asks for the route back before connections are tracked, as for IPv6 it does."""
+    neighbours = "icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert, nd-router-advert } accept\n"
+    w = World(l)
+    echoes(w)
+    for own in (APP, APP6):
+        l.server(w.app, own, 22, lab.echo)
+    table(w, ("type filter hook prerouting priority raw", neighbours + "fib saddr . mark . iif oif missing drop"))
+    for way in ("kernel", "stack"):
+        with kernel(w, way=way):
+            words(w)
+            for address, own in zip(BOTH, (APP, APP6)):
+                w.app.run(f"ping -n -c 1 -W 5 {address}")
+                with tcp(w.near, own, 22) as s:
+                    said(s, b"from outside")
+
+
+lab.main(test_marks_restored, test_way_back)
