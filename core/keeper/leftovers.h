@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef KEEPER_LEFTOVERS_H
+#define KEEPER_LEFTOVERS_H
+
+#include "base/err.h"
+#include "keeper/journal.h"
+
+/* Opens the journal and undoes what a killed keeper left. The number of changes undone, or
+ * -1 and why. */
+int leftovers_undo(struct journal *j, const char *state_dir, struct err *e);
+
+#endif
