@@ -90,11 +90,11 @@ def test_table_in_use(l):
 
 def test_rule_in_the_way(l):
     w = World(l)
-    w.box.run("ip -6 rule add from all lookup 7370 pref 7373")
+    w.box.run("ip -6 rule add from all lookup 7370 pref 7373 protocol kernel")
     before = w.box.system()
     p = w.start(ready=False)
     assert p.wait() == 7 and "IPv6 routing rule 7373 cannot be set" in p.text, p.text
-    w.box.call("ip -6 rule add from all lookup 7370 pref 7373")
+    w.box.call("ip -6 rule add from all lookup 7370 pref 7373 protocol kernel")
     lab.equal(w.box.system(), before, "but for the rule itself")
 
 
