@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include "platform/direct.h"
+#include "platform/linux/policy.h"
 
+#include "platform/direct.h"
 #include "platform/linux/netlink.h"
 #include "platform/linux/nfevents.h"
 
@@ -29,13 +30,6 @@ net_policy_seen(int fd)
 	while (n >= 0 || n == -ENOBUFS);
 }
 
-/* What is asked for, and the first that was found. */
-struct search {
-	const struct net_policy *ours;
-	uint32_t priority;
-	bool is_found;
-};
-
 /*
  * Our own for the engine's other sockets is none.  Before our rules, what an
  * application sends has met it already, and come to the device all the same; so
@@ -51,30 +45,45 @@ parts_users(const struct fib_rule_uid_range *u, uint32_t priority, bool inverted
 	return inverted || u->start == 0 || priority > ours->first;
 }
 
-static int
-rule_read(const struct nlmsghdr *h, void *arg)
+bool
+policy_rule_read(
+	const struct nlmsghdr *h, const struct net_policy *ours, uint32_t *priority)
 {
 	const struct fib_rule_hdr *rule = mnl_nlmsg_get_payload(h);
 	struct fib_rule_uid_range users = { 0, UINT32_MAX };
 	const struct nlattr *a;
-	struct search *s = arg;
-	uint32_t priority = 0;
+	uint32_t its = 0;
 
-	if (h->nlmsg_type != RTM_NEWRULE || s->is_found)
-		return MNL_CB_OK;
+	if (h->nlmsg_type != RTM_NEWRULE || mnl_nlmsg_get_payload_len(h) < sizeof *rule)
+		return false;
 	mnl_attr_for_each(a, h, sizeof *rule)
 	{
 		size_t len = mnl_attr_get_payload_len(a);
 
-		if (mnl_attr_get_type(a) == FRA_PRIORITY && len == sizeof priority)
-			priority = mnl_attr_get_u32(a);
+		if (mnl_attr_get_type(a) == FRA_PRIORITY && len == sizeof its)
+			its = mnl_attr_get_u32(a);
 		if (mnl_attr_get_type(a) == FRA_UID_RANGE && len == sizeof users)
 			memcpy(&users, mnl_attr_get_payload(a), sizeof users);
 	}
-	if (!parts_users(&users, priority, (rule->flags & FIB_RULE_INVERT) != 0, s->ours))
-		return MNL_CB_OK;
-	s->is_found = true;
-	s->priority = priority;
+	if (!parts_users(&users, its, (rule->flags & FIB_RULE_INVERT) != 0, ours))
+		return false;
+	*priority = its;
+	return true;
+}
+
+/* What is asked for, and the first that was found. */
+struct search {
+	const struct net_policy *ours;
+	uint32_t priority;
+	bool is_found;
+};
+
+static int
+rule_see(const struct nlmsghdr *h, void *arg)
+{
+	struct search *s = arg;
+
+	s->is_found = s->is_found || policy_rule_read(h, s->ours, &s->priority);
 	return MNL_CB_OK;
 }
 
@@ -88,7 +97,7 @@ net_policy_by_user(int family, const struct net_policy *ours, uint32_t *priority
 
 	rule = netlink_begin(&m, RTM_GETRULE, NLM_F_DUMP, sizeof *rule);
 	rule->family = family == 6 ? AF_INET6 : AF_INET;
-	r = netlink_ask(NETLINK_ROUTE, &m, rule_read, &s);
+	r = netlink_ask(NETLINK_ROUTE, &m, rule_see, &s);
 	*priority = s.priority;
 	return r < 0 ? r : s.is_found;
 }

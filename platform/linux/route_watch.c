@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include "platform/net.h"
+#include "platform/linux/route_watch.h"
 
 #include "platform/linux/nfevents.h"
+#include "platform/net.h"
 
 #include <errno.h>
 #include <libmnl/libmnl.h>
@@ -61,22 +62,31 @@ is_loss(const struct nlmsghdr *h, unsigned index, unsigned first, unsigned last)
 }
 
 bool
+route_news_lost(const void *p, size_t n, unsigned index, unsigned table)
+{
+	const struct nlmsghdr *h;
+	bool lost = false;
+	int left = (int)n;
+
+	for (h = p; nfevents_is_whole(h, left); h = mnl_nlmsg_next(h, &left))
+		lost = lost || is_loss(h, index, table, table + 1);
+	return lost;
+}
+
+bool
 net_changes_lost(int fd, unsigned index, unsigned table)
 {
 	_Alignas(struct nlmsghdr) char events[EVENTS_MAX];
-	const struct nlmsghdr *h;
 	bool lost = false;
 	ssize_t n;
-	int left;
 
 	for (;;) {
 		n = nfevents_recv(fd, events, sizeof events);
-		if (n < 0 && n != -ENOBUFS)
+		if (n > 0)
+			lost = route_news_lost(events, (size_t)n, index, table) || lost;
+		else if (n == -ENOBUFS)
+			lost = true;
+		else if (n < 0)
 			return lost;
-		lost = lost || n == -ENOBUFS;
-		left = n < 0 ? 0 : (int)n;
-		for (h = (const void *)events; nfevents_is_whole(h, left);
-			h = mnl_nlmsg_next(h, &left))
-			lost = lost || is_loss(h, index, table, table + 1);
 	}
 }

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * What netfilter tells of by itself: connections that ended, and rule sets that
- * were changed.  The first byte says which of the two the rest is.
+ * What the kernel tells of: connections that ended, rule sets that were changed,
+ * devices, addresses, routes and rules that were, and rules of routing.  The
+ * first byte says which of the four the rest is.
  */
 #include "fuzz/fuzz.h"
 #include "platform/direct.h"
 #include "platform/linux/conntrack.h"
 #include "platform/linux/nft_watch.h"
+#include "platform/linux/policy.h"
+#include "platform/linux/route_watch.h"
 
 #include <linux/netlink.h>
 #include <stdlib.h>
@@ -45,6 +48,31 @@ rules(const void *p, size_t len)
 		}
 }
 
+/* What was missing after the first of the news is so after all of them. */
+static void
+routes(const void *p, size_t len)
+{
+	enum { INDEX = 7, TABLE = 7370 };
+
+	must(!route_news_lost(p, len / 2, INDEX, TABLE) ||
+		route_news_lost(p, len, INDEX, TABLE));
+}
+
+static void
+policy(struct nlmsghdr *h, size_t len)
+{
+	const struct net_policy ours = { .engine = 998, .first = 7370 },
+				all = { .engine = 998, .first = 0 };
+	uint32_t found = 1, of_all = 1;
+	bool parts;
+
+	h->nlmsg_len = (uint32_t)len;
+	parts = policy_rule_read(h, &ours, &found);
+	must(parts || found == 1);
+	/* Where none comes before ours, more rules count, and never fewer. */
+	must(!parts || (policy_rule_read(h, &all, &of_all) && of_all == found));
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
@@ -56,10 +84,19 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	copy = calloc(1, NLMSG_ALIGN(len - 1));
 	must(copy != NULL);
 	memcpy(copy, p + 1, len - 1);
-	if (p[0] & 1)
-		rules(copy, len - 1);
-	else
+	switch (p[0] & 3) {
+	case 0:
 		connection(copy, len - 1);
+		break;
+	case 1:
+		rules(copy, len - 1);
+		break;
+	case 2:
+		routes(copy, len - 1);
+		break;
+	default:
+		policy(copy, len - 1);
+	}
 	free(copy);
 	return 0;
 }
