@@ -141,8 +141,22 @@ may_fragment(const struct cut *c)
 		(be16_get(c->mem + 6) & UNCUT) == 0;
 }
 
+/*
+ * All fragments have the number of the datagram.  A zero stands for none: the system would
+ * choose one for each.  What is of several has counted on from that zero.
+ */
+static void
+number_give(struct cut *c, uint16_t *id)
+{
+	if (be16_get(c->whole->p + 4) != 0 && be16_get(c->mem + 4) != 0)
+		return;
+	if (++*id == 0)
+		++*id;
+	be16_put(c->mem + 4, *id);
+}
+
 bool
-cut_fragment(struct cut *c, size_t max)
+cut_fragment(struct cut *c, size_t max, uint16_t *id)
 {
 	size_t at = c->whole->at, from = c->len - c->left, n = c->left;
 	/* Offsets are counted in eights, from the UDP header on. */
@@ -153,9 +167,8 @@ cut_fragment(struct cut *c, size_t max)
 	room = ((max - at) & ~(size_t)7) - (offset > 0 ? 0 : UDP_HEADER);
 	if (n > room)
 		n = room;
-	/* All have the number of the datagram, which the system chooses where it is none. */
-	if (be16_get(c->mem + 4) == 0)
-		be16_put(c->mem + 4, 1);
+	if (from == 0)
+		number_give(c, id);
 	c->left -= n;
 	be16_put(c->mem + 6, (uint16_t)((c->left > 0 ? MORE : 0) | offset / 8));
 	c->v[0].iov_len = offset > 0 ? at : c->header;

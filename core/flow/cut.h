@@ -32,8 +32,10 @@ bool cut_next(struct cut *c);
  * at most `max` bytes. False: that cannot be, since it is no TCP, a SYN, or short enough. */
 bool cut_again(struct cut *c, size_t max);
 /* The same of a datagram of IPv4 that may be cut: its next fragment is in c->v, whose
- * length and checksum the system writes.  False: that cannot be, or there is none left. */
-bool cut_fragment(struct cut *c, size_t max);
+ * length and checksum the system writes.  One without a number gets the next after *id, by
+ * which its fragments find together and others do not (RFC 791, 3.2).  False: that cannot
+ * be, or there is none left. */
+bool cut_fragment(struct cut *c, size_t max, uint16_t *id);
 /* Instead of a segment, after cut_begin: a reset with its number and nothing else is in
  * c->v. */
 void cut_reset(struct cut *c);

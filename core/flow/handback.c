@@ -92,7 +92,7 @@ hand_on_pieces(struct flows *fs, const struct ip *target, struct cut *c)
 
 	if (cut_again(c, mtu))
 		return 0;
-	while (cut_fragment(c, mtu)) {
+	while (cut_fragment(c, mtu, &fs->handback.fragment_id)) {
 		err = net_direct_send(socket_for(fs, target), target, c->v, 2);
 		if (err < 0)
 			break;

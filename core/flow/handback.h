@@ -37,6 +37,7 @@ struct handback {
 	bool ending;    /* what ends now ends with sluice, */
 	bool (*is_over)(void *arg); /* as is asked here; NULL: nobody knows */
 	void *over_arg;
+	uint16_t fragment_id; /* that a datagram got last */
 	int fd4, fd6;    /* net_direct_open's, borrowed; -1: that family has the stack */
 	bool quic_alone; /* of datagrams, but echoes */
 	int ends;        /* net_direct_follow's, borrowed; -1: none */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/bytes.h"
+#include "base/random.h"
 #include "flow/ending.h"
 #include "flow/facts.h"
 #include "flow/flows.h"
@@ -468,6 +469,7 @@ handed_init(struct flows *fs, size_t max)
 
 	b->fd4 = b->fd6 = b->ends = -1;
 	b->troubles.every = 60000;
+	random_bytes(&b->fragment_id, sizeof(b->fragment_id));
 	pool_init(&b->pool, "flows in the kernel", sizeof(struct handed), max, 256);
 	list_init(&b->by_age);
 	return table_init(&b->table, 64);

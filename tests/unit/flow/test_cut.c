@@ -251,25 +251,66 @@ a_datagram_becomes_fragments(void **state)
 {
 	static const size_t sizes[] = { 8 + 968, 976, 556 };
 	struct stack_packet k = packet(4, NETWORK_UDP, PAYLOAD);
+	uint16_t id = 41;
 	size_t at = 0, i;
 	struct cut c;
 
 	(void)state;
 	assert_true(cut_begin(&c, &k, NETWORK_UDP) && cut_next(&c));
-	for (i = 0; cut_fragment(&c, 1000); i++) {
+	for (i = 0; cut_fragment(&c, 1000, &id); i++) {
 		const uint8_t *h = c.v[0].iov_base;
 		size_t header = i == 0 ? 28 : 20;
 
 		assert_in_range(i, 0, 2);
 		assert_int_equal(c.v[0].iov_len, header);
 		assert_int_equal(header - 20 + c.v[1].iov_len, sizes[i]);
-		assert_int_equal(be16_get(h + 4), 1);
+		assert_int_equal(be16_get(h + 4), 42);
 		assert_int_equal(be16_get(h + 6), (i < 2 ? 0x2000 : 0) | at / 8);
 		assert_ptr_equal(c.v[1].iov_base, mem + 20 + at + (i == 0 ? 8 : 0));
 		at += sizes[i];
 	}
 	assert_int_equal(at, 8 + PAYLOAD);
 	assert_false(cut_next(&c));
+}
+
+/* The numbers of the datagrams in k, all of whose fragments have one. */
+static size_t
+numbers_of(const struct stack_packet *k, uint16_t *id, uint16_t numbers[static 3])
+{
+	size_t n = 0;
+	struct cut c;
+
+	assert_true(cut_begin(&c, k, NETWORK_UDP));
+	for (; cut_next(&c); n++) {
+		assert_in_range(n, 0, 2);
+		assert_true(cut_fragment(&c, 600, id));
+		numbers[n] = be16_get(c.mem + 4);
+		while (cut_fragment(&c, 600, id))
+			assert_int_equal(be16_get(c.mem + 4), numbers[n]);
+	}
+	return n;
+}
+
+static void
+datagrams_have_numbers_of_their_own(void **state)
+{
+	struct stack_packet k = packet(4, NETWORK_UDP, PAYLOAD);
+	uint16_t id = 0xfffe, numbers[3];
+
+	(void)state;
+	assert_int_equal(numbers_of(&k, &id, numbers), 1);
+	assert_int_equal(numbers[0], 0xffff);
+	assert_int_equal(numbers_of(&k, &id, numbers), 1);
+	assert_int_equal(numbers[0], 1);
+	k.offload = (struct offload){ .gso = OFFLOAD_UDP, .segment = 1000 };
+	assert_int_equal(numbers_of(&k, &id, numbers), 3);
+	for (uint16_t i = 0; i < 3; i++)
+		assert_int_equal(numbers[i], 2 + i);
+	be16_put(mem + 4, 0xffff);
+	assert_int_equal(numbers_of(&k, &id, numbers), 3);
+	assert_int_equal(numbers[0], 0xffff);
+	assert_int_equal(numbers[1], 5);
+	assert_int_equal(numbers[2], 1);
 }
 
 static void
@@ -288,6 +329,8 @@ what_may_not_be_cut_is_not(void **state)
 		{ 4, NETWORK_UDP, 0, 0 },
 	};
 
+	uint16_t id = 0;
+
 	(void)state;
 	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
 		struct stack_packet k = packet(
@@ -297,7 +340,7 @@ what_may_not_be_cut_is_not(void **state)
 		if (cases[i].family == 4)
 			mem[6] = cases[i].flags;
 		assert_true(cut_begin(&c, &k, cases[i].network) && cut_next(&c));
-		assert_false(cut_fragment(&c, cases[i].max));
+		assert_false(cut_fragment(&c, cases[i].max, &id));
 	}
 }
 
@@ -328,6 +371,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_datagram_becomes_fragments),
+		cmocka_unit_test(datagrams_have_numbers_of_their_own),
 		cmocka_unit_test(what_may_not_be_cut_is_not),
 		cmocka_unit_test(one_is_as_it_was),
 		cmocka_unit_test(an_empty_one_is_one),
