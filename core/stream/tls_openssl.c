@@ -417,13 +417,21 @@ openssl_shut(struct stream *s)
 	return r < 0 ? tls_fail_beneath(&o->t, r) : r;
 }
 
+/* Half a record is none.  OpenSSL before 3.0.14 takes its buffer for empty after the header
+ * of a record, frees it when asked, and goes on to read in it (CVE-2024-4741). */
+static bool
+is_between_records(const struct openssl *o)
+{
+	return o->t.records.have == 0 && !SSL_has_pending(o->ssl);
+}
+
 /* A window stands for OpenSSL's buffer as well, which lives on with half a record in it. */
 static void
 drop_windows(struct openssl *o, bool all)
 {
 	struct blocks *b = &o->t.setup->stock->windows;
 
-	if (o->in && (all || (o->in_at == o->in_end && !SSL_has_pending(o->ssl)))) {
+	if (o->in && (all || (o->in_at == o->in_end && is_between_records(o)))) {
 		blocks_put(b, o->in);
 		o->in = NULL;
 		o->in_at = o->in_end = 0;
@@ -433,7 +441,7 @@ drop_windows(struct openssl *o, bool all)
 		o->out = NULL;
 		o->out_at = o->out_end = 0;
 	}
-	if (o->ssl && !SSL_has_pending(o->ssl))
+	if (o->ssl && is_between_records(o))
 		SSL_free_buffers(o->ssl);
 }
 

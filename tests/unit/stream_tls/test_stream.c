@@ -3,6 +3,7 @@
 #include "unit/stream_tls/bench.h"
 
 #include "base/list.h"
+#include "stream/tls_inside.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -265,6 +266,40 @@ test_half_closed(void **state)
 	bench_end(&b);
 }
 
+/* A connection that rests amid a record keeps the memory that has its beginning, and it is
+ * counted: where only the header has come, too. */
+static void
+test_rests_amid_record(void **state)
+{
+	static uint8_t bytes[1000];
+	static const size_t come[] = { 1, 5, 6, 500 };
+	size_t i, n = 0, whole, rest;
+	struct bench b;
+	struct pair p;
+
+	bench_serve(&b, state, "p256", "server middle");
+	pair_connect(&b, &p);
+	assert_int_equal(pair_receive(&p, &n), STREAM_AGAIN);
+	stream_park(p.s);
+	rest = b.stock->windows.pool.out;
+	for (i = 0; i < sizeof(come) / sizeof(*come); i++) {
+		peer_say(&p.peer, bytes, sizeof(bytes));
+		whole = p.m.in_len;
+		p.m.in_len = p.m.in_at + come[i];
+		assert_int_equal(pair_receive(&p, &n), STREAM_AGAIN);
+		stream_park(p.s);
+		if (b.library == TLS_OPENSSL)
+			assert_int_equal(b.stock->windows.pool.out, rest + 1);
+		p.m.in_len = whole;
+		assert_int_equal(pair_receive(&p, &n), STREAM_AGAIN);
+		assert_int_equal(n, (i + 1) * sizeof(bytes));
+		stream_park(p.s);
+		assert_int_equal(b.stock->windows.pool.out, rest);
+	}
+	pair_end(&b, &p);
+	bench_end(&b);
+}
+
 /* The server ends first: with close_notify, or without a word. */
 static void
 test_server_ends(void **state)
@@ -375,6 +410,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		EACH_LIBRARY(test_both_ways),
 		EACH_LIBRARY(test_half_closed),
+		EACH_LIBRARY(test_rests_amid_record),
 		EACH_LIBRARY(test_server_ends),
 		EACH_LIBRARY(test_resumed),
 		EACH_LIBRARY(test_facts),
