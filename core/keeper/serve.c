@@ -249,6 +249,8 @@ routes_serve(struct serve *s, const struct request *q, struct reply *r, struct e
 			"end sluice and start it again");
 	serve_routes_settle(s);
 	if (firewall_make(s, e) < 0 || routes_make(s, &routes, e) < 0) {
+		/* Else what is undone here would pass for somebody else's doing. */
+		descriptor_end(&s->marks);
 		(void)journal_undo(s->journal, from);
 		return -1;
 	}

@@ -14,6 +14,7 @@ def refused(w, pattern, config=CONFIG + "ready\n", status=7, argv=None, before=N
     assert p.wait() == status, p.text
     lines = [x for x in p.lines if "rror" in x]
     assert len(lines) == 1 and re.search(pattern, lines[0]), p.text
+    assert "put back to" not in p.text, p.text      # what it undoes itself
     lab.equal(w.box.system(), before, pattern)
     return p
 
