@@ -44,7 +44,8 @@ struct serve {
 	uint32_t mends; /* how often something was put back, */
 	uint64_t mended, said; /* ms of boot time: the last time; since when are the */
 	unsigned sayings;      /* lines of the log counted that said so */
-	unsigned lost;         /* NET_RULES_ bits: taken away and not back yet */
+	unsigned lost;         /* NET_RULES_ bits: taken away and not back yet, */
+	unsigned missed;       /* and those that were tried in vain, which was said */
 	/* The rule of the machine by which no direct flow of a family is the kernel's; "" */
 	char by_user4[REPORT_WHY], by_user6[REPORT_WHY];
 	bool strict; /* net_direct_is_strict, when the tables of direct flows were made */

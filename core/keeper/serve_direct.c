@@ -413,7 +413,7 @@ give_up(const struct serve *s, unsigned left, const struct err *e)
 void
 serve_rules_mend(struct serve *s)
 {
-	unsigned before = s->lost, left = 0;
+	unsigned missed = s->missed, left = 0;
 	struct err e;
 	int i;
 
@@ -429,6 +429,7 @@ serve_rules_mend(struct serve *s)
 				"they are put back");
 	}
 	all_hold(s);
-	if ((left & ~before) != 0)
-		give_up(s, left & ~before, &e);
+	s->missed = left;
+	if ((left & ~missed) != 0)
+		give_up(s, left & ~missed, &e);
 }

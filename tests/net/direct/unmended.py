@@ -71,4 +71,26 @@ def test_unmended(l):
     assert "7371" not in w.app.run("ip rule") and "0x1ccb" not in w.app.run("ip rule")
 
 
-lab.main(test_unmended)
+def test_strictness(l):
+    """Connection tracking becomes strict, and the tables cannot follow: that is said, and ends as above."""
+    w = World(l)
+    sites(w)
+    echoes(w)
+    flag = os.path.join(l.dir, "broken")
+    wrap_nft(w, CHECK % flag)
+    loose = w.app.run("sysctl -n net.netfilter.nf_conntrack_tcp_loose").strip()
+    p = w.start(w.config([], first="direct", sluice={"geoip": w.database(), "direct": "kernel"}))
+    s = tcp(w.app, BOTH[0], 7, seconds=2)
+    said(s, b"before")
+    open(flag, "w").close()
+    w.app.sysctl("net.netfilter.nf_conntrack_tcp_loose", int(loose == "0"))
+    p.wait_line("they cannot be put back: .*nothing can be changed")
+    assert direct_of(w) == {("stack", WHY)}, direct_of(w)
+    assert has_ended(s), "a connection of the kernel's"
+    os.unlink(flag)
+    p.wait_line("they are put back")
+    assert direct_of(w) == {("kernel", None)}, direct_of(w)
+    assert p.stop() == 0 and "Sanitizer" not in p.text, p.text
+
+
+lab.main(test_unmended, test_strictness)
