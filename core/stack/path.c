@@ -31,15 +31,6 @@ place(struct paths *p, const struct ip *to)
 	return oldest;
 }
 
-void
-paths_learn(struct paths *p, const struct ip *to, uint32_t mtu, uint64_t now)
-{
-	if (mtu < TUN_MTU_MIN)
-		mtu = TUN_MTU_MIN;
-	if (mtu < TUN_MTU_MAX)
-		*place(p, to) = (struct path){ *to, (uint16_t)mtu, now };
-}
-
 size_t
 paths_mtu(const struct paths *p, const struct ip *to, size_t mtu, uint64_t now)
 {
@@ -47,4 +38,14 @@ paths_mtu(const struct paths *p, const struct ip *to, size_t mtu, uint64_t now)
 
 	return known && known->mtu < mtu && now - known->since < KNOWN_MS ? known->mtu
 									  : mtu;
+}
+
+void
+paths_learn(struct paths *p, const struct ip *to, uint32_t mtu, uint64_t now)
+{
+	if (mtu < TUN_MTU_MIN)
+		mtu = TUN_MTU_MIN;
+	/* It tells of a narrower way, and never of a wider one (RFC 8201, 4). */
+	if (mtu < paths_mtu(p, to, TUN_MTU_MAX, now))
+		*place(p, to) = (struct path){ *to, (uint16_t)mtu, now };
 }

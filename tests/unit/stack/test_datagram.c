@@ -290,7 +290,11 @@ test_narrow_path(void **state)
 	tell_too_big(to, me, 68); /* less than IPv6 allows */
 	assert_int_equal(parts_of(1300, &longest), 2);
 	assert_int_equal(longest, 1232);
-	host_pass(10 * 60 * 1000);
+	host_pass(5 * 60 * 1000);
+	tell_too_big(to, me, 1500); /* said of a packet before: no wider, and no longer */
+	assert_int_equal(parts_of(1300, &longest), 2);
+	assert_int_equal(longest, 1232);
+	host_pass(5 * 60 * 1000);
 	assert_int_equal(parts_of(3000, &longest), 1);
 	tell_too_big(to, me, 1500);
 	for (i = 0; i < 16; i++) {
