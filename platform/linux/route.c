@@ -415,7 +415,6 @@ int
 net_routes_add(const struct net_routes *c, struct err *e)
 {
 	struct err unused;
-
 	int r;
 
 	if (table_claim(c, e) < 0)
@@ -506,7 +505,9 @@ net_routes_mend(const struct net_routes *c, struct err *e)
 	int r4 = family_mend(4, c), r6 = family_mend(6, c);
 	int r = r4 < 0 ? r4 : r6;
 
-	if (r6 != 0)
+	/* Where it failed, the next try does: this is news itself, and would call for one at
+	 * once. */
+	if (r6 > 0)
 		link_routes_renew();
 	if (r >= 0)
 		return r4 + r6;
