@@ -29,7 +29,7 @@ marked_begin(struct netlink_message *m, int family, unsigned mark)
 		m, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, NLM_F_DUMP, sizeof *g);
 	g->nfgen_family = AF_UNSPEC;
 	if (family != 0)
-		g->nfgen_family = family == 6 ? AF_INET6 : AF_INET;
+		g->nfgen_family = netlink_domain(family);
 	mnl_attr_put_u32(m->head, CTA_MARK, htonl(mark));
 	mnl_attr_put_u32(m->head, CTA_MARK_MASK, htonl(NET_DIRECT_MARK));
 }
@@ -236,7 +236,7 @@ conntrack_carries(struct mnl_socket *bus, unsigned kept, const struct endpoint *
 
 	g = netlink_begin(
 		&m, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, NLM_F_ACK, sizeof *g);
-	g->nfgen_family = source->ip.family == 6 ? AF_INET6 : AF_INET;
+	g->nfgen_family = netlink_domain(source->ip.family);
 	ends_put(&m, source, target, kept);
 	r = netlink_say(bus, &m, over_see, &over);
 	if (r == -ENOENT)

@@ -95,7 +95,7 @@ source_put(struct netlink_message *m, const struct ip *from)
 
 	op.yes = (uint8_t)(sizeof op + sizeof is + address);
 	op.no = op.yes + 4;
-	is.family = from->family == 6 ? AF_INET6 : AF_INET;
+	is.family = netlink_domain(from->family);
 	is.prefix_len = (uint8_t)(address * 8);
 	memcpy(step, &op, sizeof op);
 	memcpy(step + sizeof op, &is, sizeof is);
@@ -163,7 +163,7 @@ abort_begin(struct netlink_message *m, uint16_t type, const struct endpoint *loc
 	struct inet_diag_req_v2 *q;
 
 	q = netlink_begin(m, type, NLM_F_ACK, sizeof *q);
-	q->sdiag_family = local->ip.family == 6 ? AF_INET6 : AF_INET;
+	q->sdiag_family = netlink_domain(local->ip.family);
 	q->sdiag_protocol = IPPROTO_TCP;
 	q->idiag_states = ~0u;
 	q->id.idiag_sport = htons(local->port);

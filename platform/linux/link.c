@@ -130,7 +130,7 @@ address_change(uint16_t type, uint16_t flags, unsigned index, const struct cidr 
 	struct ifaddrmsg *a;
 
 	a = netlink_begin(&m, type, (uint16_t)(flags | NLM_F_ACK), sizeof *a);
-	a->ifa_family = c->ip.family == 6 ? AF_INET6 : AF_INET;
+	a->ifa_family = netlink_domain(c->ip.family);
 	a->ifa_prefixlen = c->bits;
 	a->ifa_index = index;
 	netlink_put_ip(&m, IFA_LOCAL, &c->ip);

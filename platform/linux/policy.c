@@ -96,7 +96,7 @@ net_policy_by_user(int family, const struct net_policy *ours, uint32_t *priority
 	int r;
 
 	rule = netlink_begin(&m, RTM_GETRULE, NLM_F_DUMP, sizeof *rule);
-	rule->family = family == 6 ? AF_INET6 : AF_INET;
+	rule->family = netlink_domain(family);
 	r = netlink_ask(NETLINK_ROUTE, &m, rule_see, &s);
 	*priority = s.priority;
 	return r < 0 ? r : s.is_found;
