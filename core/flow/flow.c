@@ -299,6 +299,7 @@ flow_new(struct flows *fs, const struct endpoint *source, const struct endpoint 
 	f->setup = setup_hold(fs->setup);
 	f->source = *source;
 	f->asked = *target;
+	f->own = handback_is_own(fs, &source->ip);
 	f->opening->to = (struct target){ .ip = target->ip, .port = target->port };
 	f->began = loop_now(fs->loop);
 	f->state = FLOW_ROUTING;

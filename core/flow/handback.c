@@ -28,14 +28,10 @@ socket_for(const struct flows *fs, const struct ip *target)
 	return target->family == 6 ? fs->handback.fd6 : fs->handback.fd4;
 }
 
-/*
- * Only what this machine's own applications send comes from the device's
- * address and has hops left: what is forwarded for others was given a limit of
- * 1 (platform/linux/nft_direct.c), and the translation on its way here would
- * clash with another one.
- */
-static bool
-is_own(const struct flows *fs, const struct ip *source)
+/* What is forwarded was given its limit in platform/linux/nft_direct.c; the translation on
+ * its way here would clash with another one. */
+bool
+handback_is_own(const struct flows *fs, const struct ip *source)
 {
 	const struct stack_packet *k = stack_packet(fs->stack);
 
@@ -60,7 +56,7 @@ is_direct(struct flows *fs, enum network network, const struct endpoint *source,
 	enum inquiry_answer a;
 	struct inquiry q;
 
-	if (socket_for(fs, &target->ip) < 0 || !is_own(fs, &source->ip) ||
+	if (socket_for(fs, &target->ip) < 0 || !handback_is_own(fs, &source->ip) ||
 		flows_refuse(&target->ip) || flows_lead_back(fs, &target->ip) ||
 		is_query(fs, network, target))
 		return false;
@@ -216,7 +212,7 @@ handback_stray(
 	enum handed_state h;
 	int err;
 
-	if (socket_for(fs, &target->ip) < 0 || !is_own(fs, &source->ip))
+	if (socket_for(fs, &target->ip) < 0 || !handback_is_own(fs, &source->ip))
 		return false;
 	h = handed_look(fs, NETWORK_TCP, source, target);
 	if (h == HANDED_OVER)
@@ -280,7 +276,7 @@ handback_datagram(
 	bool known;
 	int err;
 
-	if (socket_for(fs, &target->ip) < 0 || !is_own(fs, &source->ip))
+	if (socket_for(fs, &target->ip) < 0 || !handback_is_own(fs, &source->ip))
 		return false;
 	known = handed_look(fs, NETWORK_UDP, source, target) == HANDED_OPEN;
 	if (!known && assoc_has(fs, source, target))

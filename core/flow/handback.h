@@ -69,6 +69,11 @@ enum handed_state handed_look(struct flows *fs, enum network network,
 void handed_revoke(struct flows *fs, enum network network, const struct endpoint *source,
 	const struct endpoint *target);
 
+/* Of the packet that the stack was given.  Only what this machine's own applications send
+ * comes from the device's address and has hops left: what is forwarded for others has a
+ * limit of 1 where any flow is handed back. */
+bool handback_is_own(const struct flows *fs, const struct ip *source);
+
 /*
  * handback.c: the stack's questions, before anybody else is asked.  True: the
  * packet is with the kernel, or *a is the answer.

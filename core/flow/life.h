@@ -54,6 +54,7 @@ struct flow {
 	bool late : 1;    /* the timer has fired */
 	bool evicted : 1; /* another one needs the place */
 	bool decided : 1;
+	bool own : 1; /* of this machine's own application */
 	/* The far side has failed, and the application takes the rest. */
 	bool failing : 1;
 };

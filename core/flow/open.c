@@ -64,7 +64,7 @@ near_ask(struct flow *f, uint64_t quiet)
 {
 	if (quiet < ASK_MS)
 		return ASK_MS - quiet;
-	conn_ask(f->relay.near, flows_device(f->flows, &f->source.ip) >= 0);
+	conn_ask(f->relay.near, f->own);
 	return quiet;
 }
 

@@ -24,6 +24,7 @@ static struct app *apps[APPS];
 static size_t napps;
 static bool full;
 
+uint8_t sim_hops = 64;
 struct pinged pinged;
 static struct ip ping_from;
 static uint16_t ping_seq;
@@ -50,7 +51,7 @@ packet_put(const struct ip *from, const struct ip *to, int proto, const void *bo
 	writer_be16(&w, 0x4500);
 	writer_be16(&w, (uint16_t)(20 + len));
 	writer_be32(&w, 0x00004000);
-	writer_u8(&w, 64);
+	writer_u8(&w, sim_hops);
 	writer_u8(&w, (uint8_t)proto);
 	writer_be16(&w, 0);
 	writer_bytes(&w, from->b, 4);
@@ -225,6 +226,7 @@ segment_take(struct app *a, struct reader *r)
 		return;
 	}
 	if (flags & SYN && a->connected) {
+		a->challenged = true;
 		segment_put(a, a->closed ? RST : ACK, "", 0);
 		return;
 	}

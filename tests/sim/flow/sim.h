@@ -35,6 +35,7 @@ struct app {
 	uint32_t seq, ack;
 	bool connected, fin, rst; /* what it was told */
 	bool deaf;                /* acknowledges nothing */
+	bool challenged;          /* by a SYN amid the connection */
 	bool closed;              /* is not there any more: its kernel resets all */
 	int icmp;                 /* code of an "unreachable"; -1: none */
 	uint16_t icmp_mtu;        /* that it named */
@@ -44,6 +45,8 @@ struct app {
 	struct endpoint from; /* of the last datagram */
 	uint16_t echo_id, echo_seq;
 };
+
+extern uint8_t sim_hops; /* of all that applications send */
 
 struct app *app_new(const char *source, const char *target);
 void app_syn(struct app *a);

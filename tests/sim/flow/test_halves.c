@@ -56,6 +56,33 @@ closed_by_the_application(void **state)
 	(void)state;
 }
 
+/* By what a kernel is asked that may be another machine's: its SYN has the device's address
+ * by a translation, and the limit of what is forwarded. */
+static void
+challenged_if_it_is_own(void **state)
+{
+	static const struct {
+		bool local;
+		uint8_t hops;
+		bool challenged;
+	} cases[] = { { true, 64, true }, { true, 1, false }, { false, 64, false } };
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		struct far *f;
+		struct app *a;
+
+		sim_hops = cases[i].hops;
+		a = connected(vmess, cases[i].local, &f);
+		sim_hops = 64;
+		app_ends(a);
+		sim_pass(5100);
+		assert_int_equal(a->challenged, cases[i].challenged);
+		assert_int_equal(live(), 1);
+		sim_end();
+	}
+	(void)state;
+}
+
 /* One that only has no more to say gets its answer, however late. */
 static void
 half_closed_and_patient(void **state)
@@ -111,6 +138,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(closed_by_the_application),
+		cmocka_unit_test(challenged_if_it_is_own),
 		cmocka_unit_test(half_closed_and_patient),
 		cmocka_unit_test(half_closed_and_gone_later),
 	};
