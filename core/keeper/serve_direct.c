@@ -198,7 +198,7 @@ serve_direct_held(const struct serve *s, int family, char why[static REPORT_WHY]
 		     : by_user_of(s, family));
 }
 
-/* Rules that cannot be read say nothing. */
+/* While the rules cannot be read, what was known of them holds. */
 static void
 by_user_find(struct serve *s, int family)
 {
@@ -210,7 +210,7 @@ by_user_find(struct serve *s, int family)
 	if (r > 0)
 		snprintf(why, REPORT_WHY, "the machine routes by user (ip -%d rule %u)",
 			family, (unsigned)priority);
-	else
+	else if (r == 0)
 		*why = '\0';
 }
 
