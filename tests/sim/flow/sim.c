@@ -10,6 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char *const sim_server_net[] = { "203.0.113.0/24", NULL };
+const struct rule_spec sim_by_server = {
+	.path = "0", .ip = sim_server_net, .outbound = "vmess"
+};
+
 struct loop *loop;
 struct flows *flows;
 struct tcp_memory *memory;
@@ -119,6 +124,24 @@ sim_begin(const struct sim_config *c)
 		fail_msg("%s", e.text);
 }
 
+size_t
+sim_tcp(void)
+{
+	struct flow_counters n;
+
+	flows_count(flows, &n);
+	return n.tcp;
+}
+
+size_t
+sim_udp(void)
+{
+	struct flow_counters n;
+
+	flows_count(flows, &n);
+	return n.udp;
+}
+
 void
 sim_settle(void)
 {
@@ -143,10 +166,7 @@ sim_pass(uint64_t ms)
 void
 sim_end(void)
 {
-	struct flow_counters n;
-
 	assert_int_equal(flows_free(flows), 0);
-	(void)n;
 	setup_drop(first);
 	assert_int_equal(setups, 0);
 	dns_free(dns);

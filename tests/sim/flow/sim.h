@@ -117,6 +117,10 @@ struct kernel {
 extern struct kernel kernel;
 void kernel_tells(const struct net_direct_end *end);
 
+/* What the server's network is, and a rule that sends it by "vmess". */
+extern const char *const sim_server_net[];
+extern const struct rule_spec sim_by_server;
+
 struct sim_config {
 	struct flows_config flows;
 	struct sniffing sniffing;
@@ -135,6 +139,9 @@ extern struct tcp_memory *memory; /* of the outbounds; only "vmess" is heavy */
 struct setup *sim_setup(const struct sim_config *c);
 unsigned sim_setups(void); /* that live */
 void sim_begin(const struct sim_config *c);
+/* Flows and associations that live. */
+size_t sim_tcp(void);
+size_t sim_udp(void);
 /* All packets on their way arrive, and all that follows from it happens, in no time. */
 void sim_settle(void);
 void sim_pass(uint64_t ms);

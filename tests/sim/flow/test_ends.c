@@ -7,29 +7,15 @@
 
 /* How bytes pass, and how a flow ends. */
 
-static const char *const server_net[] = { "203.0.113.0/24", NULL };
-static const struct rule_spec by_server = {
-	.path = "0", .ip = server_net, .outbound = "vmess"
-};
-
 static const char direct[] = "192.0.2.7:80", vmess[] = "203.0.113.7:80";
 static uint8_t bytes[500000];
 
 static void
 begin_with(struct flow_policy policy)
 {
-	struct sim_config c = { .rule = &by_server, .nrule = 1, .policy = policy };
+	struct sim_config c = { .rule = &sim_by_server, .nrule = 1, .policy = policy };
 
 	sim_begin(&c);
-}
-
-static size_t
-live(void)
-{
-	struct flow_counters n;
-
-	flows_count(flows, &n);
-	return n.tcp;
 }
 
 static struct app *
@@ -135,7 +121,7 @@ kept_end(void **state)
 	assert_memory_equal(a->got, bytes, 300000);
 	assert_true(a->fin && !a->rst);
 	assert_true(f->shut && f->freed);
-	assert_int_equal(live(), 0);
+	assert_int_equal(sim_tcp(), 0);
 	sim_end();
 }
 
@@ -158,7 +144,7 @@ passed_end(void **state)
 	assert_int_equal(a->got_len, 300000);
 	assert_true(a->fin && !a->rst);
 	assert_true(f->freed);
-	assert_int_equal(live(), 0);
+	assert_int_equal(sim_tcp(), 0);
 	sim_end();
 }
 
@@ -182,7 +168,7 @@ far_end_first_directly(void **state)
 	app_ends(a);
 	sim_settle();
 	assert_true(f->shut && f->freed);
-	assert_int_equal(live(), 0);
+	assert_int_equal(sim_tcp(), 0);
 	sim_end();
 }
 
@@ -206,7 +192,7 @@ far_end_first_by_a_server(void **state)
 	app_ends(a);
 	sim_settle();
 	assert_false(a->rst);
-	assert_int_equal(live(), 0);
+	assert_int_equal(sim_tcp(), 0);
 	sim_end();
 }
 
@@ -221,9 +207,9 @@ lingering_ends(void **state)
 	sim_settle();
 	assert_true(a->fin);
 	sim_pass(4900);
-	assert_int_equal(live(), 1);
+	assert_int_equal(sim_tcp(), 1);
 	sim_pass(200);
-	assert_int_equal(live(), 0);
+	assert_int_equal(sim_tcp(), 0);
 	sim_end();
 }
 
@@ -239,7 +225,7 @@ far_reset(const char *target)
 	assert_int_equal(a->got_len, 4000);
 	assert_true(a->rst && !a->fin);
 	assert_true(f->freed && !f->shut);
-	assert_int_equal(live(), 0);
+	assert_int_equal(sim_tcp(), 0);
 	sim_end();
 }
 
@@ -297,7 +283,7 @@ servers_that_break_their_protocol_are_counted(void **state)
 		far_opens(far_at(2), failures[i].error);
 		sim_settle();
 		assert_int_equal(broken(), 3 * failures[i].counts);
-		assert_int_equal(live(), 0);
+		assert_int_equal(sim_tcp(), 0);
 		sim_end();
 	}
 }
@@ -316,7 +302,7 @@ near_reset(const char *target, bool after_its_end)
 	sim_settle();
 	assert_true(f->freed);
 	assert_int_equal(f->shut, after_its_end && target == direct);
-	assert_int_equal(live(), 0);
+	assert_int_equal(sim_tcp(), 0);
 	sim_end();
 }
 
@@ -344,7 +330,7 @@ near_reset_under_pressure(void **state)
 	app_resets(a);
 	sim_settle();
 	assert_true(f->freed);
-	assert_int_equal(live(), 0);
+	assert_int_equal(sim_tcp(), 0);
 	sim_end();
 }
 
@@ -358,9 +344,9 @@ idle_by_a_server(void **state)
 	sim_pass(200000);
 	far_says(f, "x", 1);
 	sim_pass(299900);
-	assert_int_equal(live(), 1);
+	assert_int_equal(sim_tcp(), 1);
 	sim_pass(200);
-	assert_int_equal(live(), 0);
+	assert_int_equal(sim_tcp(), 0);
 	assert_true(a->rst && f->freed && !f->shut);
 	sim_end();
 }
@@ -373,7 +359,7 @@ idle_directly(void **state)
 	(void)state;
 	connected(direct, &f);
 	sim_pass(4000000);
-	assert_int_equal(live(), 1);
+	assert_int_equal(sim_tcp(), 1);
 	sim_end();
 }
 
@@ -386,9 +372,9 @@ idle_as_the_user_says(void **state)
 	begin_with((struct flow_policy){ .conn_idle = 10, .conn_idle_set = true });
 	sim_connected("198.18.0.1:4000", direct, &f);
 	sim_pass(9900);
-	assert_int_equal(live(), 1);
+	assert_int_equal(sim_tcp(), 1);
 	sim_pass(200);
-	assert_int_equal(live(), 0);
+	assert_int_equal(sim_tcp(), 0);
 	sim_end();
 }
 
@@ -405,12 +391,12 @@ limits_of_a_half(void **state)
 	sim_pass(60000);
 	app_ends(a);
 	sim_pass(4900);
-	assert_int_equal(live(), 1);
+	assert_int_equal(sim_tcp(), 1);
 	far_says(f, "x", 1);
 	sim_pass(4900);
-	assert_int_equal(live(), 1);
+	assert_int_equal(sim_tcp(), 1);
 	sim_pass(200);
-	assert_int_equal(live(), 0);
+	assert_int_equal(sim_tcp(), 0);
 	sim_end();
 
 	begin_with(p);
@@ -418,16 +404,16 @@ limits_of_a_half(void **state)
 	far_says(f, "x", 1);
 	far_ends(f);
 	sim_pass(1900);
-	assert_int_equal(live(), 1);
+	assert_int_equal(sim_tcp(), 1);
 	sim_pass(200);
-	assert_int_equal(live(), 0);
+	assert_int_equal(sim_tcp(), 0);
 	sim_end();
 }
 
 static void
 begin_with_both(struct flow_policy policy, struct outbound_policy outbound)
 {
-	struct sim_config c = { .rule = &by_server, .nrule = 1, .policy = policy };
+	struct sim_config c = { .rule = &sim_by_server, .nrule = 1, .policy = policy };
 	struct setup *s;
 	struct err e;
 
@@ -450,9 +436,9 @@ limits_of_the_outbound(void **state)
 		(struct outbound_policy){ .conn_idle = 20 });
 	sim_connected("198.18.0.1:4000", vmess, &f);
 	sim_pass(19900);
-	assert_int_equal(live(), 1);
+	assert_int_equal(sim_tcp(), 1);
 	sim_pass(200);
-	assert_int_equal(live(), 0);
+	assert_int_equal(sim_tcp(), 0);
 	sim_end();
 
 	begin_with_both((struct flow_policy){ .downlink_only = 9 },
@@ -460,9 +446,9 @@ limits_of_the_outbound(void **state)
 	a = sim_connected("198.18.0.1:4000", vmess, &f);
 	app_ends(a);
 	sim_pass(2900);
-	assert_int_equal(live(), 1);
+	assert_int_equal(sim_tcp(), 1);
 	sim_pass(200);
-	assert_int_equal(live(), 0);
+	assert_int_equal(sim_tcp(), 0);
 	sim_end();
 }
 

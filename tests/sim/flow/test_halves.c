@@ -3,27 +3,13 @@
 
 /* Applications that have ended: they may still read, or be gone. */
 
-static const char *const server_net[] = { "203.0.113.0/24", NULL };
-static const struct rule_spec by_server = {
-	.path = "0", .ip = server_net, .outbound = "vmess"
-};
-
 static const char direct[] = "192.0.2.7:80", vmess[] = "203.0.113.7:80";
-
-static size_t
-live(void)
-{
-	struct flow_counters n;
-
-	flows_count(flows, &n);
-	return n.tcp;
-}
 
 /* On this machine, or on another one behind it. */
 static struct app *
 connected(const char *target, bool local, struct far **f)
 {
-	struct sim_config c = { .rule = &by_server, .nrule = 1 };
+	struct sim_config c = { .rule = &sim_by_server, .nrule = 1 };
 
 	if (local) {
 		c.flows.ndevice = 1;
@@ -33,23 +19,31 @@ connected(const char *target, bool local, struct far **f)
 	return sim_connected("198.18.0.1:4000", target, f);
 }
 
+/* The i-th of four, by either way, and on either machine: it has asked, and has no more to say. */
+static struct app *
+asked(size_t i, struct far **f)
+{
+	const char *const to[] = { vmess, direct };
+	struct app *a = connected(to[i % 2], i < 2, f);
+
+	app_says(a, "question", 8);
+	app_ends(a);
+	return a;
+}
+
 /* Whoever has closed, and not only its own half, is found out soon. */
 static void
 closed_by_the_application(void **state)
 {
-	const char *const to[] = { vmess, direct };
-
 	for (size_t i = 0; i < 4; i++) {
 		struct far *f;
-		struct app *a = connected(to[i % 2], i < 2, &f);
+		struct app *a = asked(i, &f);
 
-		app_says(a, "question", 8);
-		app_ends(a);
 		a->closed = true;
 		sim_pass(4900);
-		assert_int_equal(live(), 1);
+		assert_int_equal(sim_tcp(), 1);
 		sim_pass(200);
-		assert_int_equal(live(), 0);
+		assert_int_equal(sim_tcp(), 0);
 		assert_true(f->freed);
 		sim_end();
 	}
@@ -77,7 +71,7 @@ challenged_if_it_is_own(void **state)
 		app_ends(a);
 		sim_pass(5100);
 		assert_int_equal(a->challenged, cases[i].challenged);
-		assert_int_equal(live(), 1);
+		assert_int_equal(sim_tcp(), 1);
 		sim_end();
 	}
 	(void)state;
@@ -87,26 +81,22 @@ challenged_if_it_is_own(void **state)
 static void
 half_closed_and_patient(void **state)
 {
-	const char *const to[] = { vmess, direct };
-
 	for (size_t i = 0; i < 4; i++) {
 		struct far *f;
-		struct app *a = connected(to[i % 2], i < 2, &f);
+		struct app *a = asked(i, &f);
 
-		app_says(a, "question", 8);
-		app_ends(a);
 		sim_pass(200000);
-		assert_int_equal(live(), 1);
+		assert_int_equal(sim_tcp(), 1);
 		far_says(f, "half an ", 8);
 		sim_pass(200000);
-		assert_int_equal(live(), 1);
+		assert_int_equal(sim_tcp(), 1);
 		far_says(f, "answer", 6);
 		far_ends(f);
 		sim_settle();
 		assert_int_equal(a->got_len, 14);
 		assert_true(a->fin);
 		assert_false(a->rst);
-		assert_int_equal(live(), 0);
+		assert_int_equal(sim_tcp(), 0);
 		sim_end();
 	}
 	(void)state;
@@ -126,9 +116,9 @@ half_closed_and_gone_later(void **state)
 	assert_int_equal(a->got_len, 6);
 	a->closed = true;
 	sim_pass(4900);
-	assert_int_equal(live(), 1);
+	assert_int_equal(sim_tcp(), 1);
 	sim_pass(200);
-	assert_int_equal(live(), 0);
+	assert_int_equal(sim_tcp(), 0);
 	sim_end();
 	(void)state;
 }

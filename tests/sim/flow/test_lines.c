@@ -10,9 +10,8 @@
 
 /* Questions of several applications to one resolver, through a server. */
 
-static const char *const server_net[] = { "203.0.113.0/24", NULL };
 static const struct rule_spec rules[] = {
-	{ .path = "0", .ip = server_net, .outbound = "vmess" },
+	{ .path = "0", .ip = sim_server_net, .outbound = "vmess" },
 };
 
 static void

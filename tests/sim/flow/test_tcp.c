@@ -9,20 +9,19 @@
 
 /* How a flow begins: held, admitted, decided, dialled. */
 
-static const char *const server_net[] = { "203.0.113.0/24", NULL };
 static const char *const bad_domains[] = { "domain:bad.example", NULL };
 static const char *const torrents[] = { "bittorrent", NULL };
 static const char *const spared[] = { "full:spared.example", NULL };
 
 static const struct rule_spec by_server = {
-	.path = "0", .ip = server_net, .outbound = "vmess", .rule_tag = "far away"
+	.path = "0", .ip = sim_server_net, .outbound = "vmess", .rule_tag = "far away"
 };
 static const struct rule_spec by_bytes = {
 	.path = "0", .protocol = torrents, .outbound = "block"
 };
 static const struct rule_spec name_and_server[] = {
 	{ .path = "0", .domain = bad_domains, .outbound = "block" },
-	{ .path = "1", .ip = server_net, .outbound = "vmess" },
+	{ .path = "1", .ip = sim_server_net, .outbound = "vmess" },
 };
 
 static void

@@ -10,11 +10,10 @@
 
 /* Associations and pings. */
 
-static const char *const server_net[] = { "203.0.113.0/24", NULL };
 static const char *const bad_domains[] = { "domain:bad.example", NULL };
 static const struct rule_spec rules[] = {
 	{ .path = "0", .domain = bad_domains, .outbound = "block" },
-	{ .path = "1", .ip = server_net, .outbound = "vmess" },
+	{ .path = "1", .ip = sim_server_net, .outbound = "vmess" },
 };
 
 static void
@@ -23,15 +22,6 @@ begin(void)
 	struct sim_config c = { .rule = rules, .nrule = 2 };
 
 	sim_begin(&c);
-}
-
-static size_t
-live(void)
-{
-	struct flow_counters n;
-
-	flows_count(flows, &n);
-	return n.udp;
 }
 
 static size_t
@@ -59,7 +49,7 @@ one_socket_two_targets(void **state)
 	app_sends_to(a, "192.0.2.8:200", "two", 3);
 	assert_int_equal(far_count(), 1);
 	assert_true(endpoint_is(&f->last_sent, "192.0.2.8:200"));
-	assert_int_equal(live(), 1);
+	assert_int_equal(sim_udp(), 1);
 	far_datagram(f, "192.0.2.7:100", "answer", 6);
 	sim_settle();
 	assert_int_equal(a->got_len, 6);
@@ -229,9 +219,9 @@ idle_associations_end(void **state)
 	sim_pass(40000);
 	far_datagram(far_at(0), "192.0.2.7:100", "x", 1);
 	sim_pass(59000);
-	assert_int_equal(live(), 1);
+	assert_int_equal(sim_udp(), 1);
 	sim_pass(1100);
-	assert_int_equal(live(), 0);
+	assert_int_equal(sim_udp(), 0);
 	assert_true(far_at(0)->freed);
 	sim_end();
 }
@@ -252,7 +242,7 @@ idle_targets_end(void **state)
 	}
 	assert_true(far_at(0)->freed);
 	assert_false(far_at(1)->freed);
-	assert_int_equal(live(), 1);
+	assert_int_equal(sim_udp(), 1);
 	sim_end();
 }
 
@@ -302,7 +292,7 @@ too_many_associations(void **state)
 	sim_settle();
 	assert_int_equal(far_count(), 3);
 	assert_true(far_at(1)->freed && !far_at(0)->freed);
-	assert_int_equal(live(), 2);
+	assert_int_equal(sim_udp(), 2);
 	sim_end();
 }
 
@@ -314,7 +304,7 @@ multicast_is_dropped(void **state)
 	app_sends_to(app_new("198.18.0.1:4000", "224.0.0.251:5353"), "224.0.0.251:5353",
 		"x", 1);
 	assert_int_equal(far_count(), 0);
-	assert_int_equal(live(), 0);
+	assert_int_equal(sim_udp(), 0);
 	sim_end();
 }
 
