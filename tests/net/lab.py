@@ -235,6 +235,11 @@ class Space:
                 f.write(f"{value}\n")
         self.inside(write)
 
+    def forward(self):
+        """Packets of others go on, of either family."""
+        self.sysctl("net.ipv4.ip_forward", 1)
+        self.sysctl("net.ipv6.conf.all.forwarding", 1)
+
     def route(self, what):
         """`ip route add`, for either family: "default via 192.0.2.1"."""
         self.ip(f"route add {what}")
@@ -352,8 +357,7 @@ class Lab:
     def space(self, name, forward=False):
         s = Space(self, name)
         if forward:
-            s.sysctl("net.ipv4.ip_forward", 1)
-            s.sysctl("net.ipv6.conf.all.forwarding", 1)
+            s.forward()
         return s
 
     def link(self, a, a_dev, a_addrs, b, b_dev, b_addrs, mtu=1500):

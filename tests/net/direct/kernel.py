@@ -256,8 +256,7 @@ def test_others(l):
     l.link(box, "eth0", f"{BOX}/25 {BOX6}/64", w.app, "docker0", "203.0.113.129/25 2001:db8:c::1/64")
     box.route("default via 203.0.113.129")
     box.route("default via 2001:db8:c::1")
-    w.app.sysctl("net.ipv4.ip_forward", 1)
-    w.app.sysctl("net.ipv6.conf.all.forwarding", 1)
+    w.app.forward()
     for word, inside in (("ip", "203.0.113.128/25"), ("ip6", "2001:db8:c::/64")):
         w.app.run(f"nft add table {word} other")
         w.app.run(f"nft add chain {word} other post {{ type nat hook postrouting priority srcnat ; }}")

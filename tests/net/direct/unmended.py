@@ -26,15 +26,21 @@ def has_ended(s):
     return False
 
 
-def test_unmended(l):
-    """What is new works by the stack, what ran ends, nothing leaves untranslated, and status says so; once the
-    tables can be put back the kernel carries again."""
+def breakable(l):
+    """A sluice that carries in the kernel, and the file that keeps its tables from being put back while it is there."""
     w = World(l)
     sites(w)
     echoes(w)
     flag = os.path.join(l.dir, "broken")
     wrap_nft(w, CHECK % flag)
     p = w.start(w.config([], first="direct", sluice={"geoip": w.database(), "direct": "kernel"}))
+    return w, p, flag
+
+
+def test_unmended(l):
+    """What is new works by the stack, what ran ends, nothing leaves untranslated, and status says so; once the
+    tables can be put back the kernel carries again."""
+    w, p, flag = breakable(l)
     tun = {tun_address(w), tun_address(w, True)}
     assert direct_of(w) == {("kernel", None)}, direct_of(w)
     streams = [tcp(w.app, address, 7, seconds=2) for address in BOTH]
@@ -73,12 +79,7 @@ def test_unmended(l):
 
 def test_strictness(l):
     """Connection tracking becomes strict, and the tables cannot follow: that is said, and ends as above."""
-    w = World(l)
-    sites(w)
-    echoes(w)
-    flag = os.path.join(l.dir, "broken")
-    wrap_nft(w, CHECK % flag)
-    p = w.start(w.config([], first="direct", sluice={"geoip": w.database(), "direct": "kernel"}))
+    w, p, flag = breakable(l)
     s = tcp(w.app, BOTH[0], 7, seconds=2)
     said(s, b"before")
     open(flag, "w").close()

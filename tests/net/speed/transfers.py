@@ -99,8 +99,7 @@ def behind(l, w):
     l.link(b, "eth0", f"{BEHIND}/26 {BEHIND6}/64", w.app, "lan", "203.0.113.129/26 2001:db8:7::1/64")
     b.route("default via 203.0.113.129")
     b.route("default via 2001:db8:7::1")
-    w.app.sysctl("net.ipv4.ip_forward", 1)
-    w.app.sysctl("net.ipv6.conf.all.forwarding", 1)
+    w.app.forward()
     return b
 
 
