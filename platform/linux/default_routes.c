@@ -18,25 +18,12 @@ struct defaults {
 	int n;
 };
 
-static const struct nlattr *
-route_attribute(const struct nlmsghdr *h, uint16_t type)
-{
-	const struct nlattr *a;
-
-	mnl_attr_for_each(a, h, sizeof(struct rtmsg))
-	{
-		if (mnl_attr_get_type(a) == type)
-			return a;
-	}
-	return NULL;
-}
-
 static bool
 is_one_of(const struct nlmsghdr *h, const struct defaults *d)
 {
 	const struct rtmsg *r = mnl_nlmsg_get_payload(h);
-	const struct nlattr *table = route_attribute(h, RTA_TABLE);
-	const struct nlattr *out = route_attribute(h, RTA_OIF);
+	const struct nlattr *table = netlink_attr(h, sizeof *r, RTA_TABLE);
+	const struct nlattr *out = netlink_attr(h, sizeof *r, RTA_OIF);
 
 	return h->nlmsg_type == RTM_NEWROUTE && r->rtm_dst_len == 0 &&
 		r->rtm_type == RTN_UNICAST && table &&

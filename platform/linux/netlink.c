@@ -33,6 +33,19 @@ netlink_put_ip(struct netlink_message *m, uint16_t type, const struct ip *ip)
 	mnl_attr_put(m->head, type, ip->family == 6 ? 16 : 4, ip->b);
 }
 
+const struct nlattr *
+netlink_attr(const struct nlmsghdr *h, size_t size, uint16_t type)
+{
+	const struct nlattr *a;
+
+	mnl_attr_for_each(a, h, size)
+	{
+		if (mnl_attr_get_type(a) == type)
+			return a;
+	}
+	return NULL;
+}
+
 static int
 answers_read(struct mnl_socket *s, mnl_cb_t each, void *arg)
 {

@@ -24,6 +24,9 @@ uint8_t netlink_domain(int family);
 /* Adds an address of either family as its bare bytes. */
 void netlink_put_ip(struct netlink_message *m, uint16_t type, const struct ip *ip);
 
+/* The first attribute of `type` behind a family header of `size` bytes; NULL: there is none. */
+const struct nlattr *netlink_attr(const struct nlmsghdr *h, size_t size, uint16_t type);
+
 /* Sends it on a socket of its own (`bus` as NETLINK_ROUTE) and reads what comes back
  * until the end; `each` (may be NULL) sees every message. 0, or -errno: the kernel's
  * answer. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "platform/linux/route_watch.h"
 
+#include "platform/linux/netlink.h"
 #include "platform/linux/nfevents.h"
 #include "platform/net.h"
 
@@ -23,18 +24,13 @@ net_changes_watch(void)
 static bool
 is_of_table(const struct nlmsghdr *h, unsigned first, unsigned last)
 {
-	const struct nlattr *a;
+	const struct nlattr *a = netlink_attr(h, sizeof(struct rtmsg), RTA_TABLE);
 	unsigned table;
 
-	mnl_attr_for_each(a, h, sizeof(struct rtmsg))
-	{
-		if (mnl_attr_get_type(a) != RTA_TABLE ||
-			mnl_attr_validate(a, MNL_TYPE_U32) < 0)
-			continue;
-		table = mnl_attr_get_u32(a);
-		return table >= first && table <= last;
-	}
-	return false;
+	if (!a || mnl_attr_validate(a, MNL_TYPE_U32) < 0)
+		return false;
+	table = mnl_attr_get_u32(a);
+	return table >= first && table <= last;
 }
 
 /* A device that goes down takes the routes through it along without a word.  What is added
