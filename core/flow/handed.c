@@ -296,6 +296,15 @@ end_log(struct flows *fs, const struct handed *h, const struct net_direct_end *e
 	ending_log(&e);
 }
 
+/* What is remembered of it; NULL: nothing. */
+static struct handed *
+handed_told(const struct flows *fs, const struct net_direct_end *end)
+{
+	return end->network == NETWORK_ICMP
+		? NULL
+		: handed_of(fs, end->network, &end->source, &end->target);
+}
+
 /* The tally that its bytes belong to.  What is not remembered (pings are not) went, as far
  * as is known, where the rules send it, and in any case directly.  NULL: nowhere. */
 static struct outbound_tally *
@@ -331,12 +340,9 @@ answer_note(const struct flows *fs, struct outbound_tally *t,
 static void
 flow_ended(struct flows *fs, const struct net_direct_end *end)
 {
-	struct outbound_tally *t;
-	struct handed *h = NULL;
+	struct handed *h = handed_told(fs, end);
+	struct outbound_tally *t = tally_of(fs, h, end);
 
-	if (end->network != NETWORK_ICMP)
-		h = handed_of(fs, end->network, &end->source, &end->target);
-	t = tally_of(fs, h, end);
 	if (t != NULL) {
 		t->up += end->up;
 		t->down += end->down;
@@ -389,13 +395,9 @@ ends_run(struct task *t)
 static void
 running_add(const struct net_direct_end *now, void *arg)
 {
-	struct outbound_tally *t;
 	struct flows *fs = arg;
-	struct handed *h = NULL;
+	struct outbound_tally *t = tally_of(fs, handed_told(fs, now), now);
 
-	if (now->network != NETWORK_ICMP)
-		h = handed_of(fs, now->network, &now->source, &now->target);
-	t = tally_of(fs, h, now);
 	if (t != NULL) {
 		t->running_up += now->up;
 		t->running_down += now->down;
