@@ -83,6 +83,8 @@ void watch_init(struct watch *w, struct loop *l, int fd, struct task *owner);
 /* One shot: adds to what is wanted; each wish ends when it happened. An error or hang-up
  * on the descriptor counts as both. */
 void watch_want(struct watch *w, unsigned events);
+/* As if those of `events` that are wanted had happened: the owner asks the kernel itself. */
+void watch_ask(struct watch *w, unsigned events);
 /* Forgets what was wanted. */
 void watch_unwant(struct watch *w);
 /* After this no event of fd reaches the owner, not even one that is on its way. */

@@ -22,6 +22,12 @@ watch_want(struct watch *w, unsigned events)
 }
 
 void
+watch_ask(struct watch *w, unsigned events)
+{
+	loop_happened(w, events & w->wanted);
+}
+
+void
 watch_unwant(struct watch *w)
 {
 	w->wanted = 0;

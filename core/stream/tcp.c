@@ -1,138 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include "stream/tcp.h"
-
-#include "stream/udp.h"
+#include "stream/tcp_inside.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 
-/*
- * At most 4,096 connections have bytes in flight in user space at once (132 MB
- * when all blocks are full); the others wait for a block.  Records above 33 KiB
- * are rare: no known peer sends one.
- */
-enum { BLOCKS_MAX = 4096, BLOCKS_KEEP = 16, LARGE_MAX = 256, LARGE_KEEP = 2 };
-enum { MEMORY_MIN = 4 << 20 }; /* bytes */
 enum { WRITEV_MAX = 8 };
-/* All flows, and what connections to servers are kept ready; those that ended in this turn
- * still have their struct. */
-enum { STREAMS_MAX = 32768, STREAMS_KEEP = 64 };
-
-struct tcp_memory {
-	struct budget budget;
-	struct blocks blocks, large;
-	struct pool streams; /* struct tcp */
-	struct pool packets; /* of udp_open */
-	char text[128];      /* the last reason that was asked for */
-};
-
-/* A block with bytes that wait: at <= end <= TCP_BLOCK. mem is NULL while there are none.
- */
-struct piece {
-	uint8_t *mem;
-	uint16_t at, end;
-};
-
-_Static_assert(TCP_BLOCK <= UINT16_MAX, "a piece counts in 16 bits");
-
-/* There are many: each idle flow has one. */
-struct tcp {
-	struct stream s;
-	struct tcp_memory *m;
-	union {
-		struct {
-			struct piece in, out; /* owned */
-		};
-		struct deferred gone; /* from its free on */
-	};
-	struct watch w; /* and the descriptor, which is owned; below 0: none */
-	struct block_wait wait;
-	struct endpoint to; /* family 0: adopted */
-	int16_t error;      /* -errno: final */
-	bool asked : 1;     /* whether the SYN has failed at once */
-	bool connected : 1;
-	/* The SYN has waited for the first bytes; no answer was seen yet. */
-	bool unproven : 1;
-	bool dry : 1;   /* the kernel had no more to read, and has not said otherwise */
-	bool ended : 1; /* the other side's FIN was read */
-	bool shut : 1;  /* ours is out */
-};
-
-_Static_assert(sizeof(struct tcp) <= 168, "there are tens of thousands");
-
-struct tcp_memory *
-tcp_memory_new(void)
-{
-	struct tcp_memory *m = calloc(1, sizeof(*m));
-
-	if (!m)
-		return NULL;
-	blocks_init(&m->blocks, "bytes in flight", TCP_BLOCK, BLOCKS_MAX, BLOCKS_KEEP);
-	blocks_init(&m->large, "large records", TCP_LARGE, LARGE_MAX, LARGE_KEEP);
-	budget_init(&m->budget, SIZE_MAX);
-	blocks_share(&m->blocks, &m->budget, TCP_BLOCK, false);
-	blocks_share(&m->large, &m->budget, TCP_LARGE, false);
-	pool_init(&m->streams, "connections outside", sizeof(struct tcp), STREAMS_MAX,
-		STREAMS_KEEP);
-	udp_pool_init(&m->packets);
-	return m;
-}
-
-void
-tcp_memory_limit(struct tcp_memory *m, size_t bytes)
-{
-	size_t large;
-
-	m->budget.most = bytes < MEMORY_MIN ? MEMORY_MIN : bytes;
-	large = m->budget.most / 8 / TCP_LARGE;
-	m->large.pool.max = large < LARGE_MAX ? large : LARGE_MAX;
-}
-
-size_t
-tcp_memory_structs(const struct tcp_memory *m)
-{
-	return m->streams.out * m->streams.size + m->packets.out * m->packets.size;
-}
-
-struct pool *
-tcp_memory_packets(struct tcp_memory *m)
-{
-	return &m->packets;
-}
-
-struct budget *
-tcp_memory_budget(struct tcp_memory *m)
-{
-	return &m->budget;
-}
-
-void
-tcp_memory_free(struct tcp_memory *m)
-{
-	if (!m)
-		return;
-	blocks_fini(&m->blocks);
-	blocks_fini(&m->large);
-	pool_fini(&m->streams);
-	pool_fini(&m->packets);
-	free(m);
-}
-
-struct blocks *
-tcp_memory_blocks(struct tcp_memory *m)
-{
-	return &m->blocks;
-}
-
-struct blocks *
-tcp_memory_large(struct tcp_memory *m)
-{
-	return &m->large;
-}
 
 static struct tcp *
 tcp_of(struct stream *s)
@@ -231,6 +106,34 @@ is_dry(struct tcp *t)
 	return t->dry;
 }
 
+/* A steady stream is woken for much at a time; one that is no more, for each byte. */
+static void
+be_steady(struct tcp *t, bool steady)
+{
+	if (steady)
+		steady = pacer_hold(&t->m->pacer, &t->pace, &t->w);
+	else
+		pacer_leave(&t->m->pacer, &t->pace);
+	if (steady == t->pace.steady)
+		return;
+	t->pace.steady = steady;
+	if (sock_low_water(t->w.fd, steady ? PACE_LOW_WATER : 1) < 0)
+		t->pace.steady = false;
+}
+
+static ssize_t
+read_some(struct tcp *t, uint8_t *p, size_t cap)
+{
+	ssize_t r = sock_read(t->w.fd, p, cap);
+
+	if (r > 0)
+		pace_read(&t->pace, (size_t)r);
+	t->dry = r == -EAGAIN || (r > 0 && (size_t)r < cap);
+	if (t->dry)
+		be_steady(t, pace_is_steady(&t->pace, loop_now(t->w.loop)));
+	return r;
+}
+
 static int
 tcp_read(struct stream *s, uint8_t *p, size_t cap, size_t *n)
 {
@@ -246,8 +149,7 @@ tcp_read(struct stream *s, uint8_t *p, size_t cap, size_t *n)
 		return STREAM_END;
 	if (is_dry(t))
 		return STREAM_AGAIN;
-	r = sock_read(t->w.fd, p, cap);
-	t->dry = r == -EAGAIN || (r > 0 && (size_t)r < cap);
+	r = read_some(t, p, cap);
 	if (r == -EAGAIN)
 		return again(t, WATCH_READ);
 	if (r < 0)
@@ -268,6 +170,9 @@ write_some(struct tcp *t, const struct iovec *v, int count)
 	ssize_t n = sock_writev(t->w.fd, v, count);
 	int r;
 
+	pace_restart(&t->pace);
+	if (t->pace.steady)
+		be_steady(t, false);
 	if (n < 0 || t->asked || !t->unproven)
 		return n;
 	t->asked = true;
@@ -487,6 +392,7 @@ tcp_free(struct stream *s)
 	piece_drop(t, &t->out);
 	blocks_leave(&t->wait);
 	if (t->w.fd >= 0) {
+		pacer_leave(&t->m->pacer, &t->pace);
 		watch_fini(&t->w);
 		if (!t->shut)
 			abort_connection(t->w.fd);

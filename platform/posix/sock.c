@@ -288,6 +288,14 @@ sock_writev(int fd, const struct iovec *v, int n)
 }
 
 int
+sock_low_water(int fd, int bytes)
+{
+	return setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes) == -1
+		? -errno
+		: 0;
+}
+
+int
 sock_shut_write(int fd)
 {
 	return shutdown(fd, SHUT_WR) == -1 ? -errno : 0;
