@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: MIT
 """The namespaces in which tests/bench/run measures, its programs, and what has been measured."""
+import atexit
 import json
 import os
 import pathlib
 import resource
 import shutil
 import subprocess
+import tempfile
 
 import lab
 import table
@@ -61,10 +63,17 @@ class Bench:
         self.world = World(l)
         for space in l.spaces.values():
             wide(space)
+        self.world.app.state = self.volatile()
         self.servers = Servers(self.world, self.processes(2 * self.many))
         self.echo = self.serve("load", "serve", 7)
         for words in (("load", "answer", 81), ("dgram", "serve", 7), ("dgram", "echo", 9), ("dgram", "names", 53)):
             self.serve(*words)
+
+    def volatile(self):
+        """A folder in memory, as /run is, where sluice has its state by default."""
+        path = tempfile.mkdtemp(prefix="sluice-bench", dir="/dev/shm")
+        atexit.register(shutil.rmtree, path, ignore_errors=True)
+        return path
 
     def rounds(self, wanted):
         return range(min(wanted, self.most_rounds))

@@ -127,8 +127,11 @@ class Sluice(Client):
             self.write("config.json", text)
         return path
 
+    def prepare(self):
+        self.path = self.configuration()
+
     def launch(self):
-        p = self.bench.world.start(self.configuration(), *self.words, wait=False)
+        p = self.bench.world.start(self.path, *self.words, wait=False)
         os.sched_setaffinity(p.pid, {self.bench.cores[0]})      # before it forks
         self.processes = [p]
 
