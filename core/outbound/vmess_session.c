@@ -16,11 +16,15 @@ enum { PATIENCE_MS = 10000 };
 _Static_assert(TCP_BLOCK >= VMESS_HEADER_MAX + VMESS_PAYLOAD_MAX + VMESS_OVERHEAD,
 	"the header and a full chunk leave in one write");
 _Static_assert(TCP_LARGE >= UINT16_MAX, "a chunk of any size fits");
+_Static_assert(TCP_BLOCK <= UINT16_MAX, "what is raw is a chunk as large as a block");
+_Static_assert(
+	VMESS_CONNECTION + VMESS_OPENING <= UINT16_MAX, "it is counted in 16 bits");
 
 struct vmess_try
 vmess_session_try(const struct vmess_session *s)
 {
-	return (struct vmess_try){ s->v, s->pick.server, s->lower, s->time };
+	return (struct vmess_try){ s->v, s->pick.server, s->s.lower,
+		s->opening ? s->opening->time : CLOCK_OWN };
 }
 
 static void
@@ -36,7 +40,7 @@ vmess_session_fail(struct vmess_session *s, int error, const char *why)
 {
 	if (s->error)
 		return s->error;
-	s->error = error;
+	s->error = (int16_t)error;
 	s->why = why;
 	if (s->greeted && !s->finished && !s->heard &&
 		(error == -ECONNRESET || error == -EPIPE))
@@ -50,26 +54,64 @@ vmess_session_passed(struct vmess_session *s, int r)
 	return r < 0 ? vmess_session_fail(s, r, NULL) : r;
 }
 
+/* NULL without memory. */
+static struct vmess_opening *
+opening_new(const struct target *to, struct task *owner)
+{
+	struct vmess_opening *o = calloc(1, sizeof(*o));
+
+	if (!o)
+		return NULL;
+	o->owner = owner;
+	o->to = *to;
+	o->to.name = NULL;
+	if (!to->name || (to->ip.family && !vmess_name_fits(to->name)))
+		return o;
+	o->to.name = o->name = strdup(to->name);
+	if (o->name || to->ip.family)
+		return o;
+	free(o);
+	return NULL;
+}
+
+static void
+opening_free(struct vmess_opening *o)
+{
+	if (!o)
+		return;
+	timer_stop(&o->hold);
+	free(o->name);
+	bytes_wipe(o, sizeof(*o));
+	free(o);
+}
+
+/* From now on it is counted as so many bytes. False: there are not as many. */
+static bool
+count(struct vmess_session *s, uint16_t bytes)
+{
+	struct budget *g = tcp_memory_budget(s->v->o.env.memory);
+
+	if (bytes > s->counted && !budget_take(g, (size_t)(bytes - s->counted)))
+		return false;
+	if (bytes < s->counted)
+		budget_give(g, (size_t)(s->counted - bytes));
+	s->counted = bytes;
+	return true;
+}
+
 int
 vmess_session_init(struct vmess_session *s, struct vmess *v, struct stream *lower,
 	enum vmess_command command, const struct target *to, struct task *owner)
 {
 	memset(s, 0, sizeof(*s));
-	s->lower = lower;
+	s->s.lower = lower;
 	s->command = command;
-	s->to = *to;
 	s->v = (struct vmess *)container_of(outbound_hold(&v->o), struct vmess, o);
 	block_wait_init(&s->wait, v->o.env.loop, owner);
-	if (!to->name || (to->ip.family && !vmess_name_fits(to->name)))
-		s->to.name = NULL;
-	else
-		s->to.name = s->name = strdup(to->name);
-	if (to->name && !to->ip.family && !s->name)
+	s->opening = opening_new(to, owner);
+	if (!s->opening || !count(s, VMESS_CONNECTION + VMESS_OPENING))
 		return -ENOMEM;
-	s->counted = budget_take(tcp_memory_budget(v->o.env.memory), VMESS_CONNECTION);
-	if (!s->counted)
-		return -ENOMEM;
-	if (s->name && !vmess_name_fits(s->name))
+	if (s->opening->name && !vmess_name_fits(s->opening->name))
 		vmess_session_fail(s, -EINVAL,
 			"a name for VMess has letters, digits, '-', '.' and '_' only "
 			"(others in punycode)");
@@ -113,7 +155,7 @@ static void
 ask(struct vmess_session *s)
 {
 	if (s->asks || s->heard || s->command != VMESS_TCP || s->pick.server->proven ||
-		!vmess_reach_is_up(s->lower))
+		!vmess_reach_is_up(s->s.lower))
 		return;
 	s->asks = true;
 	vmess_wait_begin(s->pick.server);
@@ -135,8 +177,18 @@ is_given_up(const struct vmess_session *s)
 	const struct loop *l = s->v->o.env.loop;
 
 	return !s->error && !s->finished && s->greeted && !s->heard && !loop_is_over(l) &&
-		s->command == VMESS_TCP && loop_now(l) - s->greeted_at >= PATIENCE_MS &&
-		vmess_reach_is_up(s->lower);
+		s->command == VMESS_TCP &&
+		loop_now(l) - s->opening->greeted_at >= PATIENCE_MS &&
+		vmess_reach_is_up(s->s.lower);
+}
+
+void
+vmess_session_settle(struct vmess_session *s)
+{
+	s->s.lower = stream_settle(s->s.lower);
+	opening_free(s->opening);
+	s->opening = NULL;
+	count(s, VMESS_CONNECTION);
 }
 
 void
@@ -149,13 +201,12 @@ vmess_session_fini(struct vmess_session *s)
 	drop_out(s);
 	blocks_leave(&s->wait);
 	/* The server has our end mark, or the datagrams: no reason to reset. */
-	if (s->lower && !s->error && (s->finished || s->command == VMESS_UDP))
-		stream_shut(s->lower);
-	stream_free(s->lower);
-	if (s->counted)
-		budget_give(tcp_memory_budget(s->v->o.env.memory), VMESS_CONNECTION);
+	if (!s->error && (s->finished || s->command == VMESS_UDP))
+		stream_shut(s->s.lower);
+	stream_free(s->s.lower);
+	count(s, 0);
 	outbound_drop(&s->v->o);
-	free(s->name);
+	opening_free(s->opening);
 	vmess_body_fini(&s->up);
 	vmess_body_fini(&s->down);
 	bytes_wipe(s, sizeof(*s));
@@ -168,9 +219,9 @@ vmess_session_open(struct vmess_session *s)
 
 	if (s->error)
 		return s->error;
-	r = vmess_session_passed(s, stream_open(s->lower));
+	r = vmess_session_passed(s, stream_open(s->s.lower));
 	if (r == STREAM_OK && !s->pick.server)
-		s->pick = vmess_reached(s->v, s->lower);
+		s->pick = vmess_reached(s->v, s->s.lower);
 	return r;
 }
 
@@ -191,22 +242,26 @@ body_options(const struct vmess_user *u, enum vmess_command command)
 	return 0;
 }
 
-static void
+/* 0, or -ENOMEM. */
+static int
 bodies_init(struct vmess_session *s, const struct vmess_request *q,
 	const struct vmess_draw *d)
 {
+	struct vmess_opening *o = s->opening;
+
 	if (s->pick.user->nalter)
-		vmess_old_response_keys(d, s->response_key, s->response_iv);
+		vmess_old_response_keys(d, o->response_key, o->response_iv);
 	else
-		vmess_response_keys(d, s->response_key, s->response_iv);
-	s->response_tag = d->tag;
+		vmess_response_keys(d, o->response_key, o->response_iv);
+	o->response_tag = d->tag;
 	vmess_body_init(&s->up, q->security, q->options, d->key, d->iv);
 	vmess_body_init(
-		&s->down, q->security, q->options, s->response_key, s->response_iv);
-	if (q->options & VMESS_SEALED_LENGTHS) {
-		vmess_body_seal_lengths(&s->up, d->key, d->iv);
-		vmess_body_seal_lengths(&s->down, d->key, d->iv);
-	}
+		&s->down, q->security, q->options, o->response_key, o->response_iv);
+	if (!(q->options & VMESS_SEALED_LENGTHS))
+		return 0;
+	if (vmess_body_seal_lengths(&s->up, d->key, d->iv) < 0)
+		return -ENOMEM;
+	return vmess_body_seal_lengths(&s->down, d->key, d->iv);
 }
 
 static int
@@ -222,7 +277,21 @@ header_write(struct vmess_session *s, const struct vmess_request *q,
 	return vmess_old_header_write(s->out, u->keys.command, u->alter[i], q, d);
 }
 
-/* Draws the keys of this connection and writes the header into the empty block. */
+/* The header is in the empty block, of which it takes n bytes. */
+static void
+greeted(struct vmess_session *s, int n)
+{
+	struct vmess_opening *o = s->opening;
+
+	s->end = (uint32_t)n;
+	s->greeted = true;
+	o->greeted_at = loop_now(s->v->o.env.loop);
+	free(o->name);
+	o->name = NULL;
+	o->to.name = NULL;
+}
+
+/* Draws the keys of this connection and writes the header. */
 static int
 greet(struct vmess_session *s)
 {
@@ -232,26 +301,24 @@ greet(struct vmess_session *s)
 		.security = s->pick.user->security,
 		.options = body_options(s->pick.user, s->command),
 		.command = s->command,
-		.to = &s->to,
+		.to = &s->opening->to,
 		.time = vmess_time(&a),
 	};
-	int n;
+	int n, r = 0;
 
-	s->time = a.time;
+	s->opening->time = a.time;
 	random_bytes(&d, sizeof(d));
 	d.padlen %= VMESS_PADDING_MAX + 1;
 	n = header_write(s, &q, &d);
-	if (n > 0) {
-		s->end = (size_t)n;
-		bodies_init(s, &q, &d);
-		s->greeted = true;
-		s->greeted_at = loop_now(s->v->o.env.loop);
-		free(s->name);
-		s->name = NULL;
-		s->to.name = NULL;
-	}
+	if (n > 0)
+		r = bodies_init(s, &q, &d);
 	bytes_wipe(&d, sizeof(d));
-	return n > 0 ? STREAM_OK : vmess_session_fail(s, n, "the target has no address");
+	if (n < 0)
+		return vmess_session_fail(s, n, "the target has no address");
+	if (r < 0)
+		return vmess_session_fail(s, r, "no memory left");
+	greeted(s, n);
+	return STREAM_OK;
 }
 
 /* A block to write into, with the header in it when nothing was sent before. */
@@ -281,7 +348,7 @@ seal_from(struct vmess_session *s, const uint8_t *from, size_t len)
 	n = vmess_body_seal(&s->up, chunk, from, len, &pad);
 	if (pad)
 		rng_bytes(&s->v->rng, chunk + n - pad, pad);
-	s->end += n;
+	s->end += (uint32_t)n;
 }
 
 /* Makes one of the open chunk, where it is. */
@@ -299,10 +366,12 @@ seal(struct vmess_session *s)
 static int
 write_out(struct vmess_session *s)
 {
+	size_t at = s->at;
 	int r;
 
 	assert(s->fill == 0);
-	r = stream_write_rest(s->lower, s->out, s->end, &s->at);
+	r = stream_write_rest(s->s.lower, s->out, s->end, &at);
+	s->at = (uint32_t)at;
 	if (r != STREAM_OK)
 		return vmess_session_passed(s, r);
 	s->at = s->end = 0;
@@ -348,7 +417,7 @@ vmess_session_put(struct vmess_session *s, size_t n)
 		return s->error;
 	assert(n <= chunk_room(s));
 	ask(s);
-	s->fill += n;
+	s->fill += (uint32_t)n;
 	if (s->fill == VMESS_PAYLOAD_MAX)
 		seal(s);
 	return STREAM_OK;
@@ -402,7 +471,7 @@ vmess_session_datagram(struct vmess_session *s, const uint8_t *p, size_t len)
 			return r;
 	}
 	memcpy(s->out + s->end + s->up.field, p, len);
-	s->fill = len;
+	s->fill = (uint32_t)len;
 	seal(s);
 	r = vmess_session_flush(s);
 	return r < 0 ? r : STREAM_OK;
@@ -426,7 +495,7 @@ vmess_session_flush(struct vmess_session *s)
 	if (s->fill)
 		seal(s);
 	r = write_out(s);
-	return r == STREAM_OK ? vmess_session_passed(s, stream_flush(s->lower)) : r;
+	return r == STREAM_OK ? vmess_session_passed(s, stream_flush(s->s.lower)) : r;
 }
 
 /* Without one, only the end of the connection tells the server. */
@@ -472,10 +541,8 @@ vmess_session_park(struct vmess_session *s)
 		vmess_session_drop_in(s);
 	if ((s->at == s->end && s->fill == 0) || s->error)
 		drop_out(s);
-	if (s->wait.called)
-		blocks_leave(&s->wait);
-	if (s->lower)
-		stream_park(s->lower);
+	blocks_pass(&s->wait);
+	stream_park(s->s.lower);
 }
 
 const char *
@@ -483,5 +550,5 @@ vmess_session_reason(const struct vmess_session *s)
 {
 	if (s->why)
 		return s->why;
-	return s->error && s->lower ? stream_reason(s->lower) : "";
+	return s->error ? stream_reason(s->s.lower) : "";
 }

@@ -25,23 +25,33 @@ call_first(struct blocks *b)
 	struct block_wait *w = container_of(
 		list_take(&b->waiting), struct block_wait, node);
 
-	w->called = true;
 	b->called++;
 	if (b->budget)
 		b->budget->called += b->cost;
 	loop_ready(w->loop, w->owner);
 }
 
-/* The call of w is used, or given up. */
-static void
-uncall(struct block_wait *w)
+/* Made ready for a block, and has not asked yet. */
+static bool
+is_called(const struct block_wait *w)
 {
-	if (!w->called)
-		return;
-	w->called = false;
-	w->blocks->called--;
-	if (w->blocks->budget)
-		w->blocks->budget->called -= w->blocks->cost;
+	return w->blocks && list_empty(&w->node);
+}
+
+/* w does not wait any more. Those whose call it had, which is used, or given up; or NULL. */
+static struct blocks *
+withdraw(struct block_wait *w)
+{
+	struct blocks *b = is_called(w) ? w->blocks : NULL;
+
+	list_remove(&w->node);
+	w->blocks = NULL;
+	if (!b)
+		return NULL;
+	b->called--;
+	if (b->budget)
+		b->budget->called -= b->cost;
+	return b;
 }
 
 /* Those for whom there is room beside those who were called before. */
@@ -131,7 +141,6 @@ block_wait_init(struct block_wait *w, struct loop *l, struct task *owner)
 	w->loop = l;
 	w->owner = owner;
 	w->blocks = NULL;
-	w->called = false;
 }
 
 /* One, where the budget has room for it. */
@@ -155,12 +164,14 @@ blocks_get(struct blocks *b, struct block_wait *w)
 	void *block = take(b);
 
 	if (w->blocks == b)
-		uncall(w);
-	blocks_leave(w);
+		withdraw(w);
+	else
+		blocks_leave(w);
+	if (block)
+		return block;
 	w->blocks = b;
-	if (!block)
-		list_append(&b->waiting, &w->node);
-	return block;
+	list_append(&b->waiting, &w->node);
+	return NULL;
 }
 
 void
@@ -178,12 +189,17 @@ blocks_put(struct blocks *b, void *block)
 void
 blocks_leave(struct block_wait *w)
 {
-	list_remove(&w->node);
-	if (!w->called)
-		return;
-	uncall(w);
-	if (w->blocks->budget)
-		call_all(w->blocks->budget);
-	else
-		call_some(w->blocks);
+	struct blocks *b = withdraw(w);
+
+	if (b && b->budget)
+		call_all(b->budget);
+	else if (b)
+		call_some(b);
+}
+
+void
+blocks_pass(struct block_wait *w)
+{
+	if (is_called(w))
+		blocks_leave(w);
 }

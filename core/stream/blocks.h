@@ -32,13 +32,13 @@ struct blocks {
 	bool lasting;
 };
 
-/* One taker's place in the queue. */
+/* One taker's place in the queue, from which it is taken when it is called: made ready for
+ * a block. */
 struct block_wait {
 	struct list node;
 	struct loop *loop;
 	struct task *owner;
-	struct blocks *blocks; /* that it asked last; NULL: none yet */
-	bool called;           /* made ready for a block, and has not asked yet */
+	struct blocks *blocks; /* which it waits for, or is called by; NULL: neither */
 };
 
 void budget_init(struct budget *g, size_t most);
@@ -64,5 +64,7 @@ void *blocks_get(struct blocks *b, struct block_wait *w);
 void blocks_put(struct blocks *b, void *block);
 /* w no longer waits; a call that it did not use goes to the next. */
 void blocks_leave(struct block_wait *w);
+/* The turn of w ends: the same of the call alone. */
+void blocks_pass(struct block_wait *w);
 
 #endif

@@ -338,8 +338,7 @@ tcp_park(struct stream *s)
 		piece_drop(t, &t->in);
 	if (t->out.at == t->out.end)
 		piece_drop(t, &t->out);
-	if (t->wait.called)
-		blocks_leave(&t->wait);
+	blocks_pass(&t->wait);
 }
 
 static const char *

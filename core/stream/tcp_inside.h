@@ -49,6 +49,6 @@ struct tcp {
 	bool shut : 1;  /* ours is out */
 };
 
-_Static_assert(sizeof(struct tcp) <= 176, "there are tens of thousands");
+_Static_assert(sizeof(struct tcp) <= 168, "there are tens of thousands");
 
 #endif

@@ -336,8 +336,7 @@ bearssl_park(struct stream *s)
 {
 	struct bearssl *b = bearssl_of(s);
 
-	if (b->t.wait.called)
-		blocks_leave(&b->t.wait);
+	blocks_pass(&b->t.wait);
 	stream_park(s->lower);
 }
 

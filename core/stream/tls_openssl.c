@@ -451,8 +451,7 @@ openssl_park(struct stream *s)
 	struct openssl *o = openssl_of(s);
 
 	drop_windows(o, false);
-	if (o->t.wait.called)
-		blocks_leave(&o->t.wait);
+	blocks_pass(&o->t.wait);
 	stream_park(s->lower);
 }
 
