@@ -32,6 +32,7 @@ struct shake128 {
 void shake128_init(struct shake128 *s, const void *p, size_t len);
 uint16_t
 shake128_be16(struct shake128 *s); /* the next two bytes as a big-endian number */
+void shake128_skip(struct shake128 *s, size_t n); /* as if n of them were drawn */
 
 uint32_t crc32_ieee(const void *p, size_t len); /* reflected 0xEDB88320, as in zlib */
 uint32_t fnv1a32(const void *p, size_t len);

@@ -96,16 +96,37 @@ shake128_init(struct shake128 *s, const void *p, size_t len)
 	keccak_f1600(s->state);
 }
 
+/* After this the block has bytes that are not drawn yet. */
+static void
+refill(struct shake128 *s)
+{
+	if (s->used < RATE)
+		return;
+	keccak_f1600(s->state);
+	s->used = 0;
+}
+
+void
+shake128_skip(struct shake128 *s, size_t n)
+{
+	size_t left;
+
+	for (; n; n -= left) {
+		refill(s);
+		left = (RATE - s->used) / 2;
+		if (left > n)
+			left = n;
+		s->used += 2 * left;
+	}
+}
+
 /* The two bytes from here on, the first one lowest; used is even. */
 static unsigned
 pair(struct shake128 *s)
 {
 	size_t i;
 
-	if (s->used == RATE) {
-		keccak_f1600(s->state);
-		s->used = 0;
-	}
+	refill(s);
 	i = s->used;
 	s->used += 2;
 	return (unsigned)(s->state[i / 8] >> i % 8 * 8) & 0xffff;

@@ -34,10 +34,8 @@ enum {
 
 struct attempt {
 	const struct test_way *way;
-	struct outbound *outbound;        /* held */
-	struct stream *stream;            /* owned; NULL: not dialled yet */
-	struct stream *layer[LAYERS_MAX]; /* of stream, from the bottom */
-	size_t nlayer;
+	struct outbound *outbound; /* held */
+	struct stream *stream;     /* owned; NULL: not dialled yet */
 	struct task task;
 	uint64_t began; /* this step */
 	struct test_failure failure;
@@ -131,13 +129,13 @@ layer_step(const struct stream *s)
 static bool
 fault_keep(struct attempt *a)
 {
+	const struct stream *s;
 	struct tls_facts f;
-	size_t i;
 
-	for (i = 0; i < a->nlayer; i++) {
-		if (layer_step(a->layer[i]) != TEST_TLS)
+	for (s = a->stream; s; s = s->lower) {
+		if (layer_step(s) != TEST_TLS)
 			continue;
-		tls_facts_get(a->layer[i], &f);
+		tls_facts_get(s, &f);
 		a->failure.fault = f.fault;
 	}
 	return a->failure.fault != TLS_FAULT_NONE;
@@ -355,34 +353,37 @@ step_layer(struct attempt *a, struct stream *s)
 	return failed(a, layer_step(s), r < 0 ? r : -ETIMEDOUT, stream_reason(s));
 }
 
-/* From the bottom. False: there are more than an outbound has. */
-static bool
-layers_find(struct attempt *a)
+/* The layers of s, which is the last, from the bottom. How many; 0: more than an outbound
+ * has. */
+static size_t
+layers_find(struct stream *s, struct stream *layer[static LAYERS_MAX])
 {
-	struct stream *s;
-	size_t i;
+	struct stream *below;
+	size_t n = 0, i;
 
-	for (s = a->stream; s; s = s->lower)
-		a->nlayer++;
-	if (a->nlayer > LAYERS_MAX)
-		return false;
-	for (i = a->nlayer, s = a->stream; s; s = s->lower)
-		a->layer[--i] = s;
-	return true;
+	for (below = s; below; below = below->lower)
+		n++;
+	if (n > LAYERS_MAX)
+		return 0;
+	for (i = n; s; s = s->lower)
+		layer[--i] = s;
+	return n;
 }
 
 static int
 steps_open(struct attempt *a)
 {
-	size_t i;
+	struct stream *layer[LAYERS_MAX];
+	size_t n, i;
 	int r;
 
 	a->began = sys_monotonic();
 	a->stream = outbound_dial(a->outbound, &a->way->probe->to, &a->task);
-	if (!a->stream || !layers_find(a))
+	n = layers_find(a->stream, layer);
+	if (n == 0)
 		return failed(a, TEST_TCP, -ENOMEM, NULL);
-	for (i = 0; i < a->nlayer; i++) {
-		r = step_layer(a, a->layer[i]);
+	for (i = 0; i < n; i++) {
+		r = step_layer(a, layer[i]);
 		if (r != TEST_DONE)
 			return r;
 	}
@@ -430,10 +431,10 @@ static bool
 upgrade_refused(struct attempt *a)
 {
 	const struct http_facts *h;
-	size_t i;
+	const struct stream *s;
 
-	for (i = 0; i < a->nlayer; i++) {
-		h = layer_facts(a->layer[i]);
+	for (s = a->stream; s; s = s->lower) {
+		h = layer_facts(s);
 		if (!h)
 			continue;
 		facts_keep(a, h);

@@ -463,19 +463,34 @@ transport_delete(struct deferred *d)
 	free(container_of(d, struct transport, gone));
 }
 
+/* All but the connection. */
 static void
-transport_free(struct stream *s)
+transport_leave(struct stream *s)
 {
 	struct transport *t = transport_of(s);
 	struct loop *l = t->o->env.loop;
 
 	timer_stop(&t->stagger);
-	doubt(t);
 	lookup_free(t->lookup);
 	tries_free(t);
-	stream_free(s->lower);
 	outbound_drop(t->o);
 	loop_defer(l, &t->gone, transport_delete);
+}
+
+static void
+transport_free(struct stream *s)
+{
+	doubt(transport_of(s));
+	stream_free(s->lower);
+	transport_leave(s);
+}
+
+static bool
+transport_is_over(const struct stream *s)
+{
+	const struct transport *t = container_of(s, const struct transport, s);
+
+	return t->state == TRANSPORT_UP && !t->held;
 }
 
 static int
@@ -508,6 +523,8 @@ static const struct stream_ops transport_ops = {
 	.park = transport_park,
 	.reason = transport_reason,
 	.own = transport_own,
+	.over = transport_is_over,
+	.leave = transport_leave,
 	.free = transport_free,
 	.read = transport_read,
 	.writev = transport_writev,

@@ -7,7 +7,15 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
+
+/* Few servers want it. */
+struct vmess_lengths {
+	struct aead aead;
+	uint8_t iv[16];
+	uint16_t counter;
+};
 
 /* ChaCha20-Poly1305 wants twice the key that VMess has (vmess.md 8.2). */
 static void
@@ -47,37 +55,52 @@ vmess_body_init(struct vmess_body *b, enum vmess_security security, unsigned opt
 	b->masked = options & VMESS_MASKED;
 	b->padded = options & VMESS_PADDED;
 	b->field = b->raw ? 0 : VMESS_LENGTH;
-	memcpy(b->iv, iv + 2, sizeof(b->iv));
-	shake128_init(&b->mask, iv, 16);
+	vmess_mask_init(&b->mask, iv);
 	aead_start(&b->aead, security, key);
 }
 
-void
+int
 vmess_body_seal_lengths(
 	struct vmess_body *b, const uint8_t key[static 16], const uint8_t iv[static 16])
 {
 	static const char salt[] = "auth_len";
+	struct vmess_lengths *l = calloc(1, sizeof(*l));
 	uint8_t k[VMESS_KDF_LEN], wide[2 * MD5_LEN];
 	struct vmess_nest n;
 
-	assert(b->sealed);
+	assert(b->sealed && !b->lengths);
+	if (!l)
+		return -ENOMEM;
 	vmess_nest_init(&n);
 	vmess_nest_push(&n, salt, sizeof(salt) - 1);
 	vmess_nest_out(&n, key, 16, k);
 	key_widen(wide, k);
-	aead_init(&b->length_aead, b->aead.kind,
+	aead_init(&l->aead, b->aead.kind,
 		b->aead.kind == AEAD_CHACHA20_POLY1305 ? wide : k);
-	memcpy(b->length_iv, iv + 2, sizeof(b->length_iv));
+	memcpy(l->iv, iv, sizeof(l->iv));
+	b->lengths = l;
 	b->field = VMESS_LENGTH_MAX;
 	bytes_wipe(k, sizeof(k));
 	bytes_wipe(wide, sizeof(wide));
+	return 0;
+}
+
+static void
+lengths_free(struct vmess_lengths *l)
+{
+	if (!l)
+		return;
+	aead_fini(&l->aead);
+	bytes_wipe(l, sizeof(*l));
+	free(l);
 }
 
 void
 vmess_body_fini(struct vmess_body *b)
 {
 	aead_fini(&b->aead);
-	aead_fini(&b->length_aead);
+	lengths_free(b->lengths);
+	vmess_mask_fini(&b->mask);
 	bytes_wipe(b, sizeof(*b));
 }
 
@@ -85,15 +108,16 @@ vmess_body_fini(struct vmess_body *b)
 static size_t
 draw_padding(struct vmess_body *b)
 {
-	return b->padded ? shake128_be16(&b->mask) % (VMESS_PAD_MAX + 1) : 0;
+	return b->padded ? vmess_mask_draw(&b->mask) % (VMESS_PAD_MAX + 1) : 0;
 }
 
+/* The IV, but its first two bytes count. */
 static void
 nonce_write(
-	uint8_t nonce[static AEAD_NONCE], uint16_t counter, const uint8_t iv[static 10])
+	uint8_t nonce[static AEAD_NONCE], uint16_t counter, const uint8_t iv[static 16])
 {
 	be16_put(nonce, counter);
-	memcpy(nonce + 2, iv, 10);
+	memcpy(nonce + 2, iv + 2, AEAD_NONCE - 2);
 }
 
 /* The payload of the next chunk, on its way from one place to another. */
@@ -101,7 +125,7 @@ static struct aead_message
 next_message(struct vmess_body *b, uint8_t nonce[static AEAD_NONCE], const uint8_t *from,
 	uint8_t *to, size_t len)
 {
-	nonce_write(nonce, b->counter++, b->iv);
+	nonce_write(nonce, b->counter++, b->mask.seed);
 	return (struct aead_message){
 		.nonce = nonce, .from = from, .to = to, .len = len
 	};
@@ -111,31 +135,32 @@ next_message(struct vmess_body *b, uint8_t nonce[static AEAD_NONCE], const uint8
 static void
 length_write(struct vmess_body *b, uint8_t *field, size_t size)
 {
+	struct vmess_lengths *l = b->lengths;
 	uint8_t nonce[AEAD_NONCE];
 
-	if (b->field == VMESS_LENGTH) {
+	if (!l) {
 		be16_put(field,
-			(uint16_t)(size ^ (b->masked ? shake128_be16(&b->mask) : 0)));
+			(uint16_t)(size ^ (b->masked ? vmess_mask_draw(&b->mask) : 0)));
 		return;
 	}
 	be16_put(field, (uint16_t)(size - AEAD_TAG));
-	nonce_write(nonce, b->length_counter++, b->length_iv);
-	aead_seal(&b->length_aead, nonce, NULL, 0, field, VMESS_LENGTH,
-		field + VMESS_LENGTH);
+	nonce_write(nonce, l->counter++, l->iv);
+	aead_seal(&l->aead, nonce, NULL, 0, field, VMESS_LENGTH, field + VMESS_LENGTH);
 }
 
 /* The size, or -EBADMSG. */
 static long
 length_read(struct vmess_body *b, uint8_t *field)
 {
+	struct vmess_lengths *l = b->lengths;
 	uint8_t nonce[AEAD_NONCE];
 	int r;
 
-	if (b->field == VMESS_LENGTH)
-		return be16_get(field) ^ (b->masked ? shake128_be16(&b->mask) : 0);
-	nonce_write(nonce, b->length_counter++, b->length_iv);
-	r = aead_open(&b->length_aead, nonce, NULL, 0, field, VMESS_LENGTH,
-		field + VMESS_LENGTH);
+	if (!l)
+		return be16_get(field) ^ (b->masked ? vmess_mask_draw(&b->mask) : 0);
+	nonce_write(nonce, l->counter++, l->iv);
+	r = aead_open(
+		&l->aead, nonce, NULL, 0, field, VMESS_LENGTH, field + VMESS_LENGTH);
 	return r < 0 ? r : be16_get(field) + AEAD_TAG;
 }
 
@@ -170,8 +195,8 @@ vmess_body_length(struct vmess_body *b, uint8_t *field, struct vmess_chunk *c)
 
 	if (size < rest || size > UINT16_MAX)
 		return -EBADMSG;
-	c->size = (size_t)size;
-	c->len = (size_t)(size - rest);
+	c->size = (uint16_t)size;
+	c->len = (uint16_t)(size - rest);
 	return 0;
 }
 

@@ -3,8 +3,8 @@
 #define OUTBOUND_VMESS_BODY_H
 
 #include "base/aead.h"
-#include "base/digest.h"
 #include "outbound/outbound.h"
+#include "outbound/vmess_mask.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,23 +18,23 @@
  * nothing here but init and fini may be called.
  */
 struct vmess_body {
+	struct vmess_lengths
+		*lengths; /* how they are sealed; owned; NULL: they are not */
 	struct aead aead;
-	struct aead length_aead; /* for sealed lengths: the request's, either way */
-	struct shake128 mask;
-	uint16_t counter; /* wraps: that is how the protocol is */
-	uint8_t iv[10];   /* the constant part of the nonce */
-	bool sealed;      /* false: security `none` or `zero` */
-	bool raw;         /* there are no chunks */
-	bool masked, padded;
-	size_t field; /* bytes of a length field; 0: raw */
-	uint8_t length_iv[10];
-	uint16_t length_counter;
+	struct vmess_mask mask; /* its seed, but for two bytes, is in each nonce */
+	uint16_t counter;       /* wraps: that is how the protocol is */
+	uint8_t field;          /* bytes of a length field; 0: raw */
+	bool sealed : 1;        /* false: security `none` or `zero` */
+	bool raw : 1;           /* there are no chunks */
+	bool masked : 1, padded : 1;
 };
+
+_Static_assert(sizeof(struct vmess_body) <= 96, "there are two for each idle flow");
 
 /* How the chunk whose length was just read is made up. */
 struct vmess_chunk {
-	size_t size; /* of all that follows the length field */
-	size_t len;  /* of the payload; 0: the end mark */
+	uint16_t size; /* of all that follows the length field */
+	uint16_t len;  /* of the payload; 0: the end mark */
 };
 
 enum {
@@ -50,8 +50,9 @@ enum {
 /* `options` are those of enum vmess_option. */
 void vmess_body_init(struct vmess_body *b, enum vmess_security security, unsigned options,
 	const uint8_t key[static 16], const uint8_t iv[static 16]);
-/* With VMESS_SEALED_LENGTHS, after init: the request's key and IV, in either direction. */
-void vmess_body_seal_lengths(
+/* With VMESS_SEALED_LENGTHS, after init: the request's key and IV, in either direction.
+ * 0, or -ENOMEM. */
+int vmess_body_seal_lengths(
 	struct vmess_body *b, const uint8_t key[static 16], const uint8_t iv[static 16]);
 void vmess_body_fini(struct vmess_body *b);
 

@@ -16,12 +16,12 @@ enum { DATAGRAM_MAX = 1966 };
 /* Datagrams to one target: one connection, one chunk a datagram. */
 struct vmess_packets {
 	struct packets k;
-	struct vmess_session session;
+	union {
+		struct vmess_session session;
+		struct deferred gone; /* from its free on */
+	};
 	struct endpoint from; /* whom answers come from; family 0: known by name only */
-	struct loop *loop;
-	struct task *owner;
-	struct deferred gone;
-	bool early; /* answers were asked for before anything was sent */
+	bool early;           /* answers were asked for before anything was sent */
 };
 
 static struct vmess_packets *
@@ -58,7 +58,7 @@ vmess_packets_send(
 	/* Nothing waits for the server yet: recv begins to, once there is a question. */
 	if (m->early && m->session.greeted) {
 		m->early = false;
-		loop_ready(m->loop, m->owner);
+		loop_ready(m->session.wait.loop, m->session.wait.owner);
 	}
 	return r;
 }
@@ -124,9 +124,10 @@ static void
 vmess_packets_free(struct packets *k)
 {
 	struct vmess_packets *m = packets_of(k);
+	struct loop *l = m->session.wait.loop;
 
 	vmess_session_fini(&m->session);
-	loop_defer(m->loop, &m->gone, vmess_packets_delete);
+	loop_defer(l, &m->gone, vmess_packets_delete);
 }
 
 static const struct packets_ops vmess_packets_ops = {
@@ -150,8 +151,6 @@ vmess_packets_new(struct vmess *v, struct stream *lower, const struct target *to
 		return NULL;
 	}
 	m->k.ops = &vmess_packets_ops;
-	m->loop = v->o.env.loop;
-	m->owner = owner;
 	m->from.ip = to->ip;
 	m->from.port = to->port;
 	if (vmess_session_init(&m->session, v, lower, VMESS_UDP, to, owner) < 0) {

@@ -339,20 +339,39 @@ reach_delete(struct deferred *d)
 	free(container_of(d, struct reach, gone));
 }
 
+/* All but the connection. */
 static void
-reach_free(struct stream *s)
+reach_leave(struct stream *s)
 {
 	struct reach *a = reach_of(s);
 	struct loop *l = a->v->o.env.loop;
 
-	/* Whoever dialled has lost patience first. */
-	if ((a->state == REACH_TRYING || !vmess_reach_is_up(s)) &&
-		a->state != REACH_DEAD && loop_now(l) - a->began >= PATIENCE_MS)
-		vmess_server_failed(a->v, a->pick.server, slow);
 	timer_stop(&a->patience);
-	stream_free(s->lower);
 	outbound_drop(&a->v->o);
 	loop_defer(l, &a->gone, reach_delete);
+}
+
+static void
+reach_free(struct stream *s)
+{
+	struct reach *a = reach_of(s);
+
+	/* Whoever dialled has lost patience first. */
+	if ((a->state == REACH_TRYING || !vmess_reach_is_up(s)) &&
+		a->state != REACH_DEAD &&
+		loop_now(a->v->o.env.loop) - a->began >= PATIENCE_MS)
+		vmess_server_failed(a->v, a->pick.server, slow);
+	stream_free(s->lower);
+	reach_leave(s);
+}
+
+/* The transport beneath may go only with it, or after it. */
+static bool
+reach_is_over(const struct stream *s)
+{
+	const struct reach *a = container_of(s, const struct reach, s);
+
+	return a->state == REACH_UP && a->heard && !a->unproven;
 }
 
 static int
@@ -385,6 +404,8 @@ static const struct stream_ops reach_ops = {
 	.park = reach_park,
 	.reason = reach_reason,
 	.own = reach_own,
+	.over = reach_is_over,
+	.leave = reach_leave,
 	.free = reach_free,
 	.read = reach_read,
 	.writev = reach_writev,

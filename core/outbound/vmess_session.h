@@ -22,38 +22,50 @@ enum vmess_reading {
 	VMESS_READ_END,      /* nothing ever: the server has ended */
 };
 
-struct vmess_session {
-	struct stream *lower;   /* owned; NULL: refused before it was dialled */
-	char *name;             /* of the target, until the header is written; owned */
-	uint8_t *out, *in;      /* blocks, or NULL; owned */
-	struct vmess *v;        /* held */
-	struct vmess_pick pick; /* once open */
-	struct block_wait wait;
-	bool counted; /* in the budget of the ways out */
+/* What is needed until the server has answered, and not while bytes pass. */
+struct vmess_opening {
+	char *name; /* of the target, until the header is written; owned */
 	struct target to;
-	enum vmess_command command;
-	int error;       /* -errno: final */
-	const char *why; /* static text; NULL: lower knows */
-
-	struct vmess_body up;
-	size_t at, end;         /* out[at..end) is sealed and not written */
-	size_t fill;            /* payload of the chunk that is open behind `end` */
-	bool greeted;           /* the request header is in `out`, or gone */
-	bool finished;          /* so is the end mark */
 	enum clock_source time; /* of the request header */
 	uint64_t greeted_at;
-
-	struct vmess_body down;
-	enum vmess_reading reading;
-	struct vmess_chunk chunk;
-	size_t in_at, in_end, lent;
-	size_t response_len;
-	bool in_large;
-	bool heard; /* at least one byte has come */
-	bool asks;  /* payload has gone, and the server counts it as waiting */
-	bool paid;  /* at least one byte of payload */
+	struct timer hold; /* of vmess_stream: the header waits for a first payload... */
+	bool held;         /* ...and has done so for long enough */
+	struct task *owner;
 	uint8_t response_key[16], response_iv[16], response_tag;
+	uint16_t response_len;
 };
+
+/* There are many: each idle connection has one. */
+struct vmess_session {
+	struct stream s;               /* s.lower: owned; the rest is for vmess_stream */
+	struct vmess_opening *opening; /* owned; NULL once the server has answered */
+	uint8_t *out, *in;             /* blocks, or NULL; owned */
+	struct vmess *v;               /* held */
+	struct vmess_pick pick;        /* once open */
+	struct block_wait wait;
+	const char *why; /* static text; NULL: lower knows */
+
+	struct vmess_body up, down;
+	uint32_t at, end; /* out[at..end) is sealed and not written */
+	uint32_t fill;    /* payload of the chunk that is open behind `end` */
+	uint32_t in_at, in_end, lent;
+	struct vmess_chunk chunk;
+	uint16_t counted; /* bytes, in the budget of the ways out */
+	int16_t error;    /* -errno: final */
+	enum vmess_reading reading;
+	enum vmess_command command : 8;
+	bool in_large : 1;
+	bool greeted : 1;  /* the request header is in `out`, or gone */
+	bool finished : 1; /* so is the end mark */
+	bool heard : 1;    /* at least one byte has come */
+	bool asks : 1;     /* payload has gone, and the server counts it as waiting */
+	bool paid : 1;     /* at least one byte of payload */
+	/* Of vmess_stream. */
+	bool opened : 1;  /* open has said OK */
+	bool listens : 1; /* the caller wants bytes, and nothing below knows of it yet */
+};
+
+_Static_assert(sizeof(struct vmess_session) <= 344, "there are tens of thousands");
 
 /* Takes `lower`. 0, or -ENOMEM. A target that VMess cannot name is told by open. */
 int vmess_session_init(struct vmess_session *s, struct vmess *v, struct stream *lower,
@@ -92,5 +104,7 @@ int vmess_session_fail(struct vmess_session *s, int error, const char *why);
 /* OK and AGAIN as they are; an error of the lower stream becomes the session's. */
 int vmess_session_passed(struct vmess_session *s, int r);
 void vmess_session_drop_in(struct vmess_session *s);
+/* The server has answered: what was needed to open goes, and is counted no more. */
+void vmess_session_settle(struct vmess_session *s);
 
 #endif

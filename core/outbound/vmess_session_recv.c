@@ -16,7 +16,7 @@ wanted(const struct vmess_session *s)
 		return s->pick.user->nalter ? (size_t)VMESS_OLD_RESPONSE
 					    : (size_t)VMESS_RESPONSE_SIZE;
 	case VMESS_READ_RESPONSE:
-		return s->response_len;
+		return s->opening->response_len;
 	case VMESS_READ_LENGTH:
 		return s->down.raw ? 1 : s->down.field;
 	case VMESS_READ_CHUNK:
@@ -39,37 +39,38 @@ garbled(struct vmess_session *s)
 static int
 response_size(struct vmess_session *s, uint8_t *p)
 {
+	struct vmess_opening *o = s->opening;
 	size_t len = wanted(s);
 	int n;
 
 	if (s->pick.user->nalter)
 		n = vmess_old_response(
-			s->response_key, s->response_iv, s->response_tag, p);
+			o->response_key, o->response_iv, o->response_tag, p);
 	else
-		n = vmess_response_size(s->response_key, s->response_iv, p);
+		n = vmess_response_size(o->response_key, o->response_iv, p);
 	if (n < 0)
 		return garbled(s);
-	s->response_len = (size_t)n;
+	o->response_len = (uint16_t)n;
 	s->reading = VMESS_READ_RESPONSE;
-	s->in_at += len;
+	s->in_at += (uint32_t)len;
 	return STREAM_OK;
 }
 
 static int
 response_open(struct vmess_session *s, uint8_t *p)
 {
+	const struct vmess_opening *o = s->opening;
 	struct vmess_try a;
 
 	if (!s->pick.user->nalter &&
-		vmess_response_open(s->response_key, s->response_iv, s->response_tag, p,
-			s->response_len) < 0)
+		vmess_response_open(o->response_key, o->response_iv, o->response_tag, p,
+			o->response_len) < 0)
 		return garbled(s);
-	bytes_wipe(s->response_key, sizeof(s->response_key));
-	bytes_wipe(s->response_iv, sizeof(s->response_iv));
 	a = vmess_session_try(s);
 	vmess_answered(&a);
 	s->reading = VMESS_READ_LENGTH;
-	s->in_at += s->response_len;
+	s->in_at += o->response_len;
+	vmess_session_settle(s);
 	return STREAM_OK;
 }
 
@@ -89,7 +90,7 @@ static int
 chunk_length(struct vmess_session *s, uint8_t *p)
 {
 	if (s->down.raw) {
-		s->chunk.size = s->chunk.len = s->in_end - s->in_at;
+		s->chunk.size = s->chunk.len = (uint16_t)(s->in_end - s->in_at);
 		return lend(s);
 	}
 	if (vmess_body_length(&s->down, p, &s->chunk) < 0)
@@ -179,11 +180,11 @@ gather(struct vmess_session *s, size_t need)
 		vmess_session_drop_in(s);
 		s->in = block;
 		s->in_large = large;
-		s->in_end = have;
+		s->in_end = (uint32_t)have;
 	} else if (s->in_at + need > cap || cap - s->in_end < cap / 4) {
 		memmove(s->in, s->in + s->in_at, have);
 		s->in_at = 0;
-		s->in_end = have;
+		s->in_end = (uint32_t)have;
 	}
 	return STREAM_OK;
 }
@@ -201,11 +202,11 @@ fetch(struct vmess_session *s)
 	if (r != STREAM_OK)
 		return r;
 	cap = s->in_large ? TCP_LARGE : TCP_BLOCK;
-	r = stream_read(s->lower, s->in + s->in_end, cap - s->in_end, &n);
+	r = stream_read(s->s.lower, s->in + s->in_end, cap - s->in_end, &n);
 	if (r == STREAM_END)
 		return ended(s);
 	if (r == STREAM_OK) {
-		s->in_end += n;
+		s->in_end += (uint32_t)n;
 		s->heard = true;
 		vmess_session_ask_no_more(s);
 	}
@@ -240,7 +241,7 @@ vmess_session_recv_ack(struct vmess_session *s, size_t n)
 	if (n == 0)
 		return;
 	assert(s->reading == VMESS_READ_PAYLOAD && n <= s->chunk.len - s->lent);
-	s->lent += n;
+	s->lent += (uint32_t)n;
 	if (s->lent < s->chunk.len)
 		return;
 	s->in_at += s->chunk.size;

@@ -12,29 +12,31 @@
 enum { HEADER_WAIT_MS = 10 };
 
 struct vmess_stream {
-	struct stream s;
-	struct vmess_session session;
-	struct task *owner;
-	struct timer hold;
-	struct deferred gone;
-	bool up;      /* open has said OK */
-	bool waited;  /* long enough for a first payload */
-	bool listens; /* the caller wants bytes, and nothing below knows of it yet */
+	union {
+		struct vmess_session session;
+		struct deferred gone; /* from its free on */
+	};
 };
 
 static struct vmess_stream *
 vmess_of(struct stream *s)
 {
-	return container_of(s, struct vmess_stream, s);
+	return container_of(s, struct vmess_stream, session.s);
+}
+
+static const struct vmess_session *
+session_of(const struct stream *s)
+{
+	return &container_of(s, const struct vmess_stream, session.s)->session;
 }
 
 static void
 hold_over(struct timer *t)
 {
-	struct vmess_stream *m = container_of(t, struct vmess_stream, hold);
+	struct vmess_opening *o = container_of(t, struct vmess_opening, hold);
 
-	m->waited = true;
-	loop_ready(t->loop, m->owner);
+	o->held = true;
+	loop_ready(t->loop, o->owner);
 }
 
 static int
@@ -44,10 +46,10 @@ vmess_open(struct stream *s)
 	int r;
 
 	r = vmess_session_open(&m->session);
-	if (r != STREAM_OK || m->up)
+	if (r != STREAM_OK || m->session.opened)
 		return r;
-	m->up = true;
-	timer_arm(&m->hold, HEADER_WAIT_MS);
+	m->session.opened = true;
+	timer_arm(&m->session.opening->hold, HEADER_WAIT_MS);
 	return STREAM_OK;
 }
 
@@ -56,17 +58,17 @@ vmess_send_buf(struct stream *s, struct window *w)
 {
 	struct vmess_stream *m = vmess_of(s);
 
-	return m->up ? vmess_session_room(&m->session, w) : vmess_open(s);
+	return m->session.opened ? vmess_session_room(&m->session, w) : vmess_open(s);
 }
 
 /* Who waits for an answer can ask for it from now on. */
 static void
 vmess_spoken(struct vmess_stream *m)
 {
-	if (!m->session.greeted || !m->listens)
+	if (!m->session.greeted || !m->session.listens)
 		return;
-	m->listens = false;
-	loop_ready(m->hold.loop, m->owner);
+	m->session.listens = false;
+	loop_ready(m->session.wait.loop, m->session.wait.owner);
 }
 
 static int
@@ -83,7 +85,7 @@ static int
 vmess_writev(struct stream *s, const struct window *w, int count, size_t *n)
 {
 	struct vmess_stream *m = vmess_of(s);
-	int i, r = m->up ? STREAM_OK : vmess_open(s);
+	int i, r = m->session.opened ? STREAM_OK : vmess_open(s);
 	size_t taken = 0;
 
 	*n = 0;
@@ -108,7 +110,7 @@ vmess_flush(struct stream *s)
 		return m->session.error;
 	if (m->session.greeted)
 		return vmess_session_flush(&m->session);
-	return m->waited ? vmess_session_greet(&m->session) : STREAM_OK;
+	return m->session.opening->held ? vmess_session_greet(&m->session) : STREAM_OK;
 }
 
 /* OK once there can be an answer. */
@@ -121,8 +123,8 @@ vmess_listen(struct vmess_stream *m)
 		return m->session.error;
 	/* No server speaks before it was spoken to: send_ack or the timer brings the
 	 * caller back here. */
-	if (!m->waited) {
-		m->listens = true;
+	if (!m->session.opening->held) {
+		m->session.listens = true;
 		return STREAM_AGAIN;
 	}
 	r = vmess_session_greet(&m->session);
@@ -162,7 +164,7 @@ vmess_shut(struct stream *s)
 
 	if (m->session.error)
 		return m->session.error;
-	return m->up ? vmess_session_finish(&m->session) : STREAM_AGAIN;
+	return m->session.opened ? vmess_session_finish(&m->session) : STREAM_AGAIN;
 }
 
 static void
@@ -174,7 +176,7 @@ vmess_park(struct stream *s)
 static const char *
 vmess_reason(const struct stream *s)
 {
-	return vmess_session_reason(&container_of(s, struct vmess_stream, s)->session);
+	return vmess_session_reason(session_of(s));
 }
 
 static void
@@ -187,10 +189,10 @@ static void
 vmess_free(struct stream *s)
 {
 	struct vmess_stream *m = vmess_of(s);
+	struct loop *l = m->session.wait.loop;
 
-	timer_stop(&m->hold);
 	vmess_session_fini(&m->session);
-	loop_defer(m->hold.loop, &m->gone, vmess_delete);
+	loop_defer(l, &m->gone, vmess_delete);
 }
 
 static const struct stream_ops vmess_stream_ops = {
@@ -219,23 +221,20 @@ vmess_stream_new(struct vmess *v, struct stream *lower, const struct target *to,
 		stream_free(lower);
 		return NULL;
 	}
-	m->s.ops = &vmess_stream_ops;
-	m->s.lower = lower;
-	m->owner = owner;
-	timer_init(&m->hold, v->o.env.loop, hold_over);
 	if (vmess_session_init(&m->session, v, lower, VMESS_TCP, to, owner) < 0) {
 		vmess_session_fini(&m->session);
 		free(m);
 		return NULL;
 	}
-	return &m->s;
+	m->session.s.ops = &vmess_stream_ops;
+	timer_init(&m->session.opening->hold, v->o.env.loop, hold_over);
+	return &m->session.s;
 }
 
 const struct clock_reading *
 vmess_stream_clock(const struct stream *s)
 {
-	const struct vmess_session *m =
-		&container_of(s, const struct vmess_stream, s)->session;
+	const struct vmess_session *m = session_of(s);
 
 	return m->pick.server ? vmess_clock_reading(m->v, m->pick.server) : NULL;
 }
@@ -243,6 +242,5 @@ vmess_stream_clock(const struct stream *s)
 bool
 vmess_stream_answered(const struct stream *s)
 {
-	return container_of(s, const struct vmess_stream, s)->session.reading >=
-		VMESS_READ_LENGTH;
+	return session_of(s)->reading >= VMESS_READ_LENGTH;
 }

@@ -82,6 +82,24 @@ stream_free(struct stream *s)
 		s->ops->free(s);
 }
 
+struct stream *
+stream_settle(struct stream *s)
+{
+	struct stream *top = s, **place = &top;
+
+	while ((s = *place)) {
+		if (!s->ops->over) {
+			place = &s->lower;
+			continue;
+		}
+		if (!s->ops->over(s))
+			break;
+		*place = s->lower;
+		s->ops->leave(s);
+	}
+	return top;
+}
+
 int
 stream_read_window(struct stream *s, uint8_t *p, size_t cap, size_t *n)
 {

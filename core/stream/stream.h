@@ -2,6 +2,7 @@
 #ifndef STREAM_STREAM_H
 #define STREAM_STREAM_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -60,6 +61,11 @@ struct stream_ops {
 	const char *(*reason)(const struct stream *);
 	/* Another task owns this layer. NULL where it has made nobody ready itself. */
 	void (*own)(struct stream *, struct task *owner);
+	/* True: this layer was for the opening, and from now on only hands down what is
+	 * asked of it.  NULL: it never is. */
+	bool (*over)(const struct stream *);
+	/* Frees this layer alone, which is over; s->lower is somebody else's by now. */
+	void (*leave)(struct stream *);
 	/* Frees this layer and everything beneath. Without a shut before: abort (RST). */
 	void (*free)(struct stream *);
 
@@ -92,6 +98,12 @@ const char *stream_reason(const struct stream *s);
 /* s, which is open, and everything beneath have another owner from now on. */
 void stream_own(struct stream *s, struct task *owner);
 void stream_free(struct stream *s); /* NULL is fine */
+/*
+ * Frees those layers of s, s itself among them, that are over, and joins the others, so
+ * that what is idle for hours costs what it needs and no more; ends at one that is not over
+ * yet.  Answers the highest that is left.  For who owns s, and is not called by it.
+ */
+struct stream *stream_settle(struct stream *s);
 
 /*
  * Bytes between a stream and memory that the caller has already: straight where

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 /*
- * How fast VMess is without a network: bodies alone, and connections that are set
- * up, greeted and torn down.  By hand: bench_vmess.
+ * How fast VMess is without a network: bodies alone, many of them by turns, and
+ * connections that are set up, greeted and torn down.  By hand: bench_vmess.
  */
 #include "outbound/vmess_body.h"
 #include "outbound/vmess_header.h"
@@ -10,7 +10,14 @@
 #include <stdlib.h>
 #include <time.h>
 
-enum { MEASURE_MS = 700, BATCH = 64, HEADERS = 200 };
+enum {
+	MEASURE_MS = 700,
+	BATCH = 64,
+	HEADERS = 200,
+	MANY = 8000,
+	ROUNDS = 10,
+	SMALL = 100
+};
 
 static const struct {
 	const char *name;
@@ -60,6 +67,60 @@ body_rate(size_t kind, size_t len, bool opens)
 	return (double)bytes / (double)took;
 }
 
+/* Both ends of a connection, which was at rest since its last chunk. */
+struct ends {
+	struct vmess_body up, down;
+};
+
+static void
+ends_init(struct ends *e, size_t i)
+{
+	uint8_t key[16] = { 0 }, iv[16] = { (uint8_t)i, (uint8_t)(i >> 8) };
+
+	vmess_body_init(&e->up, kinds[0].security, kinds[0].options, key, iv);
+	vmess_body_init(&e->down, kinds[0].security, kinds[0].options, key, iv);
+}
+
+static void
+ends_pass(struct ends *e)
+{
+	uint8_t chunk[VMESS_OVERHEAD + SMALL] = { 0 };
+	struct vmess_chunk c;
+	size_t pad;
+
+	vmess_body_seal(&e->up, chunk, chunk + VMESS_LENGTH, SMALL, &pad);
+	if (vmess_body_length(&e->down, chunk, &c) < 0 ||
+		vmess_body_open(
+			&e->down, &c, chunk + VMESS_LENGTH, chunk + VMESS_LENGTH) < 0)
+		abort();
+}
+
+/* Each has had `before` chunks when the time begins to count. */
+static void
+turns(size_t before)
+{
+	static struct ends ends[MANY];
+	uint64_t began;
+	size_t i, k;
+
+	for (i = 0; i < MANY; i++) {
+		ends_init(&ends[i], i);
+		for (k = 0; k < before; k++)
+			ends_pass(&ends[i]);
+	}
+	began = spent();
+	for (k = 0; k < ROUNDS; k++)
+		for (i = 0; i < MANY; i++)
+			ends_pass(&ends[i]);
+	printf("chunks of %d bytes, %d connections by turns, %zu before: %.2f us each\n",
+		SMALL, MANY, before,
+		1000.0 * (double)(spent() - began) / (MANY * (double)ROUNDS));
+	for (i = 0; i < MANY; i++) {
+		vmess_body_fini(&ends[i].up);
+		vmess_body_fini(&ends[i].down);
+	}
+}
+
 static void
 headers(void)
 {
@@ -94,6 +155,9 @@ main(void)
 			printf("%-18s %8zu %10.0f %12.0f\n", kinds[k].name, sizes[i],
 				body_rate(k, sizes[i], false) / 1000,
 				body_rate(k, sizes[i], true) / 1000);
+	turns(0);
+	turns(50);
+	turns(100);
 	headers();
 	return 0;
 }

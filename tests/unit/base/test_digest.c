@@ -107,6 +107,24 @@ shake_draws_numbers(void **state)
 }
 
 static void
+shake_skips(void **state)
+{
+	static const size_t some[] = { 0, 1, 83, 84, 85, 168, 500 };
+	struct shake128 drawn, skipped;
+	size_t i, k;
+
+	(void)state;
+	shake128_init(&drawn, "seed", 4);
+	skipped = drawn;
+	for (i = 0; i < sizeof some / sizeof *some; i++) {
+		for (k = 0; k < some[i]; k++)
+			shake128_be16(&drawn);
+		shake128_skip(&skipped, some[i]);
+		assert_int_equal(shake128_be16(&skipped), shake128_be16(&drawn));
+	}
+}
+
+static void
 checks_without_a_key(void **state)
 {
 	(void)state;
@@ -128,6 +146,7 @@ main(void)
 		cmocka_unit_test(a_digest_goes_on_after_a_look),
 		cmocka_unit_test(shake_absorbs_and_draws),
 		cmocka_unit_test(shake_draws_numbers),
+		cmocka_unit_test(shake_skips),
 		cmocka_unit_test(checks_without_a_key),
 	};
 

@@ -439,6 +439,92 @@ test_hosts(void **state)
 	}
 }
 
+static void
+nobody_hears(void *arg, const uint8_t *p, size_t len)
+{
+	(void)arg;
+	(void)p;
+	(void)len;
+}
+
+/* What the server says: `arg` is its descriptor. */
+static void
+tell(void *arg, const uint8_t *p, size_t len)
+{
+	assert_int_equal(write(*(int *)arg, p, len), len);
+}
+
+static int
+receive(struct stream *s, struct window *w)
+{
+	int r;
+
+	while ((r = stream_recv_buf(s, w)) == STREAM_AGAIN)
+		wait_woken();
+	return r;
+}
+
+/* A server takes the request and answers it. */
+static void
+be_answered(struct stream *s, struct server *server, int far)
+{
+	uint8_t wire[2048];
+	struct window w;
+	size_t at = 0;
+	ssize_t n;
+
+	assert_int_equal(stream_send_buf(s, &w), STREAM_OK);
+	*w.p = 'x';
+	assert_int_equal(stream_send_ack(s, 1), STREAM_OK);
+	assert_int_equal(stream_flush(s), STREAM_OK);
+	n = read(far, wire, sizeof(wire));
+	assert_true(n > 0);
+	assert_int_equal(
+		server_hear(server, wire, (size_t)n, &at, nobody_hears, NULL), 0);
+	server_say(server, (const uint8_t *)"y", 1, tell, &far);
+	assert_int_equal(receive(s, &w), STREAM_OK);
+	assert_true(w.len == 1 && *w.p == 'y');
+	stream_recv_ack(s, 1);
+	stream_park(s);
+}
+
+/* Once the server has answered, nothing but the socket lies beneath, and goes on. */
+static void
+test_what_was_for_opening_goes(void **state)
+{
+	uint16_t port = 0;
+	int fd = listen_at("127.0.0.1", &port), far;
+	const struct vmess_server_spec spec = { "127.0.0.1", port, users, 1 };
+	struct server server;
+	struct budget *g;
+	struct stream *s;
+	struct window w;
+
+	(void)state;
+	start(&spec, 1);
+	g = tcp_memory_budget(bench.memory);
+	server_init(&server, users[0].id);
+	s = outbound_dial(bench.o, &somewhere, &bench.owner);
+	assert_int_equal(open_fully(s), STREAM_OK);
+	assert_string_equal(s->lower->ops->name, "reach");
+	assert_int_equal(g->used, VMESS_CONNECTION + VMESS_OPENING);
+	far = sock_accept(fd, NULL);
+	assert_true(far >= 0);
+	be_answered(s, &server, far);
+	assert_string_equal(s->lower->ops->name, "tcp");
+	assert_int_equal(g->used, VMESS_CONNECTION);
+	assert_int_equal(bench.o->count, 2);
+	loop_turn(bench.loop, 0);
+	server_say(&server, NULL, 0, tell, &far);
+	assert_int_equal(receive(s, &w), STREAM_END);
+	stream_free(s);
+	assert_int_equal(g->used, 0);
+	server_fini(&server);
+	close(far);
+	close(fd);
+	bench_end();
+}
+
 int
 main(void)
 {
@@ -457,6 +543,7 @@ main(void)
 		cmocka_unit_test(test_many_addresses),
 		cmocka_unit_test(test_family_is_remembered),
 		cmocka_unit_test(test_hosts),
+		cmocka_unit_test(test_what_was_for_opening_goes),
 	};
 
 	log_open(2, LOG_NONE, NULL);

@@ -477,7 +477,7 @@ they_draw_on_the_budget(void **state)
 	pass(AGE_MS);
 	assert_int_equal(g->used, used - WARM * VMESS_CONNECTION);
 	used = g->most;
-	g->most = g->used + VMESS_CONNECTION * 2;
+	g->most = g->used + (VMESS_CONNECTION + VMESS_OPENING) * 3 / 2;
 	stream_free(dial());
 	settle();
 	assert_int_equal(kept(), 0);
