@@ -57,6 +57,9 @@ put_device(struct json_object *up, const struct keeper_report *k)
 	member_put_flag(o, "routes_lost", k->astray);
 	put_number(o, "mended", k->mends);
 	put_number(o, "mended_ago_ms", k->mended);
+	put_number(o, "led_back", k->led_back);
+	put_number(o, "led_back_ago_ms", k->led);
+	put_number(o, "led_back_mark", k->led_back ? k->led_mark : REPORT_NEVER);
 }
 
 static void

@@ -107,6 +107,12 @@ changes_print(const struct keeper_report *k)
 		       "routing rules; put back:\n           %" PRIu32
 		       " times, the last %s ago\n",
 			k->mends, span(k->mended, buf));
+	if (k->led_back > 0)
+		printf("           packets that had to leave were led back into it by rules "
+		       "of somebody else's,\n           and dropped (told of: %" PRIu32
+		       ", the last %s ago, with the mark 0x%" PRIx32 "):\n           see "
+		       "the log\n",
+			k->led_back, span(k->led, buf), k->led_mark);
 }
 
 static void

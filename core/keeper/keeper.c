@@ -7,6 +7,7 @@
 #include "keeper/serve.h"
 #include "keeper/serve_direct.h"
 #include "keeper/serve_ends.h"
+#include "keeper/serve_misled.h"
 #include "keeper/serve_routes.h"
 #include "keeper/state.h"
 #include "keeper/status.h"
@@ -388,6 +389,9 @@ report_make(const struct keeper *k, struct keeper_report *r)
 	r->astray = k->serve.astray;
 	r->mends = k->serve.mends;
 	r->mended = k->serve.mends > 0 ? now - k->serve.mended : REPORT_NEVER;
+	r->led_back = k->serve.led_back;
+	r->led = k->serve.led_back > 0 ? now - k->serve.led : REPORT_NEVER;
+	r->led_mark = k->serve.led_mark;
 	serve_direct_held(&k->serve, 4, r->held4);
 	serve_direct_held(&k->serve, 6, r->held6);
 }
@@ -450,7 +454,7 @@ routes_mend(struct keeper *k)
 static void
 turn(struct keeper *k)
 {
-	struct pollfd p[9] = {
+	struct pollfd p[10] = {
 		{ .fd = k->wake[0], .events = POLLIN },
 		{ .fd = k->sock, .events = POLLIN },
 		{ .fd = k->serve.rules, .events = POLLIN },
@@ -461,9 +465,10 @@ turn(struct keeper *k)
 		{ .fd = k->serve.gone ? -1 : k->serve.changes, .events = POLLIN },
 		{ .fd = k->serve.marks, .events = POLLIN },
 		{ .fd = k->serve.policy, .events = POLLIN },
+		{ .fd = k->serve.misled, .events = POLLIN },
 	};
 
-	if (poll(p, 9, wait_ms(k)) == -1 && errno != EINTR)
+	if (poll(p, 10, wait_ms(k)) == -1 && errno != EINTR)
 		log_error("poll: %s", strerror(errno));
 	wake_empty(k);
 	/* Where something is missing there, traffic leaves beside the device. */
@@ -484,6 +489,8 @@ turn(struct keeper *k)
 		serve_routes_settings_mend(&k->serve);
 	if (k->serve.policy >= 0 && p[8].revents)
 		serve_policy_follow(&k->serve);
+	if (k->serve.misled >= 0 && p[9].revents)
+		serve_misled_follow(&k->serve);
 	if (p[4].revents)
 		question_answer(k);
 	if (stop_wanted > 0)

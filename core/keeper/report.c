@@ -10,7 +10,7 @@
 
 /* The head of both: what it is, its form, whose it is.  The version of the program comes
  * next, in every form, so that each can say what the other one is. */
-enum { MAGIC = 0x534c5354, FORM = 4, OF_KEEPER = 1, OF_ENGINE = 2 };
+enum { MAGIC = 0x534c5354, FORM = 5, OF_KEEPER = 1, OF_ENGINE = 2 };
 
 static void
 text_write(struct writer *w, const char *s, size_t cap)
@@ -108,6 +108,9 @@ keeper_report_write(const struct keeper_report *r, uint8_t p[static REPORT_MAX])
 	writer_u8(&w, r->astray);
 	writer_be32(&w, r->mends);
 	writer_be64(&w, r->mended);
+	writer_be32(&w, r->led_back);
+	writer_be64(&w, r->led);
+	writer_be32(&w, r->led_mark);
 	text_write(&w, r->held4, sizeof(r->held4));
 	text_write(&w, r->held6, sizeof(r->held6));
 	assert(!w.bad);
@@ -144,6 +147,9 @@ keeper_report_read(struct keeper_report *r, const void *p, size_t len)
 	r->astray = flag_read(&from);
 	r->mends = reader_be32(&from);
 	r->mended = reader_be64(&from);
+	r->led_back = reader_be32(&from);
+	r->led = reader_be64(&from);
+	r->led_mark = reader_be32(&from);
 	text_read(&from, r->held4, sizeof(r->held4));
 	text_read(&from, r->held6, sizeof(r->held6));
 	return end_read(&from);

@@ -51,6 +51,11 @@ struct keeper_report {
 	bool astray;     /* the same of our device, routes and routing rules */
 	uint32_t mends;  /* how often they were put back, */
 	uint64_t mended; /* and when the last time; or never */
+	/* Packets that had to leave, and that rules of somebody else's led into the device: how
+	 * many were told of, when the last time (or never), and the mark that it had. */
+	uint32_t led_back;
+	uint64_t led;
+	uint32_t led_mark;
 	/* Why the kernel carries no direct flows of a family that it else would; "" */
 	char held4[REPORT_WHY], held6[REPORT_WHY];
 };

@@ -5,6 +5,7 @@
 #include "keeper/check.h"
 #include "keeper/files.h"
 #include "keeper/serve_direct.h"
+#include "keeper/serve_misled.h"
 #include "keeper/serve_routes.h"
 #include "platform/sock.h"
 #include "platform/sys.h"
@@ -31,7 +32,7 @@ serve_init(struct serve *s, const struct keeper_config *c, struct journal *j)
 	s->rules = -1;
 	s->losses = -1;
 	s->settings = -1;
-	s->marks = s->changes = s->policy = -1;
+	s->marks = s->changes = s->policy = s->misled = -1;
 	s->raw4 = s->raw6 = -1;
 }
 
@@ -61,6 +62,7 @@ serve_fini(struct serve *s)
 	descriptor_end(&s->marks);
 	descriptor_end(&s->changes);
 	descriptor_end(&s->policy);
+	descriptor_end(&s->misled);
 	descriptor_end(&s->raw4);
 	descriptor_end(&s->raw6);
 }
@@ -257,6 +259,7 @@ routes_serve(struct serve *s, const struct request *q, struct reply *r, struct e
 	s->routed = true;
 	s->routes = routes;
 	serve_rules_watch(s);
+	serve_misled_watch(s);
 	return 0;
 }
 

@@ -2,6 +2,7 @@
 #ifndef KEEPER_SERVE_H
 #define KEEPER_SERVE_H
 
+#include "base/log.h"
 #include "keeper/journal.h"
 #include "keeper/keeper.h"
 #include "keeper/report.h"
@@ -38,6 +39,7 @@ struct serve {
 	int marks;      /* the same, of serve_routes */
 	int policy;     /* net_policy_watch; -1: none; closed by serve_fini */
 	int changes;    /* net_changes_watch; -1: none; closed by serve_fini */
+	int misled;     /* net_misled_watch; -1: none; closed by serve_fini */
 	unsigned index; /* of the device */
 	bool astray;    /* of it or what leads there something is missing */
 	bool gone;      /* the device is */
@@ -48,6 +50,13 @@ struct serve {
 	unsigned missed;       /* and those that were tried in vain, which was said */
 	/* The rule of the machine by which no direct flow of a family is the kernel's; "" */
 	char by_user4[REPORT_WHY], by_user6[REPORT_WHY];
+	/* Answers to direct flows of a family were kept from connection tracking, which goes
+	 * on for all we know: none is the kernel's any more. */
+	bool unseen4, unseen6;
+	uint32_t led_back; /* packets that had to leave and were led into the device, */
+	uint64_t led;      /* ms of boot time: the last time, */
+	unsigned led_mark; /* and the mark that it had */
+	struct log_limit led_said;
 	bool strict; /* net_direct_is_strict, when the tables of direct flows were made */
 	struct net_routes routes;
 	struct net_resolvers before; /* the machine's own, noted before any change */

@@ -9,6 +9,10 @@
 #include <string.h>
 #include <unistd.h>
 
+static const char unseen_why[] =
+	"answers to them are kept from connection tracking (notrack) "
+	"by a rule of somebody else's";
+
 enum { MENDS = 8 }; /* at once, where somebody goes on taking our rules away */
 
 void
@@ -146,8 +150,14 @@ by_user_of(const struct serve *s, int family)
 	return family == 6 ? s->by_user6 : s->by_user4;
 }
 
-/* As long as a table is not whole, or the machine routes by user, the engine hands nothing
- * back to the kernel. */
+static bool
+is_unseen(const struct serve *s, int family)
+{
+	return family == 6 ? s->unseen6 : s->unseen4;
+}
+
+/* As long as a table is not whole, the machine routes by user, or answers cannot be
+ * translated, the engine hands nothing back to the kernel. */
 static void
 direct_hold(const struct serve *s, int family)
 {
@@ -158,7 +168,8 @@ direct_hold(const struct serve *s, int family)
 		return;
 	serve_direct_of(s, family, &d);
 	r = net_direct_hold(fd, &d,
-		(s->lost & bit_of(family)) != 0 || *by_user_of(s, family) != '\0');
+		(s->lost & bit_of(family)) != 0 || *by_user_of(s, family) != '\0' ||
+			is_unseen(s, family));
 	if (r < 0)
 		log_error("direct IPv%d packets leave as they do: %s", family,
 			strerror(-r));
@@ -191,11 +202,34 @@ socket_make(struct serve *s, int family, int *raw, struct err *e)
 void
 serve_direct_held(const struct serve *s, int family, char why[static REPORT_WHY])
 {
-	bool lost = (s->lost & bit_of(family)) != 0;
+	const char *is = by_user_of(s, family);
 
-	snprintf(why, REPORT_WHY, "%s",
-		lost ? "somebody changed our firewall rules, and they cannot be put back"
-		     : by_user_of(s, family));
+	if ((s->lost & bit_of(family)) != 0)
+		is = "somebody changed our firewall rules, and they cannot be put back";
+	else if (!*is && is_unseen(s, family))
+		is = unseen_why;
+	snprintf(why, REPORT_WHY, "%s", is);
+}
+
+/* What the kernel has ends, and what knows no end is forgotten where it is looked up: all
+ * of it is asked for again, and carried by the stack. */
+void
+serve_direct_unseen(struct serve *s, int family)
+{
+	bool *is = family == 6 ? &s->unseen6 : &s->unseen4;
+	struct err e;
+
+	if (*is)
+		return;
+	*is = true;
+	direct_hold(s, family);
+	log_warn(
+		"direct IPv%d flows are carried by sluice itself from now on: %s; once that is "
+		"gone, start sluice again",
+		family, unseen_why);
+	if (net_direct_forget(family, &e) < 0)
+		log_warn("%s", e.text);
+	serve_ends_all(s);
 }
 
 /* While the rules cannot be read, what was known of them holds. */
@@ -234,7 +268,7 @@ by_user_follow(struct serve *s, int family)
 
 	by_user_find(s, family);
 	direct_hold(s, family);
-	if (was && !*why)
+	if (was && !*why && !is_unseen(s, family))
 		log_news("direct IPv%d flows are carried by the kernel again", family);
 	if (was || !*why)
 		return;

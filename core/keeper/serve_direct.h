@@ -16,6 +16,9 @@ int serve_endings(const struct serve *s, struct err *e);
 /* Why the kernel carries no direct flows of a family at the moment; "": it does, or nobody
  * asked for it. */
 void serve_direct_held(const struct serve *s, int family, char why[static REPORT_WHY]);
+/* Answers to such flows are kept from connection tracking by somebody: from now on sluice
+ * carries those of a family. */
+void serve_direct_unseen(struct serve *s, int family);
 /* Those of a family, as the system is told. */
 void serve_direct_of(const struct serve *s, int family, struct net_direct *d);
 

@@ -195,23 +195,32 @@ conntrack_read(const struct nlmsghdr *h, struct net_direct_end *end)
 	(void)mnl_attr_parse(h, sizeof(struct nfgenmsg), connection_read, end);
 }
 
+/* A question about the connection of which these are the ends, as the packets of one
+ * direction have them. */
 static void
-ends_put(struct netlink_message *m, const struct endpoint *source,
-	const struct endpoint *target, unsigned zone)
+ends_put(struct netlink_message *m, uint16_t direction, enum network network,
+	const struct endpoint *source, const struct endpoint *target, unsigned zone)
 {
 	bool six = source->ip.family == 6;
-	struct nlattr *tuple = mnl_attr_nest_start(m->head, CTA_TUPLE_ORIG), *part;
+	struct nlattr *tuple, *part;
+	struct nfgenmsg *g;
 
+	g = netlink_begin(
+		m, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, NLM_F_ACK, sizeof *g);
+	g->nfgen_family = netlink_domain(source->ip.family);
+	tuple = mnl_attr_nest_start(m->head, direction);
 	part = mnl_attr_nest_start(m->head, CTA_TUPLE_IP);
 	netlink_put_ip(m, six ? CTA_IP_V6_SRC : CTA_IP_V4_SRC, &source->ip);
 	netlink_put_ip(m, six ? CTA_IP_V6_DST : CTA_IP_V4_DST, &target->ip);
 	mnl_attr_nest_end(m->head, part);
 	part = mnl_attr_nest_start(m->head, CTA_TUPLE_PROTO);
-	mnl_attr_put_u8(m->head, CTA_PROTO_NUM, IPPROTO_TCP);
+	mnl_attr_put_u8(m->head, CTA_PROTO_NUM,
+		network == NETWORK_TCP ? IPPROTO_TCP : IPPROTO_UDP);
 	mnl_attr_put_u16(m->head, CTA_PROTO_SRC_PORT, htons(source->port));
 	mnl_attr_put_u16(m->head, CTA_PROTO_DST_PORT, htons(target->port));
 	mnl_attr_nest_end(m->head, part);
-	mnl_attr_put_u16(m->head, CTA_TUPLE_ZONE, htons((uint16_t)zone));
+	if (zone != 0)
+		mnl_attr_put_u16(m->head, CTA_TUPLE_ZONE, htons((uint16_t)zone));
 	mnl_attr_nest_end(m->head, tuple);
 }
 
@@ -230,18 +239,39 @@ conntrack_carries(struct mnl_socket *bus, unsigned kept, const struct endpoint *
 	const struct endpoint *target)
 {
 	struct netlink_message m;
-	struct nfgenmsg *g;
 	bool over = false;
 	int r;
 
-	g = netlink_begin(
-		&m, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_GET, NLM_F_ACK, sizeof *g);
-	g->nfgen_family = netlink_domain(source->ip.family);
-	ends_put(&m, source, target, kept);
+	ends_put(&m, CTA_TUPLE_ORIG, NETWORK_TCP, source, target, kept);
 	r = netlink_say(bus, &m, over_see, &over);
 	if (r == -ENOENT)
 		return 0;
 	return r < 0 ? r : !over;
+}
+
+static int
+mark_see(const struct nlmsghdr *h, void *arg)
+{
+	const struct nlattr *a = netlink_attr(h, sizeof(struct nfgenmsg), CTA_MARK);
+
+	if (a && bytes_of(a, 4))
+		*(unsigned *)arg = ntohl(mnl_attr_get_u32(a)) & NET_DIRECT_MARK;
+	return MNL_CB_OK;
+}
+
+int
+conntrack_awaits(struct mnl_socket *bus, unsigned kept, enum network network,
+	const struct endpoint *source, const struct endpoint *target)
+{
+	struct netlink_message m;
+	unsigned mark = 0;
+	int r;
+
+	ends_put(&m, CTA_TUPLE_REPLY, network, source, target, 0);
+	r = netlink_say(bus, &m, mark_see, &mark);
+	if (r == -ENOENT)
+		return 0;
+	return r < 0 ? r : mark == kept;
 }
 
 /* What is done to each connection of a list. */

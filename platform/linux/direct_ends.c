@@ -137,13 +137,13 @@ is_device(const struct net_direct *d, const struct ip *ip)
 	return false;
 }
 
-/* Nobody else's connection, whatever mark it has. */
+/* Nobody else's connection, whatever mark it has.  Who only asks for one asks again. */
 static void
 connection_abort(const struct net_direct_end *end, void *arg)
 {
 	struct aborts *a = arg;
 
-	if (end->network == NETWORK_TCP && !end->over &&
+	if (end->network == NETWORK_TCP && end->answered && !end->over &&
 		is_device(a->direct, &end->source.ip) &&
 		diag_abort(a->bus, &end->source, &end->target) == 0)
 		a->n++;

@@ -2,11 +2,14 @@
 #include "platform/net.h"
 
 #include "base/log.h"
+#include "platform/linux/conntrack.h"
 #include "platform/linux/diag.h"
+#include "platform/linux/misled.h"
 #include "platform/linux/script.h"
 
 #include <netinet/in.h>
 #include <stdbool.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -119,9 +122,9 @@ add_asked(struct script *s, const struct net_firewall *f)
  * was marked, by way of a mark that makes the kernel look for the route again.
  * The engine's own know theirs by the uid: for them only the connection is
  * marked, unless a chain of somebody else's has put a mark on them before.
- * DHCP clients renew with the server itself, wherever it is.  Should a rule or
- * a mark of somebody else's lead any of this into the device after all, it ends
- * there: it would only come round again.
+ * Those do so at `mangle`; at the same priority who comes first is a matter of
+ * who was there first.  DHCP clients renew with the server itself, wherever it
+ * is.
  */
 static void
 add_output(struct script *s, const struct net_firewall *f)
@@ -130,7 +133,7 @@ add_output(struct script *s, const struct net_firewall *f)
 
 	script_add(s,
 		"chain output {\n"
-		"type route hook output priority mangle; policy accept;\n");
+		"type route hook output priority mangle + 5; policy accept;\n");
 	if (f->kept != 0)
 		script_add(s, "ct mark & 65535 == %u accept\n", f->kept);
 	script_add(s,
@@ -148,16 +151,58 @@ add_output(struct script *s, const struct net_firewall *f)
 		"meta mark %u ct mark set %u\n"
 		"}\n",
 		m, m, m, m, m, m);
+}
+
+/* Tells the keeper of a packet (net_misled_next), where this kernel can. */
+static void
+add_tell(struct script *s, const struct net_firewall *f, bool tells, const char *which,
+	const char *then)
+{
+	if (tells)
+		script_add(s, "%s log group %u %s\n", which, misled_group(f->mark), then);
+}
+
+/*
+ * Should a rule or a mark of somebody else's lead any of that into the device
+ * after all, it ends there: it would only come round again.  TCP does not
+ * listen to who drops its packets, so of the engine's connections the keeper
+ * is told.  What the kernel carries ends as the translation sees where it
+ * goes, but for the application's first packet: where only those are led
+ * astray, the flow goes by the engine (enum stage of nft_direct.c).  The
+ * engine's sockets are asked for where somebody has changed the connection's
+ * mark, too.
+ */
+static void
+add_into_device(struct script *s, const struct net_firewall *f, bool tells)
+{
+	char engines[64];
+
+	snprintf(engines, sizeof engines, "meta l4proto tcp meta skuid %u",
+		(unsigned)f->uid);
+	script_add(s, "chain led_back {\n");
+	add_tell(s, f, tells, engines, "drop");
+	add_tell(s, f, tells, "limit rate 1/second burst 5 packets", "");
+	if (f->kept != 0)
+		script_add(s, "ct mark & 65535 == %u ct mark != %u return\n", f->kept,
+			f->kept | CONNTRACK_ASKED);
 	script_add(s,
+		"drop\n"
+		"}\n"
 		"chain into_device {\n"
-		"meta mark %u drop\n"
-		"ct mark %u drop\n"
+		"ct mark 0 meta mark != %u accept\n"
+		"meta mark %u goto led_back\n"
+		"ct mark %u goto led_back\n"
+		"meta skuid %u goto led_back\n",
+		f->mark, f->mark, f->mark, (unsigned)f->uid);
+	if (f->kept != 0)
+		script_add(s, "ct mark & 65535 == %u goto led_back\n", f->kept);
+	script_add(s,
 		"}\n"
 		"chain postrouting {\n"
 		"type filter hook postrouting priority mangle; policy accept;\n"
 		"oif \"%s\" goto into_device\n"
 		"}\n",
-		m, m, f->dev);
+		f->dev);
 }
 
 /*
@@ -180,6 +225,28 @@ add_fence(struct script *s, const struct net_firewall *f)
 		script_add(s, "%s saddr %s drop\n",
 			f->addrs[i].ip.family == 6 ? "ip6" : "ip",
 			ip_format(&f->addrs[i].ip, text));
+	script_add(s, "}\n");
+}
+
+/*
+ * Whose connection tracking knows nothing, as somebody keeps their packets
+ * from it (`notrack`), or the questions to these answers.  A strict reverse
+ * path filter would look for their way back in our table, hence the mark.  An
+ * answer to what the kernel carries could be translated back by tracking
+ * alone: the keeper is told of what has none, and looks whether it is one.
+ */
+static void
+add_unseen(struct script *s, const struct net_firewall *f, bool tells)
+{
+	script_add(s,
+		"chain unseen {\n"
+		"fib daddr type != local return\n"
+		"meta mark set %u\n",
+		f->mark);
+	add_tell(s, f, tells,
+		"ct state untracked meta l4proto { tcp, udp } limit rate 20/second burst 20 "
+		"packets",
+		"");
 	script_add(s, "}\n");
 }
 
@@ -214,9 +281,13 @@ add_prerouting(struct script *s, const struct net_firewall *f)
 		"chain inside {\n"
 		"ct mark %u meta mark set %u\n"
 		"}\n"
+		"chain outside {\n"
+		"jump asked\n"
+		"meta mark set %u\n"
+		"}\n"
 		"chain prerouting {\n"
-		"type filter hook prerouting priority mangle; policy accept;\n",
-		m, m, m, m, m);
+		"type filter hook prerouting priority mangle + 5; policy accept;\n",
+		m, m, m, m, m, m);
 	/* Direct flows in the kernel began inside. */
 	if (f->kept != 0)
 		script_add(s, "ct mark & 65535 == %u accept\n", f->kept);
@@ -224,10 +295,10 @@ add_prerouting(struct script *s, const struct net_firewall *f)
 	add_addresses(s, f);
 	script_add(s,
 		"ct mark != %u jump began_outside\n"
-		"ct mark %u jump asked\n"
-		"ct mark %u meta mark set %u\n"
+		"ct mark %u goto outside\n"
+		"goto unseen\n"
 		"}\n",
-		m, m, m, m);
+		m, m);
 }
 
 /*
@@ -335,6 +406,38 @@ static const struct script_piece pieces[] = {
 		"chain c { type route hook output priority mangle; }\n" },
 };
 
+static int
+table_add(struct script *s, const struct net_firewall *f, bool tells, struct err *e)
+{
+	s->len = 0;
+	script_add(s, "create table inet sluice\ntable inet sluice {\n");
+	add_sets(s);
+	add_output(s, f);
+	add_into_device(s, f, tells);
+	add_fence(s, f);
+	add_asked(s, f);
+	add_way_back(s, f);
+	add_unseen(s, f, tells);
+	add_prerouting(s, f);
+	script_add(s, "}\n");
+	return script_run(s, e);
+}
+
+/* Without news of what others mislead (CONFIG_NFT_LOG, CONFIG_NETFILTER_NETLINK_LOG) the
+ * rest works all the same. */
+static int
+table_add_quiet(struct script *s, const struct net_firewall *f, struct err *e)
+{
+	struct err unused;
+
+	if (table_add(s, f, false, &unused) < 0)
+		return script_name_missing(
+			"inet", pieces, sizeof pieces / sizeof *pieces, "", e);
+	log_warn("this kernel's firewall cannot tell of packets (nfnetlink_log): should "
+		 "rules of others lead sluice's own astray, nobody says so");
+	return 0;
+}
+
 int
 net_firewall_add(const struct net_firewall *f, struct err *e)
 {
@@ -343,27 +446,18 @@ net_firewall_add(const struct net_firewall *f, struct err *e)
 
 	if (!s)
 		return err_set(e, "nft: out of memory");
-	script_add(s, "create table inet sluice\ntable inet sluice {\n");
-	add_sets(s);
-	add_output(s, f);
-	add_fence(s, f);
-	add_asked(s, f);
-	add_way_back(s, f);
-	add_prerouting(s, f);
-	script_add(s, "}\n");
-	r = script_run(s, e);
-	/* Now the table sees every connection that begins, so the list is complete. */
-	if (r == 0)
-		connections_keep(s);
-	else if (strstr(e->text, "File exists"))
+	r = table_add(s, f, true, e);
+	if (r < 0 && strstr(e->text, "File exists"))
 		(void)err_set(e,
 			"the nft table `inet sluice` exists already: another instance "
 			"runs with another --state, and a machine has room for one; or "
 			"one was killed, and `sluice recover` with that --state removes "
 			"what it left");
-	else
-		(void)script_name_missing(
-			"inet", pieces, sizeof pieces / sizeof *pieces, "", e);
+	else if (r < 0)
+		r = table_add_quiet(s, f, e);
+	/* Now the table sees every connection that begins, so the list is complete. */
+	if (r == 0)
+		connections_keep(s);
 	script_free(s);
 	return r;
 }

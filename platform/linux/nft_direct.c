@@ -46,9 +46,9 @@ enum {
 
 /* What is known of a connection, in its mark above the 16 bits of net_direct.kept. */
 enum stage {
-	STAGE_KEPT = 0,          /* the application's packets leave */
-	STAGE_HANDED = 1 << 16,  /* one of the engine's is on its way, or was the last */
-	STAGE_ASKED = 2 << 16,   /* the application's first one is on its way */
+	STAGE_KEPT = 0,         /* the application's packets leave */
+	STAGE_HANDED = 1 << 16, /* one of the engine's is on its way, or was the last */
+	STAGE_ASKED = CONNTRACK_ASKED, /* the application's first one is on its way */
 	STAGE_REFUSED = 3 << 16, /* that did not arrive: its packets go by the engine */
 	STAGE_OVER =
 		CONNTRACK_OVER, /* its ends are another's, unless a SYN is handed on */

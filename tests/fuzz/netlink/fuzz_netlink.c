@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * What the kernel tells of: connections that ended, rule sets that were changed,
- * devices, addresses, routes and rules that were, and rules of routing.  The
- * first byte says which of the four the rest is.
+ * devices, addresses, routes and rules that were, rules of routing, and packets
+ * that the firewall was told to tell of.  The first byte says which of the five
+ * the rest is.
  */
 #include "fuzz/fuzz.h"
 #include "platform/direct.h"
 #include "platform/linux/conntrack.h"
+#include "platform/linux/misled.h"
 #include "platform/linux/nft_watch.h"
 #include "platform/linux/policy.h"
 #include "platform/linux/route_watch.h"
@@ -73,6 +75,20 @@ policy(struct nlmsghdr *h, size_t len)
 	must(!parts || (policy_rule_read(h, &all, &of_all) && of_all == found));
 }
 
+static void
+misled(struct nlmsghdr *h, size_t len)
+{
+	struct net_misled m;
+
+	h->nlmsg_len = (uint32_t)len;
+	if (!misled_read(h, &m))
+		return;
+	must(m.source.ip.family == 4 || m.source.ip.family == 6);
+	must(m.target.ip.family == m.source.ip.family);
+	must(m.network != NETWORK_ICMP || (m.source.port == 0 && m.target.port == 0));
+	must(m.is_socket || m.uid == 0);
+}
+
 int
 LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 {
@@ -84,7 +100,7 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 	copy = calloc(1, NLMSG_ALIGN(len - 1));
 	must(copy != NULL);
 	memcpy(copy, p + 1, len - 1);
-	switch (p[0] & 3) {
+	switch (p[0] & 7) {
 	case 0:
 		connection(copy, len - 1);
 		break;
@@ -93,6 +109,9 @@ LLVMFuzzerTestOneInput(const uint8_t *p, size_t len)
 		break;
 	case 2:
 		routes(copy, len - 1);
+		break;
+	case 4:
+		misled(copy, len - 1);
 		break;
 	default:
 		policy(copy, len - 1);

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: MIT
 """What the tests of direct flows in the kernel share."""
 import contextlib
+import ctypes
+import json
 import os
 import socket
 import threading
@@ -54,6 +56,41 @@ def killed(w, p):
     ready = len([x for x in p.lines if "ready" in x])
     os.kill(engine_of(p), 9)
     lab.until(lambda: len([x for x in p.lines if "ready: device" in x]) > ready, "the next engine")
+
+
+def told(w):
+    """What `sluice status` says."""
+    return json.loads(w.app.run([SLUICE, "status", "--json", "--state", w.app.state]))
+
+
+def direct_of(w):
+    """Who carries direct flows, as `sluice status` has it: {(way, why) of each family}."""
+    d = told(w)["direct"]
+    return {(d["ipv4"], d["ipv4_why"]), (d["ipv6"], d["ipv6_why"])}
+
+
+SETRESUID = {"x86_64": 117, "aarch64": 147}
+
+
+def as_user(w, uid, *kind):
+    """A socket that belongs to another user; only the thread that makes it is changed."""
+    def make():
+        libc = ctypes.CDLL(None, use_errno=True)
+        if libc.syscall(SETRESUID[os.uname().machine], uid, uid, uid) != 0:
+            raise OSError(ctypes.get_errno(), "setresuid")
+        s = socket.socket(*kind)
+        s.settimeout(10)
+        return s
+    return w.app.inside(make)
+
+
+def echoed(u):
+    """A datagram there and back; one that a firewall drops is one that is lost."""
+    try:
+        u.send(b"datagram")
+        return u.recv(100) == b"datagram"
+    except OSError:
+        return False
 
 
 WRAPPER = """#!/bin/sh

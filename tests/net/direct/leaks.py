@@ -2,7 +2,6 @@
 """Of flows that the kernel carries nothing leaves that a rule sends to the tunnel, and nothing that the machine's own
 firewall would not let out: such flows take the stack, go by the engine, or end."""
 import contextlib
-import ctypes
 import errno
 import os
 import pathlib
@@ -15,7 +14,7 @@ import sys
 
 from direct import (ACK, FAR, FAR6, NEAR, NEAR6, PSH, RST, TUN, World, at_once, engine_of, family, ip4, ip6, lab, reset,
                     segment, tcp, tun_address, udp)
-from handed import BOTH, echoes, exchanged, heard, kernel, killed, said
+from handed import BOTH, as_user, echoed, echoes, exchanged, heard, kernel, killed, said
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "names"))
 
@@ -26,28 +25,6 @@ TABLE = """table inet other {
 }
 """
 OUTPUT, POSTROUTING = "output priority 0", "postrouting priority srcnat + 150"
-SETRESUID = {"x86_64": 117, "aarch64": 147}
-
-
-def as_user(w, uid, *kind):
-    """A socket that belongs to another user; only the thread that makes it is changed."""
-    def make():
-        libc = ctypes.CDLL(None, use_errno=True)
-        if libc.syscall(SETRESUID[os.uname().machine], uid, uid, uid) != 0:
-            raise OSError(ctypes.get_errno(), "setresuid")
-        s = socket.socket(*kind)
-        s.settimeout(10)
-        return s
-    return w.app.inside(make)
-
-
-def echoed(u):
-    """A datagram there and back; one that a firewall drops is one that is lost."""
-    try:
-        u.send(b"datagram")
-        return u.recv(100) == b"datagram"
-    except OSError:
-        return False
 
 
 def by_device(s, proto, address):

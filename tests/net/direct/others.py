@@ -1,7 +1,11 @@
 # SPDX-License-Identifier: MIT
 """Beside rule sets of others that change what ours depend on: flows that go directly take one way or the other."""
-from direct import APP, APP6, World, lab, tcp
-from handed import BOTH, echoes, kernel, said
+import contextlib
+import errno
+import socket
+
+from direct import APP, APP6, NEAR, NEAR6, SLUICE, TUN, World, family, lab, tcp, tcp_error, udp
+from handed import BOTH, as_user, direct_of, echoed, echoes, exchanged, heard, kernel, said, told
 
 OUTPUT = "type route hook output priority mangle"
 PREROUTING = "type filter hook prerouting priority mangle"
@@ -56,4 +60,178 @@ def test_way_back(l):
                     said(s, b"from outside")
 
 
-lab.main(test_marks_restored, test_way_back)
+LATER = OUTPUT + " + 20"        # behind all of ours
+MARK = "meta mark set 0x99"
+WHY = "answers to them are kept from connection tracking (notrack) by a rule of somebody else's"
+
+
+@contextlib.contextmanager
+def ruled(w, *chains):
+    table(w, *chains)
+    yield
+    w.app.run("nft delete table inet other")
+
+
+def ended(s):
+    """The connection ends, and not by silence."""
+    try:
+        s.sendall(b"more")
+        return s.recv(100) == b"" and "closed"
+    except (ConnectionAbortedError, ConnectionResetError):
+        return "reset"
+
+
+def answered(w, address):
+    """What becomes of a datagram of a socket that wants to know: the answer, or the error."""
+    RECVERR = {socket.AF_INET: (socket.IPPROTO_IP, 11), socket.AF_INET6: (socket.IPPROTO_IPV6, 25)}
+    with w.app.socket(family(address), socket.SOCK_DGRAM) as u:
+        u.setsockopt(*RECVERR[u.family], 1)
+        u.settimeout(5)
+        u.connect((address, 7))
+        try:
+            u.send(b"datagram")
+            return u.recv(100)
+        except TimeoutError:
+            return None
+        except OSError as e:
+            return e.errno
+
+
+def is_led_back(w, p):
+    """IPv4, where the kernel forgets whose a packet is that gets another mark, is refused at once; IPv6 has the stack;
+    and the user is told."""
+    lab.equal(tcp_error(w.app, NEAR, 7)[0], errno.ECONNREFUSED, "TCP by IPv4")
+    assert answered(w, NEAR) in (errno.ECONNREFUSED, errno.EHOSTUNREACH, errno.ENETUNREACH), answered(w, NEAR)
+    with tcp(w.app, NEAR6, 7) as s:
+        said(s, b"word")
+    lab.equal(answered(w, NEAR6), b"datagram", "UDP by IPv6")
+    p.wait_line(f"IPv4 packets that have to leave are led back into {TUN}, .*the mark 0x99", again=True)
+    d = told(w)["device"]
+    assert d["led_back"] > 0 and d["led_back_ago_ms"] < 60000 and d["led_back_mark"] == 0x99, d
+    text = w.app.run([SLUICE, "status", "--state", w.app.state])
+    assert "led back" in text and "0x99" in text, text
+
+
+def test_remarked(l):
+    """A chain behind ours gives what leaves another mark, which leads it into the device: what there is ends, what
+    begins is refused or takes the stack, and nothing meets silence; before the start and amid, by either way."""
+    w = World(l)
+    echoes(w)
+    for way in ("kernel", "stack"):
+        for rule in (MARK, MARK + " ct mark set meta mark"):
+            with ruled(w, (LATER, rule)), kernel(w, way=way) as p, lab.Sniffer(w.app, TUN) as into:
+                is_led_back(w, p)
+                circles = into.seen(lambda q: q.outgoing and q.src == APP)
+                assert not circles, circles
+        with kernel(w, way=way) as p:
+            ones = [tcp(w.app, address, 7) for address in BOTH]
+            for s, address in zip(ones, BOTH):
+                said(s, b"word")
+                with udp(w.app, address, seconds=1) as u:
+                    heard(u, b"word", (address, 7))
+            with ruled(w, (LATER, MARK)):
+                lab.equal(ended(ones[0]), "reset", "one by IPv4")
+                if way == "kernel":
+                    lab.equal(ended(ones[1]), "reset", "one by IPv6")
+                else:
+                    said(ones[1], b"word")
+                is_led_back(w, p)
+            words(w)                # and when it has gone, as before
+
+
+def test_remarked_with_none(l):
+    """The same with no mark at all, or for one protocol: by the stack all of it works."""
+    w = World(l)
+    echoes(w)
+    with kernel(w):
+        for rule in ("meta mark set 0", "meta skuid 0 meta skgid != 0 " + MARK, "meta l4proto udp meta mark set 0"):
+            with ruled(w, (LATER, rule)):
+                words(w)
+                for address in BOTH:
+                    lab.equal(answered(w, address), b"datagram", rule)
+
+
+def test_remarked_user(l):
+    """The same for one user's packets: his flows go by the engine, and those of others by the kernel."""
+    w = World(l)
+    echoes(w)
+    with kernel(w) as p, ruled(w, (LATER, "meta skuid 1000 " + MARK)), lab.Sniffer(w.app, TUN) as into:
+        for address in BOTH:
+            with as_user(w, 1000, family(address), socket.SOCK_STREAM) as c:
+                c.connect((address, 7))
+                said(c, b"word")
+                exchanged(c)
+            with as_user(w, 1000, family(address), socket.SOCK_DGRAM) as u:
+                u.settimeout(1)
+                u.connect((address, 7))
+                lab.until(lambda u=u: all(echoed(u) for _ in range(20)), "20 datagrams, one after another")
+            with tcp(w.app, address, 7) as c:
+                port = c.getsockname()[1]
+                exchanged(c)
+            own = into.seen(lambda q, a=address, n=port: q.proto == 6 and q.outgoing and q.dst == a and q.sport == n)
+            assert len(own) == 1, own
+        p.wait_line("packets that have to leave are led back", again=True)
+
+
+def test_marked_as_usual(l):
+    """Who marks what leaves, and what comes in, where all do, comes before us, whoever was there first."""
+    w = World(l)
+    echoes(w)
+    w.app.sysctl("net.ipv4.conf.all.rp_filter", 1)
+    chains = (OUTPUT, MARK), (PREROUTING, MARK)
+    for way in ("kernel", "stack"):
+        with ruled(w, *chains), kernel(w, way=way):
+            words(w)
+        with kernel(w, way=way), ruled(w, *chains):
+            words(w)
+
+
+def test_untracked(l):
+    """What leaves is kept from connection tracking: either way has its answers, also where the way back is looked up
+    strictly."""
+    w = World(l)
+    echoes(w)
+    w.app.sysctl("net.ipv4.conf.all.rp_filter", 1)
+    untracked = "type filter hook output priority raw", "meta l4proto { tcp, udp } th dport 7 notrack"
+    for way in ("kernel", "stack"):
+        with kernel(w, way=way), ruled(w, untracked):
+            words(w)
+            for address in BOTH:
+                lab.equal(answered(w, address), b"datagram", address)
+
+
+def test_unseen(l):
+    """Answers are kept from connection tracking: who meets that is carried by sluice, the second time he asks, and all
+    after him; what the kernel carried ends; and that is said. Also where the way back is looked up strictly."""
+    w = World(l)
+    echoes(w)
+    w.app.sysctl("net.ipv4.conf.all.rp_filter", 1)
+    untracked = "type filter hook prerouting priority raw", \
+        "iifname eth0 meta l4proto { tcp, udp } th sport 7 notrack"
+    with ruled(w, untracked), kernel(w) as p:
+        words(w)
+        for n in (4, 6):
+            p.wait_line(f"direct IPv{n} flows are carried by sluice itself from now on: .*notrack", again=True)
+        lab.equal(direct_of(w), {("stack", WHY)}, "who carries")
+        for address in BOTH:
+            lab.equal(answered(w, address), b"datagram", address)
+    with kernel(w) as p:
+        ones, others = [tcp(w.app, address, 7) for address in BOTH], [udp(w.app, address, seconds=1) for address in BOTH]
+        for s, u, address in zip(ones, others, BOTH):
+            said(s, b"word")
+            for word in (b"1", b"2", b"3"):
+                heard(u, word, (address, 7))
+        with ruled(w, untracked):
+            for s, u, address in zip(ones, others, BOTH):
+                lab.equal(ended(s), "reset", address)
+                heard(u, b"after", (address, 7))
+            words(w)
+            lab.equal(direct_of(w), {("stack", WHY)}, "who carries")
+    # A new start is a new try.
+    with kernel(w):
+        words(w)
+        lab.equal(direct_of(w), {("kernel", None)}, "who carries")
+
+
+lab.main(test_marks_restored, test_way_back, test_remarked, test_remarked_with_none, test_remarked_user,
+         test_marked_as_usual, test_untracked, test_unseen)

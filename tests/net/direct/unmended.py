@@ -1,20 +1,13 @@
 # SPDX-License-Identifier: MIT
 """Somebody takes our rule sets away, and they cannot be put back: until they are, nothing is the kernel's."""
 import contextlib
-import json
 import os
 
-from direct import SLUICE, World, lab, sites, tcp, tun_address, udp, works
-from handed import BOTH, echoes, heard, said, wrap_nft
+from direct import World, lab, sites, tcp, tun_address, udp, works
+from handed import BOTH, direct_of, echoes, heard, said, wrap_nft
 
 CHECK = '[ -e %s ] && { echo "Error: nothing can be changed" >&2; exit 1; }'
 WHY = "somebody changed our firewall rules, and they cannot be put back"
-
-
-def direct_of(w):
-    """Who carries direct flows, as `sluice status` has it: {(way, why) of each family}."""
-    d = json.loads(w.app.run([SLUICE, "status", "--json", "--state", w.app.state]))["direct"]
-    return {(d["ipv4"], d["ipv4_why"]), (d["ipv6"], d["ipv6_why"])}
 
 
 def has_ended(s):

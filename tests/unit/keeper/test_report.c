@@ -35,6 +35,9 @@ keeper_sample(void)
 		.astray = true,
 		.mends = 70000,
 		.mended = 1ull << 33,
+		.led_back = 3000000000u,
+		.led = 1ull << 34,
+		.led_mark = 0x80000099u,
 		.held6 = "somebody changed our firewall rules",
 	};
 }
@@ -94,6 +97,8 @@ keeper_there_and_back(void **state)
 	assert_string_equal(got.held4, "");
 	assert_string_equal(got.held6, want.held6);
 	assert_true(got.mends == want.mends && got.mended == want.mended);
+	assert_true(got.led_back == want.led_back && got.led == want.led);
+	assert_int_equal(got.led_mark, want.led_mark);
 }
 
 static void
