@@ -417,6 +417,8 @@ leg_receive(struct leg *g)
 			refuse(g, &d->from, STACK_RESET);
 		} else if (r == PACKETS_UNREACHABLE) {
 			refuse(g, &d->from, STACK_NO_HOST);
+		} else if (r == PACKETS_PROHIBITED) {
+			refuse(g, &d->from, STACK_PROHIBITED);
 		} else if (r < 0) {
 			leg_fail(g, r);
 			return;

@@ -24,8 +24,8 @@ struct packets_ops {
 		struct packets *, const struct target *to, const uint8_t *p, size_t len);
 	/*
 	 * The next datagram, copied into p; *n its length, *from its source.
-	 * PACKETS_REFUSED (port unreachable) and PACKETS_UNREACHABLE: an ICMP error about
-	 * what was sent to *from; not final.
+	 * PACKETS_REFUSED (port unreachable), PACKETS_UNREACHABLE and PACKETS_PROHIBITED (by
+	 * a firewall, this machine's too): an error about what was sent to *from; not final.
 	 */
 	int (*recv)(struct packets *, struct endpoint *from, uint8_t *p, size_t cap,
 		size_t *n);
@@ -42,7 +42,7 @@ struct packets_ops {
 	void (*free)(struct packets *);
 };
 
-enum { PACKETS_REFUSED = 16, PACKETS_UNREACHABLE = 17 };
+enum { PACKETS_REFUSED = 16, PACKETS_UNREACHABLE = 17, PACKETS_PROHIBITED = 18 };
 
 struct packets {
 	const struct packets_ops *ops;

@@ -31,7 +31,7 @@ struct udp {
 	union {
 		struct {
 			/* What the system said at once about a destination, told by the
-			 * next recv: PACKETS_REFUSED, PACKETS_UNREACHABLE, or 0: nothing. */
+			 * next recv: PACKETS_ and why, or 0: nothing. */
 			struct endpoint about;
 			uint8_t said;
 			bool turned;   /* the second is read first: neither starves */
@@ -66,8 +66,6 @@ meaning(int error)
 	case ENETUNREACH:
 	case EHOSTDOWN:
 	case ENONET:
-	case EACCES:
-	case EPERM:
 	case EINVAL:
 	case EADDRNOTAVAIL:
 	case EAFNOSUPPORT:
@@ -75,6 +73,9 @@ meaning(int error)
 	case ENOPROTOOPT:
 	case EOPNOTSUPP:
 		return PACKETS_UNREACHABLE;
+	case EACCES:
+	case EPERM:
+		return PACKETS_PROHIBITED;
 	}
 	return 0;
 }
