@@ -24,7 +24,7 @@ watch_want(struct watch *w, unsigned events)
 void
 watch_ask(struct watch *w, unsigned events)
 {
-	loop_happened(w, events & w->wanted);
+	loop_happened(w, events);
 }
 
 void

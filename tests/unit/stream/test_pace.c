@@ -206,6 +206,35 @@ test_few_bytes_wait_for_the_tick(void **state)
 	bench_end(&b);
 }
 
+/* Whoever reads above may have had no room for more when the tick came. */
+static void
+test_a_tick_is_not_lost(void **state)
+{
+	static uint8_t p[PACE_LOW_WATER];
+	size_t n, got = 0;
+	struct bench b;
+	int last;
+
+	(void)state;
+	bench_start(&b);
+	do {
+		become_steady(&b);
+		far_says(&b, sizeof p / 2);
+		/* One read that takes all there is, and no second one, which would want more. */
+		while (stream_read(b.s, p, sizeof p, &n) != STREAM_OK)
+			loop_turn(b.loop, -1);
+	} while (low_water(&b) == 1);
+	for (unsigned i = 0; i < 5; i++)
+		loop_turn(b.loop, PACE_TICK);
+	far_says(&b, PIECE);
+	for (unsigned i = 0; i < 1000 && got == 0; i++) {
+		got = read_all(&b, &last);
+		loop_turn(b.loop, PACE_TICK);
+	}
+	assert_int_equal(got, PIECE);
+	bench_end(&b);
+}
+
 static void
 test_many_bytes_wait_for_nothing(void **state)
 {
@@ -291,6 +320,7 @@ main(void)
 		cmocka_unit_test(test_a_word_begins_anew),
 		cmocka_unit_test(test_a_slow_one_is_steady_no_more),
 		cmocka_unit_test(test_few_bytes_wait_for_the_tick),
+		cmocka_unit_test(test_a_tick_is_not_lost),
 		cmocka_unit_test(test_many_bytes_wait_for_nothing),
 		cmocka_unit_test(test_an_end_is_told),
 		cmocka_unit_test(test_who_says_something_is_woken_by_each_byte),
