@@ -57,6 +57,7 @@ struct flow {
 	bool own : 1; /* of this machine's own application */
 	/* The far side has failed, and the application takes the rest. */
 	bool failing : 1;
+	bool bulk : 1; /* passed BULK_LEAST in its last step */
 };
 
 _Static_assert(sizeof(struct flow) <= 264, "there are tens of thousands");

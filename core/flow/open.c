@@ -11,6 +11,8 @@ enum {
 	/* An application that has ended is asked after such a silence, twice as long a one
 	 * and so on, whether it still reads. */
 	ASK_MS = 5000,
+	/* Bytes in one step, from which on the others do not wait for the next. */
+	BULK_LEAST = 64 * 1024,
 };
 
 static void
@@ -210,6 +212,7 @@ bytes_count(struct flow *f, uint64_t up, uint64_t down)
 {
 	up = f->relay.up - up;
 	down = f->relay.down - down;
+	f->bulk = up + down >= BULK_LEAST;
 	flows_note_bytes(f->flows, f->outbound, up, down);
 	if (up + down > 0) {
 		flow_used(f);
@@ -224,8 +227,13 @@ void
 flow_open_step(struct flow *f)
 {
 	uint64_t up = f->relay.up, down = f->relay.down;
+	struct loop *l = f->flows->loop;
 	enum relay_news news;
 
+	if (f->bulk && !loop_is_late(l)) {
+		loop_later(l, &f->task);
+		return;
+	}
 	query_note(f);
 	news = relay_run(&f->relay);
 	bytes_count(f, up, down);
@@ -236,7 +244,7 @@ flow_open_step(struct flow *f)
 	case RELAY_MORE:
 		halves_look(f);
 		if (!flow_has_ended(f))
-			loop_ready(f->flows->loop, &f->task);
+			loop_later(l, &f->task);
 		return;
 	case RELAY_DONE:
 		flow_end(f, STACK_RESET, "ended");

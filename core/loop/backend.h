@@ -15,6 +15,8 @@ struct backend;
 struct backend *backend_new(struct loop *l);
 void backend_free(struct backend *b);
 uint64_t backend_now(struct backend *b);
+/* A clock for short spans, in ns; it need not be that of backend_now. */
+uint64_t backend_ns(struct backend *b);
 /*
  * Tells the kernel of `events` and sets w->armed to them.  Called only when
  * something is wanted that is not armed.  The backend may leave more armed than

@@ -130,6 +130,13 @@ backend_now(struct backend *b)
 	return uv_now(&b->uv);
 }
 
+uint64_t
+backend_ns(struct backend *b)
+{
+	(void)b;
+	return uv_hrtime();
+}
+
 /* It stays changed while something is closing: that takes libuv another run. */
 static void
 uv_turn(struct backend *b)

@@ -16,6 +16,7 @@ loop_new(void)
 		return NULL;
 	list_init(&l->urgent);
 	list_init(&l->ready);
+	list_init(&l->later);
 	l->deferred_end = &l->deferred;
 	l->backend = backend_new(l);
 	if (!l->backend) {
@@ -49,7 +50,7 @@ loop_free(struct loop *l)
 	run_deferred(l);
 	assert(!l->timers.root);
 	/* Tasks outlive the loop; they must not hang on its heads. */
-	while (list_take(&l->urgent) || list_take(&l->ready))
+	while (list_take(&l->urgent) || list_take(&l->ready) || list_take(&l->later))
 		;
 	backend_free(l->backend);
 	free(l);
@@ -90,7 +91,8 @@ patience(const struct loop *l, int wait)
 	uint64_t next = loop_next_timer(l), now;
 	int64_t ms = wait < 0 ? -1 : wait;
 
-	if (l->stopped || !list_empty(&l->urgent) || !list_empty(&l->ready))
+	if (l->stopped || !list_empty(&l->urgent) || !list_empty(&l->ready) ||
+		!list_empty(&l->later))
 		return 0;
 	if (next == UINT64_MAX || ms == 0)
 		return ms;
@@ -131,6 +133,28 @@ run_ready(struct loop *l)
 	}
 }
 
+/* Those that come back meanwhile are the last of the next turn. */
+static void
+run_late(struct loop *l)
+{
+	uint64_t began = list_empty(&l->later) ? 0 : backend_ns(l->backend);
+	struct list turn, *n;
+	struct task *t;
+
+	list_init(&turn);
+	list_join(&turn, &l->later);
+	l->late = true;
+	while ((n = list_take(&turn))) {
+		t = container_of(n, struct task, node);
+		t->run(t);
+		if (backend_ns(l->backend) - began >= LOOP_LATE_NS)
+			break;
+	}
+	l->late = false;
+	list_join(&turn, &l->later);
+	list_join(&l->later, &turn);
+}
+
 /* A hook may take itself or another one away. */
 static void
 run_ends(struct loop *l)
@@ -154,6 +178,7 @@ loop_turn(struct loop *l, int wait)
 	run_urgent(l);
 	loop_fire_timers(l);
 	run_ready(l);
+	run_late(l);
 	run_ends(l);
 	run_deferred(l);
 	l->turning = false;
@@ -173,6 +198,19 @@ loop_ready(struct loop *l, struct task *t)
 		return;
 	/* An urgent task that has more to do must not have its next go in this turn. */
 	list_append(t == l->running_urgent ? &l->urgent : &l->ready, &t->node);
+}
+
+void
+loop_later(struct loop *l, struct task *t)
+{
+	if (list_empty(&t->node))
+		list_append(&l->later, &t->node);
+}
+
+bool
+loop_is_late(const struct loop *l)
+{
+	return l->late;
 }
 
 void

@@ -12,8 +12,8 @@
  * The loop waits, and does everything else in a fixed order, a turn at a time:
  *
  *   poll (callbacks only set bits) - signals - urgent tasks (the TUN) - due
- *   timers - ready tasks, round robin - the end-of-turn hooks (the stack's
- *   output) - deferred frees.
+ *   timers - ready tasks, round robin - some of those with much to do - the
+ *   end-of-turn hooks (the stack's output) - deferred frees.
  *
  * A socket reports readiness to the task that owns it, by putting that task on
  * the ready list; the task then pulls.  Nothing calls upward.  Nothing that
@@ -45,6 +45,14 @@ struct task {
 void task_init(struct task *t, void (*run)(struct task *));
 /* Runs t in this turn, or in the next one when it is running now. Twice is once. */
 void loop_ready(struct loop *l, struct task *t);
+/*
+ * Runs t behind all that are ready, and once such tasks have had LOOP_LATE_NS of a turn in
+ * the next one: for who has so much to do that all others would wait for it.  loop_is_late:
+ * one of them has its turn.
+ */
+enum { LOOP_LATE_NS = 250 * 1000 };
+void loop_later(struct loop *l, struct task *t);
+bool loop_is_late(const struct loop *l);
 /* Takes t off the list; before its memory goes. */
 void task_fini(struct task *t);
 
@@ -83,7 +91,8 @@ void watch_init(struct watch *w, struct loop *l, int fd, struct task *owner);
 /* One shot: adds to what is wanted; each wish ends when it happened. An error or hang-up
  * on the descriptor counts as both. */
 void watch_want(struct watch *w, unsigned events);
-/* As if those of `events` that are wanted had happened: the owner asks the kernel itself. */
+/* As if they had happened: the owner asks the kernel itself, with `edge` also where it
+ * wants to read only later. */
 void watch_ask(struct watch *w, unsigned events);
 /* Forgets what was wanted. */
 void watch_unwant(struct watch *w);

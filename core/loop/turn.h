@@ -21,7 +21,8 @@ struct loop {
 		bool happened;
 	} signals[SIGNALS_MAX];
 
-	struct list urgent, ready;
+	struct list urgent, ready, later;
+	bool late; /* one of `later` runs */
 	struct task *running_urgent; /* NULL outside its run */
 	struct heap timers, due;
 	struct turn_end *ends, *next_end;

@@ -159,6 +159,13 @@ backend_now(struct backend *b)
 	return kernel.now;
 }
 
+uint64_t
+backend_ns(struct backend *b)
+{
+	(void)b;
+	return kernel.now * 1000000;
+}
+
 void
 backend_arm(struct backend *b, struct watch *w, unsigned events)
 {

@@ -57,6 +57,8 @@ struct actor {
 	struct task *wakes;
 	struct watch *ends;
 	unsigned wants;
+	bool toils; /* has much to do: a millisecond of it in each late turn, `left` times */
+	int left;
 };
 
 static void
@@ -64,7 +66,16 @@ actor_run(struct task *t)
 {
 	struct actor *a = container_of(t, struct actor, task);
 
+	if (a->toils && !loop_is_late(loop)) {
+		loop_later(loop, t);
+		return;
+	}
 	note(a->letter);
+	if (a->toils) {
+		script_advance(1);
+		if (--a->left > 0)
+			loop_later(loop, t);
+	}
 	a->watch.happened = 0;
 	if (a->wakes)
 		loop_ready(loop, a->wakes);
@@ -192,6 +203,48 @@ wakes_run_when_promised(void **state)
 	actor_fini(&a);
 	actor_fini(&b);
 	actor_fini(&c);
+}
+
+static void
+who_has_much_to_do_keeps_nobody_waiting(void **state)
+{
+	struct actor a, b, word;
+
+	(void)state;
+	actor_init(&a, 'a', 4);
+	actor_init(&b, 'b', 5);
+	actor_init(&word, 'w', 6);
+	a.toils = b.toils = true;
+	a.left = 2;
+	b.left = 1;
+	loop_ready(loop, &a.task);
+	loop_ready(loop, &b.task);
+	loop_ready(loop, &word.task);
+	/* One of them, since it takes longer than they all may; behind the word. */
+	loop_turn(loop, -1);
+	assert_string_equal(noted(), "wa");
+	/* The other one was before it, and does not wait for the kernel. */
+	loop_ready(loop, &word.task);
+	loop_ready(loop, &b.task); /* it is on a list: nothing changes */
+	loop_turn(loop, -1);
+	assert_string_equal(noted(), "wb");
+	loop_turn(loop, -1);
+	assert_string_equal(noted(), "a");
+	/* Several where they take no time. */
+	a.left = b.left = 1;
+	a.toils = b.toils = false;
+	loop_later(loop, &b.task);
+	loop_later(loop, &a.task);
+	loop_turn(loop, -1);
+	assert_string_equal(noted(), "ba");
+	/* One that goes is not run. */
+	loop_later(loop, &b.task);
+	loop_later(loop, &a.task);
+	actor_fini(&b);
+	loop_turn(loop, -1);
+	assert_string_equal(noted(), "a");
+	actor_fini(&a);
+	actor_fini(&word);
 }
 
 static void
@@ -468,6 +521,8 @@ main(void)
 			a_turn_has_its_order, loop_setup, loop_teardown),
 		cmocka_unit_test_setup_teardown(
 			wakes_run_when_promised, loop_setup, loop_teardown),
+		cmocka_unit_test_setup_teardown(who_has_much_to_do_keeps_nobody_waiting,
+			loop_setup, loop_teardown),
 		cmocka_unit_test_setup_teardown(
 			an_urgent_task_goes_on_next_turn, loop_setup, loop_teardown),
 		cmocka_unit_test_setup_teardown(

@@ -43,6 +43,12 @@ backend_now(struct backend *b)
 	return b->now;
 }
 
+uint64_t
+backend_ns(struct backend *b)
+{
+	return b->now * 1000000;
+}
+
 void
 backend_arm(struct backend *b, struct watch *w, unsigned events)
 {
