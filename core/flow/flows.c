@@ -15,16 +15,18 @@ flows_of(struct stack_user *u)
 	return container_of(u, struct flows, user);
 }
 
+static bool
+on_elsewhere(struct stack_user *u, const struct endpoint *source,
+	const struct endpoint *target, enum stack_answer *a)
+{
+	return handback_syn(flows_of(u), source, target, a);
+}
+
 static enum stack_answer
 on_syn(struct stack_user *u, const struct endpoint *source, const struct endpoint *target,
 	struct held *held, void **cookie)
 {
-	struct flows *fs = flows_of(u);
-	enum stack_answer a;
-
-	if (handback_syn(fs, source, target, &a))
-		return a;
-	return flow_syn(fs, source, target, held, cookie);
+	return flow_syn(flows_of(u), source, target, held, cookie);
 }
 
 static void
@@ -162,6 +164,7 @@ flows_lead_back(const struct flows *fs, const struct ip *target)
 }
 
 static const struct stack_user user = {
+	.elsewhere = on_elsewhere,
 	.syn = on_syn,
 	.conn = on_conn,
 	.gone = on_gone,

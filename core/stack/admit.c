@@ -183,24 +183,46 @@ hold(struct stack *s, struct held *h)
 	timer_arm(&h->timer, 2 * BACKOFF_FIRST_MS);
 }
 
-static void
-ask(struct stack *s, const struct segment *g)
+/* False, and counted: there is no room for another connection. */
+static bool
+has_room(struct stack *s)
 {
-	enum stack_answer a;
-	struct held *h;
+	bool is_short = credit_is_short(s);
 
-	if (credit_is_short(s)) {
-		s->n.over_limit++;
+	if (!is_short && s->n.conns < s->config.conns_max)
+		return true;
+	s->n.over_limit++;
+	if (is_short)
 		log_limited(&s->fullness, loop_now(s->loop), LOG_WARNING,
 			"the memory for traffic is used up: new connections have to "
 			"wait until others end; sluice.memory allows more");
-		return;
-	}
-	if (s->n.conns >= s->config.conns_max || !(h = held_new(s, g))) {
+	return false;
+}
+
+static enum stack_answer
+ask_user(struct stack *s, struct held *h)
+{
+	struct stack_user *u = s->user;
+	enum stack_answer a;
+
+	if (u->elsewhere && u->elsewhere(u, &h->app, &h->target, &a))
+		return a;
+	if (!has_room(s))
+		return STACK_IGNORE;
+	return u->syn(u, &h->app, &h->target, h, &h->cookie);
+}
+
+static void
+ask(struct stack *s, const struct segment *g)
+{
+	struct held *h = held_new(s, g);
+	enum stack_answer a;
+
+	if (!h) {
 		s->n.over_limit++;
 		return;
 	}
-	a = s->user->syn(s->user, &g->app, &g->target, h, &h->cookie);
+	a = ask_user(s, h);
 	switch (a) {
 	case STACK_HOLD:
 		hold(s, h);

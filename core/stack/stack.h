@@ -47,7 +47,11 @@ struct stack_datagram {
  * may use the stack and its connections, but must not free the stack.
  */
 struct stack_user {
-	/* A new connection is asked for. On ADMIT and HOLD, *cookie goes with it from
+	/* Of each SYN first, whatever the stack has room for.  True: it goes another way,
+	 * and *a is what is said to it, STACK_IGNORE or a refusal.  May be NULL. */
+	bool (*elsewhere)(struct stack_user *, const struct endpoint *source,
+		const struct endpoint *target, enum stack_answer *a);
+	/* A new connection is asked for, and there is room for it. On ADMIT and HOLD, *cookie goes with it from
 	 * here on; on HOLD `held` stays good until it is answered or `gone` is called. */
 	enum stack_answer (*syn)(struct stack_user *, const struct endpoint *source,
 		const struct endpoint *target, struct held *held, void **cookie);

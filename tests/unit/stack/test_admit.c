@@ -294,6 +294,51 @@ test_conns_limit(void **state)
 	peer_open(&p[3]);
 }
 
+static unsigned asked;
+
+static bool
+to_the_kernel(struct stack_user *u, const struct endpoint *source,
+	const struct endpoint *target, enum stack_answer *a)
+{
+	(void)u;
+	(void)source;
+	asked++;
+	*a = target->port == 81 ? STACK_IGNORE : STACK_NO_NET;
+	return target->port != 82;
+}
+
+/* What others carry costs no place here, and so needs none. */
+static void
+test_elsewhere_when_full(void **state)
+{
+	struct peer p[4];
+	struct seen k;
+
+	(void)state;
+	host.config.conns_max = 1;
+	host_restart();
+	peer_init(&p[0], "198.18.0.2:1024", "203.0.113.9:82");
+	peer_open(&p[0]);
+	host.user.elsewhere = to_the_kernel;
+	asked = 0;
+	peer_init(&p[1], "198.18.0.2:1025", "203.0.113.9:81");
+	peer_init(&p[2], "198.18.0.2:1026", "203.0.113.9:82");
+	peer_init(&p[3], "198.18.0.2:1027", "203.0.113.9:83");
+	peer_syn(&p[1]);
+	host_quiet();
+	assert_int_equal(asked, 1);
+	assert_int_equal(stack_counters(host.stack)->over_limit, 0);
+	peer_syn(&p[2]);
+	host_quiet();
+	assert_int_equal(asked, 2);
+	assert_int_equal(stack_counters(host.stack)->over_limit, 1);
+	peer_syn(&p[3]);
+	assert_true(host_take(&k));
+	assert_int_equal(k.type, 3);
+	assert_int_equal(k.code, 0);
+	assert_int_equal(host.nsyn, 1);
+}
+
 /* Connections that only wait to be forgotten take no place from new ones. */
 static void
 test_lingering_limit(void **state)
@@ -409,6 +454,7 @@ main(void)
 		HOST_TEST(test_held_limit),
 		HOST_TEST(test_flood),
 		HOST_TEST(test_conns_limit),
+		HOST_TEST(test_elsewhere_when_full),
 		HOST_TEST(test_lingering_limit),
 		HOST_TEST(test_syn_again),
 		HOST_TEST(test_opening_reset),
