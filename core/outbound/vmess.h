@@ -24,10 +24,10 @@ enum { VMESS_ALTER_MAX = 8 };
 /*
  * What a connection is counted as, bytes: the structs of all its layers but TLS and the
  * socket's, which count themselves.  One over bare TCP that rests has 352, and 448 more when
- * it has carried much (vmess_mask.h); a WebSocket beneath has 456.  More is needed until
- * the server has answered.
+ * it has carried much (vmess_mask.h); a WebSocket beneath has 464.  Until the server has
+ * answered there is what the opening needs: 1,000, and as much again for a WebSocket's.
  */
-enum { VMESS_CONNECTION = 1280, VMESS_OPENING = 1024 };
+enum { VMESS_CONNECTION = 1280, VMESS_OPENING = 2048 };
 
 struct vmess_user {
 	struct vmess_keys keys;             /* secret */
