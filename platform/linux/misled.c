@@ -97,8 +97,8 @@ header4_read(struct reader *r, struct net_misled *m)
 		r->bad = true;
 		return 0;
 	}
-	m->source.ip = ip_make(4, h + 12);
-	m->target.ip = ip_make(4, h + 16);
+	m->source = (struct endpoint){ .ip = ip_make(4, h + 12) };
+	m->target = (struct endpoint){ .ip = ip_make(4, h + 16) };
 	reader_skip(r, (size_t)(h[0] & 15) * 4 - HEADER);
 	return h[9];
 }
@@ -111,8 +111,8 @@ header6_read(struct reader *r, struct net_misled *m)
 
 	if (h == NULL)
 		return 0;
-	m->source.ip = ip_make(6, h + 8);
-	m->target.ip = ip_make(6, h + 24);
+	m->source = (struct endpoint){ .ip = ip_make(6, h + 8) };
+	m->target = (struct endpoint){ .ip = ip_make(6, h + 24) };
 	return h[6];
 }
 
@@ -149,9 +149,10 @@ number_read(const struct nlattr *a, struct net_misled *m)
 			m->mark = ntohl(mnl_attr_get_u32(a));
 		break;
 	case NFULA_UID:
-		m->is_socket = len == sizeof(uint32_t);
-		if (m->is_socket)
-			m->uid = ntohl(mnl_attr_get_u32(a));
+		if (len != sizeof(uint32_t))
+			break;
+		m->is_socket = true;
+		m->uid = ntohl(mnl_attr_get_u32(a));
 		break;
 	default:
 		break;
