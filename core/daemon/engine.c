@@ -197,7 +197,6 @@ memory_limit(const struct engine *g, struct flows_config *c)
 	c->queued_max = all / 32;
 	c->assocs_max = c->assocs_max < assocs ? c->assocs_max : assocs;
 	c->flows_max = c->flows_max < flows ? c->flows_max : flows;
-	c->stack.conns_max = c->flows_max;
 }
 
 /* A connection takes one descriptor, an association mostly one: of four that there are the
@@ -246,7 +245,6 @@ handed_limit(const struct engine *g, struct flows_config *c)
 	c->handed_max = n < HANDED_MAX ? n : HANDED_MAX;
 	flows = (all / 8 - c->handed_max * HANDED_BYTES) / FLOW_BYTES;
 	c->flows_max = c->flows_max < flows ? c->flows_max : flows;
-	c->stack.conns_max = c->flows_max;
 }
 
 /* Fewer connections at a time than this are worth a warning. */

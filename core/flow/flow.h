@@ -84,8 +84,10 @@ struct flows_config {
 	/* Flows in the kernel that are remembered; beyond, the oldest is forgotten. 0:
 	 * HANDED_MAX. */
 	size_t handed_max;
-	bool plain;                /* without the device's offload */
-	struct stack_config stack; /* its `offload` follows from the device */
+	bool plain; /* without the device's offload */
+	/* Its `offload` and `datagrams` follow from the device, `conns_max` from
+	 * flows_max. */
+	struct stack_config stack;
 };
 
 /*

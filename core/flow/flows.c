@@ -222,6 +222,9 @@ parts_init(struct flows *fs, int tun, const struct flows_config *c)
 		return err;
 	stack.offload = fs->tun.offload & TUN_SUMS;
 	stack.datagrams = fs->tun.offload & TUN_UDP;
+	/* Each of its connections is a flow's. Those that give way are among them until they
+	 * have had their turn: which may come is decided by the table. */
+	stack.conns_max = fs->tcp.pool.max;
 	fs->stack = stack_new(fs->loop, &stack, &fs->user);
 	return fs->stack == NULL ? -1 : 0;
 }

@@ -51,8 +51,9 @@ struct stack_user {
 	 * and *a is what is said to it, STACK_IGNORE or a refusal.  May be NULL. */
 	bool (*elsewhere)(struct stack_user *, const struct endpoint *source,
 		const struct endpoint *target, enum stack_answer *a);
-	/* A new connection is asked for, and there is room for it. On ADMIT and HOLD, *cookie goes with it from
-	 * here on; on HOLD `held` stays good until it is answered or `gone` is called. */
+	/* A new connection is asked for, and there is room for it. On ADMIT and HOLD,
+	 * *cookie goes with it from here on; on HOLD `held` stays good until it is
+	 * answered or `gone` is called. */
 	enum stack_answer (*syn)(struct stack_user *, const struct endpoint *source,
 		const struct endpoint *target, struct held *held, void **cookie);
 	/* The application has completed the handshake. The connection is the user's: it

@@ -393,6 +393,30 @@ table_is_full(void **state)
 	sim_end();
 }
 
+/* One that is let in before its way is known needs a place in the stack at once, while the
+ * one that gives way still has its own. */
+static void
+table_is_full_of_admitted(void **state)
+{
+	struct sim_config c = { .rule = &by_bytes, .nrule = 1, .flows.flows_max = 1 };
+	struct app *a, *b;
+
+	(void)state;
+	sim_begin(&c);
+	a = app_new("198.18.0.1:4000", "192.0.2.7:80");
+	app_syn(a);
+	sim_pass(200);
+	assert_true(a->connected);
+	far_opens(far_at(0), STREAM_OK);
+	sim_pass(20000);
+	b = app_new("198.18.0.1:4001", "192.0.2.7:80");
+	app_syn(b);
+	sim_settle();
+	assert_true(a->rst && far_at(0)->freed);
+	assert_true(b->connected);
+	sim_end();
+}
+
 /* Flows keep what they started with. */
 static void
 setups_are_swapped(void **state)
@@ -555,6 +579,7 @@ main(void)
 		cmocka_unit_test(end_without_payload),
 		cmocka_unit_test(reset_before_the_way_out),
 		cmocka_unit_test(table_is_full),
+		cmocka_unit_test(table_is_full_of_admitted),
 		cmocka_unit_test(setups_are_swapped),
 		cmocka_unit_test(setup_that_cannot_be_read),
 		cmocka_unit_test(no_way_back),
