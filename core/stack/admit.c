@@ -271,15 +271,15 @@ bare(const struct segment *g)
 	return b;
 }
 
-/* A SYN where a connection is.  One that waits to be forgotten gives way at once
- * (RFC 6191); so does a handshake that the application has begun anew.  lwIP challenges
- * the others (RFC 5961 4). */
+/* A SYN where a connection is.  One that is over gives way at once (RFC 6191): with
+ * timestamps a kernel uses a port again after a second.  So does a handshake that the
+ * application has begun anew.  lwIP challenges the others (RFC 5961 4). */
 static bool
 syn_meets(struct conn *c, const struct segment *g)
 {
 	struct segment b = bare(g);
 
-	if (port_in_time_wait(c) || (c->state == CONN_OPENING && !port_syn_again(c, g))) {
+	if (port_is_over(c) || (c->state == CONN_OPENING && !port_syn_again(c, g))) {
 		conn_drop(c, false);
 		return false;
 	}

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "stack/events.h"
 
+#include "stack/sizes.h"
+
 #include <errno.h>
 #include <string.h>
 
@@ -186,9 +188,5 @@ events_begin(struct conn *c, struct tcp_pcb *pcb, uint8_t id, uint16_t mss_max)
 	credit_begin(c);
 	pcb->rcv_wnd = pcb->rcv_ann_wnd = c->offered;
 	pcb->snd_wnd_max = TCP_SND_BUF;
-	if (pcb->mss > mss_max)
-		pcb->mss = mss_max;
-	c->mss = c->large = pcb->mss;
-	if (c->stack->config.offload && c->mss < SEGMENT_MAX)
-		c->large = (uint16_t)(SEGMENT_MAX / c->mss * c->mss);
+	sizes_begin(c, pcb, mss_max);
 }

@@ -79,7 +79,7 @@
 #define TCP_OOSEQ_MAX_BYTES      (256 * 1024)
 #define TCP_OOSEQ_MAX_PBUFS      256
 #define LWIP_TCP_SACK_OUT        1
-#define LWIP_TCP_TIMESTAMPS      0
+#define LWIP_TCP_TIMESTAMPS      1 /* without them no port in TIME_WAIT is used again */
 #define LWIP_TCP_KEEPALIVE       0
 #define TCP_LISTEN_BACKLOG       0
 /* The network is a queue inside this machine: nothing old can still arrive. */

@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "stack/hooks.h"
+#include "stack/stamps.h"
 
 #include <errno.h>
 
@@ -47,9 +48,11 @@ port_segment(
 	struct pbuf *p, struct tcp_hdr *h, const struct tcp_pcb *pcb, uint32_t *options)
 {
 	sending = pcb && pcb->state != LISTEN ? pcb : NULL;
-	if (sending && is_repeated(h, p, pcb))
+	if (!sending)
+		return options;
+	if (is_repeated(h, p, pcb))
 		owner->n.retransmitted++;
-	return options;
+	return stamps_write(p, h, pcb, options);
 }
 
 static bool

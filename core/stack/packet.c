@@ -306,6 +306,9 @@ syn_option_read(struct syn_options *o, uint8_t kind, struct reader *r)
 			o->scale = 14;
 	} else if (kind == 4 && r->len == 0) {
 		o->sack = true;
+	} else if (kind == 8 && r->len == 8) {
+		o->stamped = true;
+		o->stamp = reader_be32(r);
 	}
 }
 
@@ -331,6 +334,21 @@ syn_options_read(struct syn_options *o, const uint8_t *p, size_t len)
 			return;
 		syn_option_read(o, kind, &value);
 	}
+}
+
+bool
+segment_stamp(const struct segment *g, uint32_t *stamp)
+{
+	struct syn_options o;
+
+	/* As all systems write it. */
+	if (g->optlen == TCP_STAMP && be32_get(g->options) == 0x0101080a) {
+		*stamp = be32_get(g->options + 4);
+		return true;
+	}
+	syn_options_read(&o, g->options, g->optlen);
+	*stamp = o.stamp;
+	return o.stamped;
 }
 
 int

@@ -26,6 +26,7 @@ enum {
 	IP6_FRAGMENT = 8,
 	TCP_HEADER = 20,
 	TCP_HEADER_MAX = 60,
+	TCP_STAMP = 12, /* the option of timestamps, padded (RFC 7323 appendix A) */
 	UDP_HEADER = 8,
 	ICMP_HEADER = 8,
 };
@@ -80,9 +81,13 @@ struct syn_options {
 	uint16_t mss; /* 0: not given */
 	int scale;    /* -1: not given; at most 14 */
 	bool sack;
+	bool stamped;
+	uint32_t stamp; /* TSval (RFC 7323 3.2), where it is `stamped` */
 };
 
 void syn_options_read(struct syn_options *o, const uint8_t *p, size_t len);
+/* The TSval of any segment. False: it has none. */
+bool segment_stamp(const struct segment *g, uint32_t *stamp);
 
 struct datagram {
 	struct endpoint app, target;

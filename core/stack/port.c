@@ -8,6 +8,8 @@
 #include "stack/memory.h"
 #include "stack/output.h"
 #include "stack/shard.h"
+#include "stack/sizes.h"
+#include "stack/stamps.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -41,7 +43,8 @@ enum {
 static struct stack *owner;
 static struct netif device;
 static struct tcp_pcb *listener;
-static struct conn *opener; /* whose SYN lwIP is taking */
+static struct conn *opener;   /* whose SYN lwIP is taking */
+static uint32_t opener_stamp; /* that this had */
 
 uint32_t
 port_isn(void)
@@ -85,6 +88,7 @@ on_open(uint8_t id, struct tcp_pcb_listen *l, struct tcp_pcb *pcb)
 	if (!opener)
 		return ERR_VAL;
 	events_begin(opener, pcb, id, mss_max(&opener->app.ip));
+	pcb->ts_recent = opener_stamp;
 	return ERR_OK;
 }
 
@@ -142,6 +146,7 @@ port_start(struct stack *s)
 	lwip_begin();
 	owner = s;
 	output_begin(s);
+	stamps_begin(s->loop);
 	device.mtu = device.mtu6 = (uint16_t)s->config.mtu;
 	NETIF_SET_CHECKSUM_CTRL(&device,
 		NETIF_CHECKSUM_GEN_IP | (s->config.offload ? 0 : NETIF_CHECKSUM_GEN_TCP));
@@ -190,7 +195,9 @@ address_set(ip_addr_t *to, const struct ip *ip)
 	}
 }
 
-/* Our own words for what the SYN asked: lwIP never reads a stranger's options. */
+/* Our own words for what the SYN asked: lwIP never reads a stranger's options.  Of a
+ * timestamp it hears that there is one; it cannot read all of them (it shifts a byte into
+ * the sign). */
 static size_t
 options_write(struct writer *w, const struct syn_options *o)
 {
@@ -206,6 +213,11 @@ options_write(struct writer *w, const struct syn_options *o)
 		writer_be32(w, 0x01030300 | (uint32_t)o->scale);
 	if (o->sack)
 		writer_be32(w, 0x01010402);
+	if (o->stamped) {
+		writer_be32(w, 0x0101080a);
+		writer_be32(w, 0);
+		writer_be32(w, 0);
+	}
 	return w->len - from;
 }
 
@@ -327,12 +339,15 @@ port_input(struct conn *c, const struct segment *g, const struct syn_options *o)
 	struct segment t = *g;
 	struct pbuf *p;
 
-	if (port_enter(c))
+	if (port_enter(c)) {
 		segment_fit(c, &t);
+		stamps_take(c->pcb, g);
+	}
 	p = segment_pbuf(c->stack, &t, o);
 	if (!p)
 		return;
 	opener = o ? c : NULL;
+	opener_stamp = o ? o->stamp : 0;
 	((struct tcp_pcb_listen *)listener)->local_port = o ? g->target.port : 0;
 	ip_data.current_netif = ip_data.current_input_netif = &device;
 	address_set(&ip_data.current_iphdr_src, &g->app.ip);
@@ -348,9 +363,9 @@ port_input(struct conn *c, const struct segment *g, const struct syn_options *o)
 }
 
 bool
-port_in_time_wait(const struct conn *c)
+port_is_over(const struct conn *c)
 {
-	return c->pcb && c->pcb->state == TIME_WAIT;
+	return c->pcb && (c->pcb->state == TIME_WAIT || c->pcb->state == LAST_ACK);
 }
 
 bool
@@ -392,25 +407,14 @@ expire(struct stack *s, struct list *l, uint64_t ms, bool reset)
 }
 
 /* A timer may cut a segment that no longer fits into the window, and finds one impossible
- * that is longer than it believes possible. */
-static void
-sizes_set(bool large)
-{
-	struct tcp_pcb *pcb;
-	struct conn *c;
-
-	for (pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
-		if ((c = pcb->callback_arg))
-			pcb->mss = large ? c->large : c->mss;
-}
-
+ * that is longer than it believes possible: hence sizes_choose_all. */
 void
 port_tick(struct timer *t)
 {
 	struct stack *s = container_of(t, struct stack, tick);
 
 	s->slow = !s->slow;
-	shard_tick(s->slow, sizes_set);
+	shard_tick(s->slow, sizes_choose_all);
 	output_rest();
 	expire(s, &s->opening, OPENING_MS, false);
 	expire(s, &s->lingering, list_empty(&s->hungry) ? LINGER_MS : LINGER_HUNGRY_MS,
@@ -497,14 +501,14 @@ ring_push(struct conn *c, struct tcp_pcb *pcb)
 	size_t n;
 
 	flying_raise(pcb, c);
-	pcb->mss = c->large;
+	sizes_choose(c, pcb, true);
 	while (err == ERR_OK && (n = ring_unsent(&c->ring, &p)) &&
 		(n = sendable(c, pcb, n))) {
 		err = tcp_write(pcb, p, (u16_t)n, 0);
 		if (err == ERR_OK)
 			ring_sent(&c->ring, n);
 	}
-	pcb->mss = c->mss;
+	sizes_choose(c, pcb, false);
 	return err;
 }
 

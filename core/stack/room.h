@@ -81,7 +81,7 @@ struct conn {
 	uint32_t credit;  /* bytes that were read and lwIP does not know of yet */
 	uint32_t ring_cap;
 	uint16_t shard; /* which of lwIP's lists it is in */
-	uint16_t mss;   /* bytes that a segment may have on the link */
+	uint16_t mss;   /* bytes of payload that a segment may have on the link */
 	uint16_t large; /* the same for what we send: a multiple, where the device cuts */
 	uint32_t top,
 		fin; /* sequence numbers of the application's: the highest seen, its FIN's */
@@ -175,7 +175,8 @@ size_t port_end(struct stack *s);
 struct tcp_pcb *port_enter(struct conn *c);
 /* Hands a segment to lwIP, without options except a first SYN's. */
 void port_input(struct conn *c, const struct segment *g, const struct syn_options *o);
-bool port_in_time_wait(const struct conn *c);
+/* Both sides have ended, and the application has all: nothing is lost with c. */
+bool port_is_over(const struct conn *c);
 /* c waits for its SYN-ACK's answer, and g is the same SYN once more. */
 bool port_syn_again(const struct conn *c, const struct segment *g);
 void port_abandon(struct conn *c, bool reset);

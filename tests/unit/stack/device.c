@@ -126,14 +126,16 @@ host_device_take(uint8_t *p, size_t len, const struct offload *o)
 
 void
 host_input_large(const struct endpoint *from, const struct endpoint *to, uint8_t flags,
-	uint32_t seq, uint32_t ack, uint16_t window, const void *p, size_t len)
+	uint32_t seq, uint32_t ack, uint16_t window, const uint8_t *options,
+	size_t optlen, const void *p, size_t len)
 {
 	uint8_t *mem = stack_buffer(host.stack);
 	struct offload o = { .partial = true };
-	size_t n = tcp_build(mem, from, to, flags, seq, ack, window, NULL, 0, p, len);
+	size_t n = tcp_build(
+		mem, from, to, flags, seq, ack, window, options, optlen, p, len);
 
 	o.csum_start = (uint16_t)header_of(mem);
-	o.hdr_len = o.csum_start + 20;
+	o.hdr_len = (uint16_t)(o.csum_start + 20 + optlen);
 	be16_put(mem + o.csum_start + 16,
 		(uint16_t)~checksum_fold(pseudo_of(mem, o.csum_start, n - o.csum_start)));
 	if (len > 1460) {

@@ -345,6 +345,14 @@ host_input_echo(const struct endpoint *from, const struct endpoint *to, uint16_t
 }
 
 static void
+stamp_see(struct seen *k, struct reader *o)
+{
+	k->stamped = true;
+	k->stamp = reader_be32(o);
+	k->echo = reader_be32(o);
+}
+
+static void
 tcp_see(struct seen *k, struct reader *r)
 {
 	uint8_t header, kind, n;
@@ -367,6 +375,8 @@ tcp_see(struct seen *k, struct reader *r)
 			k->mss = reader_be16(&o);
 		else if (kind == 3)
 			k->scale = reader_u8(&o);
+		else if (kind == 8)
+			stamp_see(k, &o);
 		else
 			reader_skip(&o, n - 2u);
 		k->sack = k->sack || kind == 4;

@@ -38,6 +38,8 @@ struct seen {
 	uint16_t mss;    /* option of a SYN; 0 */
 	int scale;       /* option of a SYN; -1 */
 	bool sack;       /* option of a SYN */
+	bool stamped;    /* it has a timestamp, and echoes one */
+	uint32_t stamp, echo;
 	uint8_t type, code;
 	uint16_t id, no; /* echo */
 	bool part;       /* a fragment: p is what it carries */
@@ -106,9 +108,9 @@ void host_input_tcp(const struct endpoint *from, const struct endpoint *to, uint
 	size_t optlen, const void *p, size_t len);
 /* The same as the kernel hands over what it has not cut and summed; read into the stack's
  * memory. */
-void
-host_input_large(const struct endpoint *from, const struct endpoint *to, uint8_t flags,
-	uint32_t seq, uint32_t ack, uint16_t window, const void *p, size_t len);
+void host_input_large(const struct endpoint *from, const struct endpoint *to,
+	uint8_t flags, uint32_t seq, uint32_t ack, uint16_t window,
+	const uint8_t *options, size_t optlen, const void *p, size_t len);
 /* A packet of the stack's, finished as o asks and queued. */
 void host_device_take(uint8_t *p, size_t len, const struct offload *o);
 void host_input_udp(const struct endpoint *from, const struct endpoint *to, const void *p,
@@ -149,8 +151,10 @@ struct peer {
 	uint32_t right;  /* the furthest byte that was ever offered */
 	uint32_t their_window;
 	int their_scale;
-	size_t large; /* bytes of a segment that it sends; 0: 1460, cut and summed */
+	size_t large; /* bytes of a segment that it sends; 0: as the MTU, cut and summed */
 	bool silent;  /* takes what comes, but acknowledges nothing */
+	bool plain;   /* knows no timestamps, as old systems */
+	uint32_t stamp, echo; /* of its timestamps: the next, and the stack's last */
 	bool open, fin, reset;
 	uint8_t *got;
 	size_t ngot, cap;
@@ -170,7 +174,9 @@ void peer_shrink(struct peer *p);
 void peer_reset(struct peer *p);
 /* Takes all that the stack has sent, until it sends nothing more. */
 void peer_pump(struct peer *p);
-/* A megabyte each way at once, of bytes that show any swap. 0 for `large`: see above. */
+/* A megabyte each way at once, of bytes that show any swap. */
+void peer_megabyte(struct peer *p);
+/* The same by a peer of its own. 0 for `large`: see above. */
 void peer_transfer(const char *me, const char *to, uint32_t window, size_t large);
 
 /* The user's side: all that can be read now, appended; what the last call answered. */

@@ -1,14 +1,31 @@
 /* SPDX-License-Identifier: MIT */
 #include "host.h"
 
+#include "base/bytes.h"
+
 #include <stdlib.h>
 #include <string.h>
+
+enum { STAMP = 12 };
+
+/* Its own timestamp, and the last that the stack has sent. */
+static size_t
+stamp_write(struct peer *p, uint8_t options[static STAMP])
+{
+	if (p->plain)
+		return 0;
+	be32_put(options, 0x0101080a);
+	be32_put(options + 4, p->stamp++);
+	be32_put(options + 8, p->echo);
+	return STAMP;
+}
 
 void
 peer_init(struct peer *p, const char *me, const char *to)
 {
 	*p = (struct peer){ .me = at(me), .to = at(to), .window = 64 << 10 };
 	p->iss = p->snd = 0xfffffff0; /* so that every test wraps */
+	p->stamp = 0xfffffffd;
 }
 
 void
@@ -24,12 +41,15 @@ static void
 peer_out(struct peer *p, uint8_t flags, const void *b, size_t len)
 {
 	uint16_t window = (uint16_t)(p->window >> PEER_SCALE);
+	uint8_t stamp[STAMP];
+	size_t n = stamp_write(p, stamp);
 
 	if (p->large)
-		host_input_large(&p->me, &p->to, flags, p->snd, p->rcv, window, b, len);
+		host_input_large(
+			&p->me, &p->to, flags, p->snd, p->rcv, window, stamp, n, b, len);
 	else
 		host_input_tcp(
-			&p->me, &p->to, flags, p->snd, p->rcv, window, NULL, 0, b, len);
+			&p->me, &p->to, flags, p->snd, p->rcv, window, stamp, n, b, len);
 	p->snd += (uint32_t)len + !!(flags & FIN);
 	if ((int32_t)(p->rcv + p->window - p->right) > 0)
 		p->right = p->rcv + p->window;
@@ -38,11 +58,10 @@ peer_out(struct peer *p, uint8_t flags, const void *b, size_t len)
 void
 peer_syn(struct peer *p)
 {
-	static const uint8_t options[] = { 2, 4, 5, 180, 4, 2, 8, 10, 0, 0, 0, 1, 0, 0, 0,
-		0, 1, 3, 3, PEER_SCALE };
+	uint8_t options[12 + STAMP] = { 2, 4, 5, 180, 1, 1, 4, 2, 1, 3, 3, PEER_SCALE };
+	size_t n = 12 + stamp_write(p, options + 12);
 
-	host_input_tcp(
-		&p->me, &p->to, SYN, p->iss, 0, 64240, options, sizeof(options), NULL, 0);
+	host_input_tcp(&p->me, &p->to, SYN, p->iss, 0, 64240, options, n, NULL, 0);
 	p->snd = p->acked = p->iss + 1;
 }
 
@@ -72,6 +91,7 @@ peer_synack(struct peer *p, const struct seen *k)
 		assert_int_equal(k->seq, p->irs);
 		return;
 	}
+	assert_int_equal(k->stamped, !p->plain);
 	p->irs = k->seq;
 	p->rcv = p->irs + 1;
 	p->right = p->rcv + 64240;
@@ -88,10 +108,13 @@ peer_take(struct peer *p, const struct seen *k)
 		p->reset = true;
 		return;
 	}
+	if (k->stamped)
+		p->echo = k->stamp;
 	if (k->flags & SYN) {
 		peer_synack(p, k);
 		return;
 	}
+	assert_int_equal(k->stamped, !p->plain);
 	assert_true(k->flags & ACK);
 	assert_true((int32_t)(k->ack - p->acked) >= 0 && (int32_t)(p->snd - k->ack) >= 0);
 	p->acked = k->ack;
@@ -140,7 +163,7 @@ peer_open(struct peer *p)
 void
 peer_send(struct peer *p, const void *b, size_t len)
 {
-	size_t k, most = p->large ? p->large : 1460;
+	size_t k, most = p->large ? p->large : p->plain ? 1460 : 1460 - STAMP;
 	const uint8_t *c = b;
 
 	for (; len; c += k, len -= k) {
@@ -208,34 +231,40 @@ peer_shrink(struct peer *p)
 }
 
 void
-peer_transfer(const char *me, const char *to, uint32_t window, size_t large)
+peer_megabyte(struct peer *p)
 {
 	uint8_t *sent = pattern(MEGABYTE), *got = malloc(MEGABYTE);
 	size_t up = 0, written = 0, n = 0, k;
-	struct stream *c;
+	struct stream *c = peer_open(p);
+
+	while (up < MEGABYTE || n < MEGABYTE || p->ngot < MEGABYTE) {
+		k = p->their_window - (p->snd - p->acked);
+		if (k > MEGABYTE - up)
+			k = MEGABYTE - up;
+		peer_send(p, sent + up, k);
+		up += k;
+		written += conn_write(c, sent + written, MEGABYTE - written);
+		conn_read(c, got, MEGABYTE, &n);
+		peer_pump(p);
+	}
+	assert_memory_equal(got, sent, MEGABYTE);
+	assert_memory_equal(p->got, sent, MEGABYTE);
+	assert_int_equal(stack_counters(host.stack)->retransmitted, 0);
+	assert_int_equal(stack_counters(host.stack)->malformed, 0);
+	free(sent);
+	free(got);
+}
+
+void
+peer_transfer(const char *me, const char *to, uint32_t window, size_t large)
+{
 	struct peer p;
 
 	peer_init(&p, me, to);
 	p.window = window;
 	p.large = large;
-	c = peer_open(&p);
-	while (up < MEGABYTE || n < MEGABYTE || p.ngot < MEGABYTE) {
-		k = p.their_window - (p.snd - p.acked);
-		if (k > MEGABYTE - up)
-			k = MEGABYTE - up;
-		peer_send(&p, sent + up, k);
-		up += k;
-		written += conn_write(c, sent + written, MEGABYTE - written);
-		conn_read(c, got, MEGABYTE, &n);
-		peer_pump(&p);
-	}
-	assert_memory_equal(got, sent, MEGABYTE);
-	assert_memory_equal(p.got, sent, MEGABYTE);
-	assert_int_equal(stack_counters(host.stack)->retransmitted, 0);
-	assert_int_equal(stack_counters(host.stack)->malformed, 0);
+	peer_megabyte(&p);
 	peer_fini(&p);
-	free(sent);
-	free(got);
 }
 
 void

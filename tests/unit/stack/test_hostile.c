@@ -143,6 +143,7 @@ test_syn_with_data(void **state)
 
 	(void)state;
 	peer_init(&p, "198.18.0.2:40000", "203.0.113.7:443");
+	p.plain = true;
 	host_input_tcp(&p.me, &p.to, SYN, p.iss, 0, 64240, mss, sizeof(mss), b, 1400);
 	p.snd = p.acked = p.iss + 1;
 	peer_pump(&p);

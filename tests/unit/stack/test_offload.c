@@ -13,8 +13,8 @@ static void
 test_megabyte(void **state)
 {
 	(void)state;
-	peer_transfer("198.18.0.2:40001", "203.0.113.7:443", 1 << 20, 65495);
-	peer_transfer("[2001:db8::2]:40001", "[2001:db8::7]:443", 1 << 20, 65475);
+	peer_transfer("198.18.0.2:40001", "203.0.113.7:443", 1 << 20, 65483);
+	peer_transfer("[2001:db8::2]:40001", "[2001:db8::7]:443", 1 << 20, 65463);
 	peer_transfer("198.18.0.2:40002", "203.0.113.7:443", 64 << 10, 32768);
 	peer_transfer("198.18.0.2:40003", "203.0.113.7:443", 3000, 5000);
 	assert_true(stack_counters(host.stack)->in_large > 50);

@@ -401,6 +401,7 @@ test_mss(void **state)
 	(void)state;
 	for (i = 0; i < 2; i++) {
 		peer_init(&p, pairs[i].me, pairs[i].to);
+		p.plain = true;
 		host_input_tcp(&p.me, &p.to, SYN, p.iss, 0, 64240, jumbo, sizeof(jumbo),
 			NULL, 0);
 		p.snd = p.acked = p.iss + 1;
