@@ -97,30 +97,51 @@ conn_find(
 	return n ? container_of(n, struct conn, node) : NULL;
 }
 
+/* The list that those in c's state are in by age, and how many they are; NULL: none. */
+static struct list *
+age_list(struct conn *c, size_t **n)
+{
+	struct stack *s = c->stack;
+
+	switch (c->state) {
+	case CONN_OPENING:
+		*n = &s->nopening;
+		return &s->opening;
+	case CONN_LINGERING:
+		*n = &s->nlingering;
+		return &s->lingering;
+	case CONN_DELIVERED:
+		*n = &s->ndelivered;
+		return &s->delivered;
+	case CONN_OPEN:
+	case CONN_DEAD:
+		break;
+	}
+	return NULL;
+}
+
 void
 conn_age_begin(struct conn *c)
 {
-	struct stack *s = c->stack;
-	bool opening = c->state == CONN_OPENING;
+	size_t *n;
+	struct list *l = age_list(c, &n);
 
-	c->since = loop_now(s->loop);
-	list_append(opening ? &s->opening : &s->lingering, &c->age);
-	if (opening)
-		s->nopening++;
-	else
-		s->nlingering++;
+	assert(l);
+	c->since = loop_now(c->stack->loop);
+	list_append(l, &c->age);
+	++*n;
 }
 
 void
 conn_age_end(struct conn *c)
 {
+	size_t *n;
+
 	if (list_empty(&c->age))
 		return;
 	list_remove(&c->age);
-	if (c->state == CONN_OPENING)
-		c->stack->nopening--;
-	else if (c->state != CONN_OPEN)
-		c->stack->nlingering--;
+	if (age_list(c, &n))
+		--*n;
 }
 
 void
@@ -332,23 +353,43 @@ reason(const struct stream *s)
 	}
 }
 
+/* Of those that linger, and of those that have delivered. */
 static size_t
-lingering_max(const struct stack *s)
+ending_max(const struct stack *s)
 {
 	return s->config.conns_max / 2 > 16 ? s->config.conns_max / 2 : 16;
+}
+
+/* In a place among those that end; where all are taken the oldest one's.  Who has delivered
+ * is in nobody's way who has not: short connections, which wait two seconds each to be
+ * forgotten, would cost a slow reader the rest. */
+static void
+end_as(struct conn *c, enum conn_state state)
+{
+	struct list *l;
+	size_t *n;
+
+	conn_age_end(c);
+	c->state = state;
+	l = age_list(c, &n);
+	if (*n >= ending_max(c->stack))
+		conn_drop(container_of(l->next, struct conn, age), true);
+	conn_age_begin(c);
+}
+
+void
+conn_settle(struct conn *c)
+{
+	if (c->state == CONN_LINGERING && port_has_delivered(c))
+		end_as(c, CONN_DELIVERED);
 }
 
 static void
 linger(struct conn *c)
 {
-	struct stack *s = c->stack;
-
 	received_drop(c);
-	list_remove(&c->age);
-	if (s->nlingering >= lingering_max(s))
-		conn_drop(container_of(s->lingering.next, struct conn, age), true);
-	c->state = CONN_LINGERING;
-	conn_age_begin(c);
+	end_as(c, CONN_LINGERING);
+	conn_settle(c);
 	stack_work(c);
 }
 

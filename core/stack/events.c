@@ -43,6 +43,13 @@ tell_later(struct conn *c)
 	list_append(&c->stack->news, &c->news);
 }
 
+/* Its user has gone. */
+static bool
+is_left(const struct conn *c)
+{
+	return c->state == CONN_LINGERING || c->state == CONN_DELIVERED;
+}
+
 /* lwIP frees the pcb of c. */
 static void
 on_destroy(uint8_t id, void *arg)
@@ -57,7 +64,7 @@ on_destroy(uint8_t id, void *arg)
 	table_remove(&c->stack->conns, &c->node);
 	list_remove(&c->stuck);
 	conn_age_end(c);
-	if (c->state == CONN_LINGERING)
+	if (is_left(c))
 		c->state = CONN_DEAD;
 	if (c->state == CONN_OPEN)
 		conn_wake(c);
@@ -119,7 +126,7 @@ on_receive(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 	(void)err;
 	if (!p)
 		c->ended = true;
-	if (c->state == CONN_LINGERING)
+	if (is_left(c))
 		return swallow(pcb, p);
 	for (; p; p = next) {
 		next = p->next;

@@ -357,6 +357,7 @@ port_input(struct conn *c, const struct segment *g, const struct syn_options *o)
 	output_hold(false);
 	persist_mend(c);
 	window_opened(c);
+	conn_settle(c);
 	ip_data.current_netif = ip_data.current_input_netif = NULL;
 	opener = NULL;
 	output_rest();
@@ -366,6 +367,12 @@ bool
 port_is_over(const struct conn *c)
 {
 	return c->pcb && (c->pcb->state == TIME_WAIT || c->pcb->state == LAST_ACK);
+}
+
+bool
+port_has_delivered(const struct conn *c)
+{
+	return c->pcb && (c->pcb->state == FIN_WAIT_2 || c->pcb->state == TIME_WAIT);
 }
 
 bool
@@ -389,7 +396,8 @@ static bool
 ticks_needed(const struct stack *s)
 {
 	return !list_empty(&s->opening) || !list_empty(&s->lingering) ||
-		!list_empty(&s->stuck) || shard_any(is_busy);
+		!list_empty(&s->delivered) || !list_empty(&s->stuck) ||
+		shard_any(is_busy);
 }
 
 /* Those that are first in their list are oldest. */
@@ -419,6 +427,7 @@ port_tick(struct timer *t)
 	expire(s, &s->opening, OPENING_MS, false);
 	expire(s, &s->lingering, list_empty(&s->hungry) ? LINGER_MS : LINGER_HUNGRY_MS,
 		true);
+	expire(s, &s->delivered, LINGER_MS, true);
 	stack_unstick(s);
 	if (ticks_needed(s))
 		timer_arm(&s->tick, TICK_MS);

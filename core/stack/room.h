@@ -50,6 +50,8 @@ enum conn_state {
 	CONN_OPENING,   /* its SYN is with lwIP; the user waits for `conn` or `gone` */
 	CONN_OPEN,      /* it is the user's */
 	CONN_LINGERING, /* the user has let go; lwIP delivers what is left */
+	CONN_DELIVERED, /* the same, and the application has all of it: TIME-WAIT, or the
+			   application has not ended yet */
 	CONN_DEAD,      /* freed by the next stack_tell */
 };
 
@@ -68,8 +70,8 @@ struct conn {
 	struct list work;  /* in stack.work: to be looked at when the turn ends; or in
 			      stack.acks */
 	struct list stuck; /* in stack.stuck: the device was full */
-	struct list age;   /* in stack.opening or stack.lingering, oldest first; of those
-			      that are open in stack.hungry, or in none */
+	struct list age;   /* in stack.opening, stack.lingering or stack.delivered, oldest
+			      first; of those that are open in stack.hungry, or in none */
 	uint64_t since;    /* when it came to that list */
 	struct endpoint app, target;
 	uint32_t in_used; /* bytes of `in` that were read */
@@ -123,8 +125,8 @@ struct stack {
 	struct lent *reading; /* owned: what the device is read into */
 	struct pool conn_pool, held_pool, kept_pool, lent_pool;
 	struct table conns, helds;
-	struct list news, work, acks, stuck, opening, lingering, hungry, kept;
-	size_t nopening, nlingering;
+	struct list news, work, acks, stuck, opening, lingering, delivered, hungry, kept;
+	size_t nopening, nlingering, ndelivered;
 	struct timer tick, ack;
 	struct turn_end end;
 	struct rng rng;
@@ -161,7 +163,9 @@ void conn_push(struct conn *c);
 void conn_wake(struct conn *c);
 /* Ends it now, with a RST where `reset`. */
 void conn_drop(struct conn *c, bool reset);
-/* To the list of the opening or the lingering; and off it. */
+/* A connection whose user has gone: whether the application has all by now. */
+void conn_settle(struct conn *c);
+/* To the list of the opening, the lingering or the delivered; and off it. */
 void conn_age_begin(struct conn *c);
 void conn_age_end(struct conn *c);
 void conn_release(struct conn *c);
@@ -177,6 +181,8 @@ struct tcp_pcb *port_enter(struct conn *c);
 void port_input(struct conn *c, const struct segment *g, const struct syn_options *o);
 /* Both sides have ended, and the application has all: nothing is lost with c. */
 bool port_is_over(const struct conn *c);
+/* The application has acknowledged all that was written, and the FIN behind it. */
+bool port_has_delivered(const struct conn *c);
 /* c waits for its SYN-ACK's answer, and g is the same SYN once more. */
 bool port_syn_again(const struct conn *c, const struct segment *g);
 void port_abandon(struct conn *c, bool reset);

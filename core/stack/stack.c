@@ -105,6 +105,7 @@ stack_tell(struct stack *s)
 			break;
 		case CONN_OPEN:
 		case CONN_LINGERING:
+		case CONN_DELIVERED:
 			break;
 		}
 	}
@@ -198,6 +199,7 @@ lists_init(struct stack *s)
 	list_init(&s->stuck);
 	list_init(&s->opening);
 	list_init(&s->lingering);
+	list_init(&s->delivered);
 	list_init(&s->hungry);
 }
 
@@ -219,7 +221,8 @@ stack_new(struct loop *l, const struct stack_config *c, struct stack_user *user)
 	rng_bytes(&s->rng, &s->fragment_id, sizeof(s->fragment_id));
 	timer_init(&s->tick, l, port_tick);
 	timer_init(&s->ack, l, acks_due);
-	/* Beside the living: those that linger, and a few that are dead and not told. */
+	/* Beside the living: those that linger or have delivered, and a few that are dead
+	 * and not told. */
 	pool_init(&s->conn_pool, "connections", sizeof(struct conn),
 		2 * s->config.conns_max + OPENING_MAX, CONNS_KEEP);
 	/* One more than may be held: the one that is being asked about. */

@@ -240,6 +240,10 @@ def test_2000_open(l):
             s.close()
 
 
+# Who may not raise its own limits.
+NO_MORE = "setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource"
+
+
 def start_limited(w, soft, hard, *before):
     """sluice where a process may have so many descriptors."""
     p = w.app.start(["prlimit", f"--nofile={soft}:{hard}", *before, SLUICE, "run", "-c", w.config(first="direct"),
@@ -275,8 +279,8 @@ def test_descriptors_raised(l):
 def test_too_few_descriptors(l):
     """Where there are too few to work with, sluice says so instead of meeting errors later."""
     w = World(l)
-    p = w.app.start(["prlimit", "--nofile=40:40", "setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource",
-                     SLUICE, "run", "-c", w.config(first="direct"), "--state", w.app.state])
+    p = w.app.start(["prlimit", "--nofile=40:40", *NO_MORE, SLUICE, "run", "-c", w.config(first="direct"),
+                     "--state", w.app.state])
     p.wait_line("the limit of 40 descriptors .* is too low to work with: it takes 64 at least")
     assert p.wait() != 0
 
@@ -290,13 +294,43 @@ def test_few_memory(l):
     assert "descriptors allows" not in p.text, p.text
 
 
+def test_tail_beside_short_ones(l):
+    """A slow reader gets what its server left behind, however many short connections end beside it."""
+    w = World(l)
+    sites(w)
+    content = noise(14000)
+    l.server(w.near, NEAR, 4000, lambda c, _: c.sendall(content))
+
+    def bye(c, _peer):
+        c.recv(1)
+        c.sendall(b"bye")
+        c.shutdown(1)
+        read_all(c)
+
+    l.server(w.near, NEAR, 4001, bye)
+    p = start_limited(w, 128, 128, *NO_MORE)
+    s = w.app.socket(socket.AF_INET, socket.SOCK_STREAM)
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 2304)
+    s.settimeout(20)
+    s.connect((NEAR, 4000))
+    s.shutdown(1)
+    p.wait_line("tcp .*:4000.*: ")      # the flow has ended, and what is left is the stack's
+    for _ in range(40):
+        with tcp(w.app, NEAR, 4001) as c:
+            c.sendall(b"x")
+            assert read_all(c) == b"bye"
+    assert read_all(s) == content
+    s.close()
+    w.stop(p)
+
+
 def test_few_descriptors(l):
     """Where the limit of descriptors cannot be raised, connections beyond it are not refused: they wait until others
     end, and those that are open live on."""
     w = World(l)
     sites(w)
     l.server(w.near, NEAR, 7, lab.echo)
-    p = start_limited(w, 128, 128, "setpriv", "--bounding-set=-sys_resource", "--inh-caps=-sys_resource")
+    p = start_limited(w, 128, 128, *NO_MORE)
     ones = [tcp(w.app, NEAR, 7) for _ in range(48)]
     more = []
     for _ in range(90):
@@ -442,5 +476,5 @@ def test_crowd_at_the_door(l):
 
 count_exactly()
 lab.main(test_slow_reader, test_budget, test_slow_server, test_short_connections, test_ports_again, test_2000_open,
-         test_descriptors_raised, test_too_few_descriptors, test_few_memory, test_few_descriptors, test_6000_datagram_sockets, test_mtus, test_narrow_path,
-         test_crowd_at_the_door)
+         test_descriptors_raised, test_too_few_descriptors, test_few_memory, test_tail_beside_short_ones, test_few_descriptors,
+         test_6000_datagram_sockets, test_mtus, test_narrow_path, test_crowd_at_the_door)

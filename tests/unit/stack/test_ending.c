@@ -2,6 +2,7 @@
 #include "host.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -331,6 +332,122 @@ test_asked(void **state)
 	peer_fini(&p);
 }
 
+/* How one that its user has left stands. */
+enum left {
+	DELIVERS,     /* the application takes nothing */
+	HALF_CLOSED,  /* it has all, and has not ended */
+	IN_TIME_WAIT, /* it has ended, too */
+};
+
+enum { LEFT_MAX = 16 }; /* of a kind, by few_conns */
+
+static void
+few_conns(void)
+{
+	host.config.conns_max = 32;
+	host_restart();
+}
+
+/* The i-th connection, to where it is to stand. */
+static void
+leave(struct peer *p, int i, enum left how)
+{
+	char me[32];
+	struct stream *c;
+
+	snprintf(me, sizeof(me), "198.18.0.2:%d", 41000 + i);
+	peer_init(p, me, pairs[0].to);
+	c = peer_open(p);
+	if (how == DELIVERS) {
+		p->window = 0;
+		peer_shrink(p);
+	}
+	assert_int_equal(conn_write(c, (const uint8_t *)"bye", 3), 3);
+	stream_shut(c);
+	peer_pump(p);
+	if (how == IN_TIME_WAIT) {
+		peer_fin(p);
+		peer_pump(p);
+	}
+	conn_leave(c);
+	host_settle();
+}
+
+/* Bytes that a slow reader has not taken yet are not lost to short connections beside it,
+ * which wait to be forgotten. */
+static void
+test_linger_beside_others(void **state)
+{
+	static const int others[] = { [HALF_CLOSED] = LEFT_MAX, [IN_TIME_WAIT] = 40 };
+	uint8_t *b = pattern(14000);
+	struct peer p, other;
+	enum left how;
+	int i;
+
+	(void)state;
+	for (how = HALF_CLOSED; how <= IN_TIME_WAIT; how++) {
+		struct stream *c;
+
+		few_conns();
+		peer_init(&p, pairs[0].me, pairs[0].to);
+		c = peer_open(&p);
+		p.window = 0;
+		peer_shrink(&p);
+		assert_int_equal(conn_write(c, b, 14000), 14000);
+		conn_leave(c);
+		peer_pump(&p);
+		for (i = 0; i < others[how]; i++) {
+			leave(&other, i, how);
+			assert_int_equal(other.ngot, 3);
+			peer_fini(&other);
+		}
+		peer_reset(&other); /* it leaves its place to this one */
+		p.window = 64 << 10;
+		peer_ack(&p);
+		peer_pump(&p);
+		assert_false(p.reset);
+		assert_int_equal(p.ngot, 14000);
+		assert_memory_equal(p.got, b, 14000);
+		assert_true(p.fin);
+		peer_fini(&p);
+	}
+	free(b);
+}
+
+/* There are so many of each kind; the oldest gives way, and is told unless it has ended. */
+static void
+test_left_bounded(void **state)
+{
+	struct peer first, p;
+	enum left how;
+	struct seen k;
+	int i;
+
+	(void)state;
+	for (how = DELIVERS; how <= IN_TIME_WAIT; how++) {
+		few_conns();
+		leave(&first, 0, how);
+		for (i = 1; i < LEFT_MAX; i++) {
+			leave(&p, i, how);
+			peer_fini(&p);
+		}
+		host_quiet();
+		leave(&p, i, how);
+		peer_fini(&p);
+		if (how != IN_TIME_WAIT) {
+			assert_true(host_take(&k));
+			assert_true(endpoint_equal(&k.to, &first.me));
+			assert_true(k.flags & RST);
+		}
+		host_quiet();
+		/* It is not known any more. */
+		peer_ack(&first);
+		assert_true(host_take(&k));
+		assert_true(k.flags & RST);
+		peer_fini(&first);
+	}
+}
+
 int
 main(void)
 {
@@ -345,6 +462,8 @@ main(void)
 		HOST_TEST(test_reset_from_application),
 		HOST_TEST(test_time_wait),
 		HOST_TEST(test_linger_swallows),
+		HOST_TEST(test_linger_beside_others),
+		HOST_TEST(test_left_bounded),
 		HOST_TEST(test_asked),
 	};
 
