@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Keys: a source alone, or a source, a target and what the application asked for. */
+/* Keys: a source alone, or a source, a target and whom the application asked. */
 enum { KEY_ENDPOINT = 1 + 16 + 2 };
 
 static void
@@ -32,13 +32,13 @@ source_hash(const struct assocs *a, const struct endpoint *source)
 static uint64_t
 route_hash(const struct assocs *a, const struct assoc_route_key *k)
 {
-	uint8_t key[3 * KEY_ENDPOINT];
+	uint8_t key[2 * KEY_ENDPOINT + 1];
 	struct writer w;
 
 	writer_init(&w, key, sizeof(key));
 	endpoint_write(&w, &k->source);
 	endpoint_write(&w, &k->target);
-	endpoint_write(&w, &k->as);
+	writer_u8(&w, k->ours);
 	return table_hash(&a->by_route, key, w.len);
 }
 
@@ -57,7 +57,7 @@ route_same(const struct table_node *n, const void *key)
 	const struct assoc_route_key *k = key;
 
 	return endpoint_equal(&r->assoc->source, &k->source) &&
-		endpoint_equal(&r->target, &k->target) && endpoint_equal(&r->as, &k->as);
+		endpoint_equal(&r->target, &k->target) && r->ours == k->ours;
 }
 
 /* Routes. */
@@ -69,7 +69,7 @@ route_log(const struct assoc_route *r, const char *how)
 	struct ending e = {
 		.network = NETWORK_UDP,
 		.source = a->source,
-		.target = r->as.ip.family != 0 ? r->as : r->target,
+		.target = *assoc_route_seen_as(r),
 		.name = r->name,
 		.rules = r->setup->rules,
 		.rule = r->rule,
@@ -111,12 +111,12 @@ route_decide(struct assoc_route *r)
 
 	inquiry_begin(&q, r->setup, fs->dns, fs->names);
 	inquiry_about(&q, NETWORK_UDP, &r->assoc->source, &to);
-	q.to_local = r->as.ip.family != 0 && dns_is_local(fs->dns, &r->target);
+	q.to_local = r->ours && dns_is_local(fs->dns, &r->target);
 	answer = inquiry_decide(&q, &v, NULL);
 	if (q.facts.name != NULL)
 		r->name = strdup(q.facts.name);
 	r->outbound = answer == INQUIRY_DECIDED ? inquiry_outbound(&q, &v) : NULL;
-	r->rule = v.rule;
+	r->rule = (int16_t)v.rule;
 	inquiry_fini(&q);
 	return r->outbound != NULL &&
 		!(r->outbound->ops->direct && flows_lead_back(fs, &to.ip));
@@ -132,7 +132,7 @@ route_new(struct assoc *a, const struct assoc_route_key *k)
 		return NULL;
 	r->assoc = a;
 	r->target = k->target;
-	r->as = k->as;
+	r->ours = k->ours;
 	r->setup = setup_hold(a->flows->setup);
 	r->began = loop_now(a->flows->loop);
 	list_init(&r->node);
@@ -167,14 +167,24 @@ assoc_has(struct flows *fs, const struct endpoint *source, const struct endpoint
 
 /* Associations. */
 
-/* It may have more to say than the question that was answered. */
 static void
-not_answered(struct assoc *a)
+resting_leave(struct assoc *a)
 {
-	if (list_empty(&a->answered))
-		return;
-	list_remove(&a->answered);
-	a->flows->assocs.nanswered--;
+	struct assocs *all = &a->flows->assocs;
+
+	list_remove(&a->node);
+	(a->answered ? &all->answered : &all->by_use)->n--;
+}
+
+/* It was used now: all others in r were before. */
+static void
+resting_join(struct assoc *a, struct resting *r)
+{
+	a->answered = r == &a->flows->assocs.answered;
+	list_append(&r->list, &a->node);
+	r->n++;
+	if (!r->timer.armed)
+		timer_arm(&r->timer, r->limit);
 }
 
 static void
@@ -182,14 +192,12 @@ assoc_end(struct assoc *a, const char *how)
 {
 	struct flows *fs = a->flows;
 
-	not_answered(a);
 	while (!list_empty(&a->routes))
 		route_free(container_of(a->routes.next, struct assoc_route, node), how);
 	while (!list_empty(&a->legs))
 		leg_free(container_of(a->legs.next, struct leg, node));
-	timer_stop(&a->timer);
 	table_remove(&fs->assocs.by_source, &a->in_table);
-	list_remove(&a->node);
+	resting_leave(a);
 	list_append(&fs->assocs.dead, &a->node);
 	fs->count.udp--;
 }
@@ -201,29 +209,27 @@ only_answered_queries(const struct assoc *a)
 	for (struct list *n = a->routes.next; n != &a->routes; n = n->next) {
 		const struct assoc_route *r = container_of(n, struct assoc_route, node);
 
-		if (r->target.port != 53 || r->received < r->sent)
+		if (r->target.port != 53 || r->unanswered > 0)
 			return false;
 	}
 	return !list_empty(&a->routes);
 }
 
-static uint64_t
-idle_limit(const struct assoc *a)
+static uint32_t
+route_idle(const struct assoc_route *r)
 {
-	uint64_t idle = a->flows->assocs.idle;
-
-	return only_answered_queries(a) && idle > DNS_DONE_MS ? DNS_DONE_MS : idle;
+	return (uint32_t)loop_now(r->assoc->flows->loop) - r->used;
 }
 
 /* Targets that are no longer spoken to go, with the legs that only they use. */
 static void
-idle_routes_free(struct assoc *a, uint64_t now)
+idle_routes_free(struct assoc *a)
 {
 	while (!list_empty(&a->routes)) {
 		struct assoc_route *r = container_of(
 			a->routes.next, struct assoc_route, node);
 
-		if (now - r->used < a->flows->assocs.idle)
+		if (route_idle(r) < a->flows->assocs.by_use.limit)
 			return;
 		route_free(r, "idle");
 	}
@@ -235,46 +241,53 @@ assoc_idle(const struct assoc *a)
 {
 	if (list_empty(&a->routes))
 		return UINT64_MAX;
-	return loop_now(a->flows->loop) -
-		container_of(a->routes.prev, struct assoc_route, node)->used;
+	return route_idle(container_of(a->routes.prev, struct assoc_route, node));
+}
+
+/* NULL: there is none. */
+static struct assoc *
+resting_first(const struct resting *r)
+{
+	return list_empty(&r->list) ? NULL
+				    : container_of(r->list.next, struct assoc, node);
 }
 
 static void
-timer_fired(struct timer *t)
+resting_over(struct timer *t)
 {
-	struct assoc *a = container_of(t, struct assoc, timer);
-	uint64_t now = loop_now(a->flows->loop), limit = idle_limit(a);
-	uint64_t idle = assoc_idle(a);
+	struct resting *r = container_of(t, struct resting, timer);
+	struct assoc *a;
 
-	if (idle >= limit) {
-		assoc_end(a, limit == DNS_DONE_MS ? "answered" : "idle");
-		return;
+	while ((a = resting_first(r)) != NULL) {
+		uint64_t idle = assoc_idle(a);
+
+		if (idle < r->limit) {
+			timer_arm(t, r->limit - idle);
+			return;
+		}
+		assoc_end(a, r->how);
 	}
-	idle_routes_free(a, now);
-	timer_arm(&a->timer, limit - idle);
 }
 
-static void
-assoc_used(struct assoc *a)
-{
-	list_remove(&a->node);
-	list_append(&a->flows->assocs.by_use, &a->node);
-}
-
+/* r is used: so is its association, which may have more to say than the questions that
+ * were answered. */
 void
 assoc_route_used(struct assoc_route *r)
 {
-	r->used = loop_now(r->assoc->flows->loop);
+	struct assoc *a = r->assoc;
+
+	r->used = (uint32_t)loop_now(a->flows->loop);
 	list_remove(&r->node);
-	list_append(&r->assoc->routes, &r->node);
-	assoc_used(r->assoc);
+	list_append(&a->routes, &r->node);
+	resting_leave(a);
+	resting_join(a, &a->flows->assocs.by_use);
+	idle_routes_free(a);
 }
 
 void
 assoc_route_sent(struct assoc_route *r, size_t len, uint32_t count)
 {
-	not_answered(r->assoc);
-	r->sent += count;
+	r->unanswered += count;
 	r->up += len;
 	flows_note_bytes(r->assoc->flows, r->outbound, len, 0);
 }
@@ -295,21 +308,20 @@ assoc_answered(struct assoc *a, const struct endpoint *from, size_t len, uint32_
 static void
 query_answered(struct assoc *a)
 {
-	struct assocs *all = &a->flows->assocs;
+	struct resting *answered = &a->flows->assocs.answered;
 
-	timer_arm(&a->timer, idle_limit(a));
-	if (!only_answered_queries(a) || !list_empty(&a->answered))
+	if (!only_answered_queries(a))
 		return;
-	list_append(&all->answered, &a->answered);
-	if (++all->nanswered > ANSWERED_MAX)
-		assoc_end(container_of(all->answered.next, struct assoc, answered),
-			"answered");
+	resting_leave(a);
+	resting_join(a, answered);
+	if (answered->n > ANSWERED_MAX)
+		assoc_end(resting_first(answered), answered->how);
 }
 
 void
 assoc_route_answered(struct assoc_route *r, size_t len, uint32_t count)
 {
-	r->received += count;
+	r->unanswered -= count < r->unanswered ? count : r->unanswered;
 	r->down += len;
 	assoc_route_used(r);
 	if (r->target.port == 53)
@@ -329,11 +341,8 @@ assoc_new(struct flows *fs, const struct endpoint *source)
 	list_init(&a->routes);
 	list_init(&a->legs);
 	list_init(&a->node);
-	list_init(&a->answered);
-	timer_init(&a->timer, fs->loop, timer_fired);
 	table_insert(&all->by_source, &a->in_table, source_hash(all, source));
-	assoc_used(a);
-	timer_arm(&a->timer, all->idle);
+	resting_join(a, &all->by_use);
 	fs->count.udp++;
 	fs->count.udp_total++;
 	return a;
@@ -343,18 +352,15 @@ assoc_new(struct flows *fs, const struct endpoint *source)
 static bool
 evict(struct flows *fs)
 {
-	struct list *answered = &fs->assocs.answered;
-	struct assoc *a;
+	struct resting *answered = &fs->assocs.answered;
+	struct assoc *a = resting_first(answered);
 
-	if (!list_empty(answered)) {
-		assoc_end(
-			container_of(answered->next, struct assoc, answered), "answered");
+	if (a != NULL) {
+		assoc_end(a, answered->how);
 		return true;
 	}
-	if (list_empty(&fs->assocs.by_use))
-		return false;
-	a = container_of(fs->assocs.by_use.next, struct assoc, node);
-	if (assoc_idle(a) < ASSOC_EVICT_MS)
+	a = resting_first(&fs->assocs.by_use);
+	if (a == NULL || assoc_idle(a) < ASSOC_EVICT_MS)
 		return false;
 	assoc_end(a, "closed while idle: the table of associations is full");
 	return true;
@@ -437,7 +443,8 @@ query_turn(struct flows *fs, struct assoc_route_key *k, const uint8_t *p, size_t
 		stack_udp_refuse(fs->stack, &k->source, &k->target, STACK_NO_NET);
 	if (n != 0)
 		return false;
-	k->as = k->target;
+	fs->assocs.ours[k->target.ip.family == 6] = k->target;
+	k->ours = true;
 	k->target = server;
 	return true;
 }
@@ -446,8 +453,8 @@ query_turn(struct flows *fs, struct assoc_route_key *k, const uint8_t *p, size_t
 static bool
 may_share(const struct assoc_route *r)
 {
-	return (r->target.port == 53 || r->as.ip.family != 0) &&
-		r->outbound->ops->per_target && !r->outbound->ops->direct;
+	return (r->target.port == 53 || r->ours) && r->outbound->ops->per_target &&
+		!r->outbound->ops->direct;
 }
 
 static void
@@ -499,17 +506,35 @@ assoc_datagram(struct flows *fs, const struct stack_datagram *d)
 
 /* The room's part. */
 
+static void
+resting_init(struct resting *r, struct loop *l, uint64_t limit, const char *how)
+{
+	*r = (struct resting){ .limit = limit, .how = how };
+	list_init(&r->list);
+	timer_init(&r->timer, l, resting_over);
+}
+
+static void
+resting_close(struct resting *r)
+{
+	struct assoc *a;
+
+	while ((a = resting_first(r)) != NULL)
+		assoc_end(a, "sluice ends");
+	timer_stop(&r->timer);
+}
+
 int
 assocs_init(struct flows *fs, const struct flows_config *c)
 {
 	size_t max = c->assocs_max ? c->assocs_max : ASSOCS_MAX;
+	uint64_t idle = (uint64_t)(c->udp_idle ? c->udp_idle : UDP_IDLE) * 1000;
 	size_t routes = max * ROUTES_PER_ASSOC;
 	struct assocs *all = &fs->assocs;
 
 	if (routes < ASSOC_ROUTES)
 		routes = ASSOC_ROUTES;
 	all->max = max;
-	all->idle = (uint64_t)(c->udp_idle ? c->udp_idle : UDP_IDLE) * 1000;
 	all->queued.most = c->queued_max && c->queued_max < QUEUED_BYTES ? c->queued_max
 									 : QUEUED_BYTES;
 	all->troubles.every = 60000;
@@ -518,8 +543,9 @@ assocs_init(struct flows *fs, const struct flows_config *c)
 	pool_init(&all->routes, "routes", sizeof(struct assoc_route), routes, 64);
 	pool_init(&all->legs, "legs", sizeof(struct leg), 2 * routes, 64);
 	lines_init(&all->lines);
-	list_init(&all->by_use);
-	list_init(&all->answered);
+	resting_init(&all->by_use, fs->loop, idle, "idle");
+	resting_init(&all->answered, fs->loop, idle < DNS_DONE_MS ? idle : DNS_DONE_MS,
+		"answered");
 	list_init(&all->dead);
 	list_init(&all->dead_legs);
 	all->datagram = malloc((size_t)INBOX_MAX * TUN_PACKET);
@@ -532,10 +558,8 @@ assocs_init(struct flows *fs, const struct flows_config *c)
 void
 assocs_close(struct flows *fs)
 {
-	struct list *by_use = &fs->assocs.by_use;
-
-	while (!list_empty(by_use))
-		assoc_end(container_of(by_use->next, struct assoc, node), "sluice ends");
+	resting_close(&fs->assocs.answered);
+	resting_close(&fs->assocs.by_use);
 	lines_close(fs);
 }
 

@@ -33,19 +33,27 @@ enum {
 struct flows;
 struct flows_config;
 
+/* Associations that end when they have not been used for so long. */
+struct resting {
+	struct list list;   /* the one that was used longest ago first */
+	struct timer timer; /* for that one; armed while there are any */
+	uint64_t limit;     /* milliseconds */
+	const char *how;    /* they have ended then, for people */
+	size_t n;
+};
+
 struct assocs {
 	struct pool pool, routes, legs;
 	struct table by_source, by_route;
-	struct list by_use;   /* the one that was used longest ago first */
-	struct list answered; /* asked resolvers only, and have their answers */
+	struct resting by_use;
+	struct resting answered; /* asked resolvers only, and have their answers */
 	struct list dead, dead_legs;
+	struct endpoint ours[2]; /* our resolver's for IPv4 and IPv6, once it was asked */
 	struct outbox outbox;
 	struct lines lines;
 	uint8_t *datagram; /* owned: INBOX_MAX datagrams, or a DNS reply */
 	size_t max;        /* associations */
 	struct queued_total queued;
-	size_t nanswered;
-	uint64_t idle; /* milliseconds */
 	struct log_limit troubles;
 };
 

@@ -8,12 +8,18 @@
 
 static void leg_run(struct task *t);
 
+static struct flows *
+flows_of(const struct leg *g)
+{
+	return g->assoc->flows;
+}
+
 /* Whether a leg of this route can serve no other: the outbound is bound to one target, or
  * the answers must seem to come from another place than they do. */
 static bool
 wants_own_leg(const struct assoc_route *r)
 {
-	return r->outbound->ops->per_target || r->as.ip.family != 0;
+	return r->outbound->ops->per_target || r->ours;
 }
 
 static struct leg *
@@ -29,10 +35,7 @@ leg_new(struct assoc_route *r)
 	if (g == NULL)
 		return NULL;
 	task_init(&g->task, leg_run);
-	queue_init(&g->queue);
-	outbox_part_init(&g->outgoing);
 	list_init(&g->node);
-	g->flows = fs;
 	g->assoc = r->assoc;
 	g->packets = outbound_bind(r->outbound, &to, &g->task);
 	if (g->packets == NULL) {
@@ -52,14 +55,15 @@ leg_new(struct assoc_route *r)
 void
 leg_free(struct leg *g)
 {
-	queue_drop(&g->queue, &g->flows->assocs.queued);
-	list_remove(&g->outgoing.node);
+	struct assocs *all = &flows_of(g)->assocs;
+
+	queue_drop(&g->queue, &all->queued);
+	outbox_drop(&all->outbox, &g->outgoing);
 	packets_free(g->packets);
 	g->packets = NULL;
-	g->assoc = NULL;
 	g->only = NULL;
 	list_remove(&g->node);
-	list_append(&g->flows->assocs.dead_legs, &g->node);
+	list_append(&all->dead_legs, &g->node);
 }
 
 void
@@ -67,7 +71,7 @@ leg_bury(struct leg *g)
 {
 	task_fini(&g->task);
 	outbound_drop(g->outbound);
-	pool_put(&g->flows->assocs.legs, g);
+	pool_put(&flows_of(g)->assocs.legs, g);
 }
 
 void
@@ -91,7 +95,9 @@ answer_for(int error)
 const struct endpoint *
 assoc_route_seen_as(const struct assoc_route *r)
 {
-	return r->as.ip.family != 0 ? &r->as : &r->target;
+	const struct assoc *a = r->assoc;
+
+	return r->ours ? &a->flows->assocs.ours[a->source.ip.family == 6] : &r->target;
 }
 
 /*
@@ -101,7 +107,7 @@ assoc_route_seen_as(const struct assoc_route *r)
 static void
 leg_fail(struct leg *g, int error)
 {
-	struct flows *fs = g->flows;
+	struct flows *fs = flows_of(g);
 	struct assoc *a = g->assoc;
 
 	flows_note_failure(fs, g->outbound, error, packets_reason(g->packets),
@@ -182,44 +188,44 @@ count_of(size_t len, size_t segment)
 static void
 post(struct leg *g, const struct dgram_out *d, int n)
 {
-	struct assocs *all = &g->flows->assocs;
+	struct flows *fs = flows_of(g);
 	int i = 0, r = 1;
 
-	while (i < n && r != 0 && list_empty(&g->queue.list)) {
+	while (i < n && r != 0 && queue_empty(&g->queue)) {
 		r = packets_send_many(g->packets, d + i, n - i);
 		if (r == -EMSGSIZE) {
-			g->flows->count.dropped++;
+			fs->count.dropped++;
 			r = 1;
 		}
 		if (r < 0) {
-			g->flows->count.dropped += (size_t)(n - i);
+			fs->count.dropped += (size_t)(n - i);
 			leg_fail(g, r);
 			return;
 		}
 		i += r;
 	}
 	for (; i < n; i++)
-		g->flows->count.dropped += queue_put(&g->queue, &all->queued, &d[i]);
-	flows_note_hunger(g->flows, g->outbound);
+		fs->count.dropped += queue_put(&g->queue, &fs->assocs.queued, &d[i]);
+	flows_note_hunger(fs, g->outbound);
 }
 
 static void
-part_send(struct outbox *o, struct outbox_part *part)
+part_send(struct outbox *o, uint8_t *place)
 {
 	struct dgram_out d[OUTBOX_MAX];
-	int n = outbox_take(o, part, d);
+	int n = outbox_take(o, place, d);
 
-	post(container_of(part, struct leg, outgoing), d, n);
+	post(container_of(place, struct leg, outgoing), d, n);
 }
 
 void
 legs_flush(struct flows *fs)
 {
 	struct outbox *o = &fs->assocs.outbox;
-	struct outbox_part *part;
+	uint8_t *place;
 
-	while ((part = outbox_next(o)) != NULL)
-		part_send(o, part);
+	while ((place = outbox_next(o)) != NULL)
+		part_send(o, place);
 }
 
 /* What is too long for its way, and may not be cut, is told to the application. */
@@ -234,9 +240,9 @@ post_long(struct leg *g, const struct assoc_route *r, const struct stack_datagra
 		post(g, out, 1);
 		return;
 	}
-	g->flows->count.dropped++;
+	flows_of(g)->count.dropped++;
 	if (d->uncut)
-		stack_udp_too_big(g->flows->stack, &r->assoc->source,
+		stack_udp_too_big(flows_of(g)->stack, &r->assoc->source,
 			assoc_route_seen_as(r), len, most);
 }
 
@@ -259,7 +265,7 @@ leg_send(struct assoc_route *r, const struct stack_datagram *d)
 		return;
 	}
 	assoc_route_sent(r, d->len, count_of(d->len, d->segment));
-	if (!g->open || !list_empty(&g->queue.list)) {
+	if (!g->open || !queue_empty(&g->queue)) {
 		fs->count.dropped += queue_put(&g->queue, &fs->assocs.queued, &out);
 		return;
 	}
@@ -271,7 +277,7 @@ leg_send(struct assoc_route *r, const struct stack_datagram *d)
 			outbox_put(o, &g->outgoing, &out);
 		return;
 	}
-	if (g->outgoing.n > 0)
+	if (g->outgoing > 0)
 		part_send(o, &g->outgoing);
 	if (g->packets != NULL)
 		post_long(g, r, d, &out);
@@ -283,7 +289,7 @@ leg_send(struct assoc_route *r, const struct stack_datagram *d)
 static bool
 may_answer(const struct leg *g, const struct endpoint *source)
 {
-	return source->port == 53 || (g->only != NULL && g->only->as.ip.family != 0);
+	return source->port == 53 || (g->only != NULL && g->only->ours);
 }
 
 /* Whoever waits for a name learns it from a resolver's answer. */
@@ -294,7 +300,7 @@ note(struct leg *g, const struct endpoint *source, const struct dgram_in *d)
 
 	for (at = 0; at < d->len; at += len) {
 		len = d->len - at < most ? d->len - at : most;
-		dns_note(g->flows->dns, &g->assoc->source, source, d->p + at, len);
+		dns_note(flows_of(g)->dns, &g->assoc->source, source, d->p + at, len);
 	}
 }
 
@@ -327,7 +333,7 @@ deliver(struct leg *g, const struct dgram_in *d, int n)
 {
 	const struct endpoint *from = &d->from;
 	const struct endpoint *source = g->only != NULL ? &g->only->target : from;
-	struct flows *fs = g->flows;
+	struct flows *fs = flows_of(g);
 	struct iovec v[INBOX_MAX];
 	uint32_t count = 0;
 	size_t len = 0;
@@ -358,7 +364,7 @@ deliver(struct leg *g, const struct dgram_in *d, int n)
 static void
 refuse(struct leg *g, const struct endpoint *about, enum stack_answer why)
 {
-	stack_udp_refuse(g->flows->stack, &g->assoc->source,
+	stack_udp_refuse(flows_of(g)->stack, &g->assoc->source,
 		g->only != NULL ? assoc_route_seen_as(g->only) : about, why);
 }
 
@@ -406,7 +412,7 @@ leg_receive(struct leg *g)
 	int i, n, r;
 
 	for (i = 0; i < LEG_TURN; i += n) {
-		inbox_empty(&g->flows->assocs, d);
+		inbox_empty(&flows_of(g)->assocs, d);
 		n = 1;
 		r = packets_recv_many(g->packets, d, INBOX_MAX, &n);
 		if (r == STREAM_AGAIN)
@@ -429,7 +435,7 @@ leg_receive(struct leg *g)
 		if (g->packets == NULL)
 			return;
 	}
-	loop_ready(g->flows->loop, &g->task);
+	loop_ready(flows_of(g)->loop, &g->task);
 }
 
 static void
@@ -439,7 +445,7 @@ leg_step(struct leg *g)
 
 	if (g->packets == NULL || !leg_try_open(g) || !g->open)
 		return;
-	r = queue_send(&g->queue, &g->flows->assocs.queued, g->packets);
+	r = queue_send(&g->queue, &flows_of(g)->assocs.queued, g->packets);
 	if (r < 0)
 		leg_fail(g, r);
 	else
@@ -453,5 +459,5 @@ leg_run(struct task *t)
 	struct leg *g = container_of(t, struct leg, task);
 
 	leg_step(g);
-	flows_note_hunger(g->flows, g->outbound);
+	flows_note_hunger(flows_of(g), g->outbound);
 }

@@ -9,20 +9,19 @@
 
 struct assoc {
 	struct table_node in_table;
-	struct list node;         /* in by_use, or among the dead */
-	struct list answered;     /* in assocs.answered; alone: it may have more to say */
+	struct list node;         /* in its place in assocs, or among the dead */
 	struct list routes, legs; /* owned; routes: the one used longest ago first */
 	struct flows *flows;
-	struct timer timer; /* when it may have become idle */
 	struct endpoint source;
-	uint32_t nroutes;
+	uint16_t nroutes; /* ASSOC_ROUTES at most */
+	bool answered;    /* it is in assocs.answered, else in assocs.by_use */
 };
 
-_Static_assert(sizeof(struct assoc) <= 168, "there are thousands");
+_Static_assert(sizeof(struct assoc) <= 96, "there are thousands");
 
 struct assoc_route_key {
 	struct endpoint source, target;
-	struct endpoint as; /* family 0, or our resolver address, which was asked */
+	bool ours; /* our resolver was asked, which asks the target */
 };
 
 /* What the rules said about one target of an association. */
@@ -31,31 +30,34 @@ struct assoc_route {
 	struct table_node in_table;
 	struct list node; /* in the association */
 	struct assoc *assoc;
-	struct leg *leg;             /* the association's; NULL: none now */
-	struct outbound *outbound;   /* the setup's */
-	struct endpoint target, as;  /* as in a key */
-	int rule;                    /* as a verdict has it */
-	uint64_t began, used, retry; /* loop time; no new leg before `retry` */
-	uint64_t up, down;           /* bytes */
-	uint32_t sent, received;     /* datagrams */
-	char *name;                  /* owned; NULL: not known */
+	struct leg *leg;           /* the association's; NULL: none now */
+	struct outbound *outbound; /* the setup's */
+	uint64_t began, retry;     /* loop time; no new leg before `retry` */
+	uint64_t up, down;         /* bytes */
+	char *name;                /* owned; NULL: not known */
+	uint32_t used;             /* loop time as of 32 bits: it never rests for weeks */
+	uint32_t unanswered;       /* datagrams */
+	struct endpoint target;
+	int16_t rule; /* as a verdict has it: a setup has 4,096 rules at most */
+	bool ours;    /* as in a key */
 };
 
-_Static_assert(sizeof(struct assoc_route) <= 168, "there are thousands");
+_Static_assert(sizeof(struct assoc_route) <= 136, "there are thousands");
 
 struct leg {
 	struct packets *packets;   /* owned; NULL: ended in this turn */
 	struct queue queue;        /* owned */
 	struct outbound *outbound; /* counted */
-	struct flows *flows;
-	struct list node; /* in the association, or among the dead */
-	struct assoc *assoc;
+	struct list node;          /* in the association, or among the dead */
+	struct assoc *assoc;       /* which lives as long, but for this turn */
 	struct assoc_route
 		*only; /* the route that it serves; NULL: all of its outbound */
 	struct task task;
-	struct outbox_part outgoing;
+	uint8_t outgoing; /* its place in the outbox */
 	bool open;
 };
+
+_Static_assert(sizeof(struct leg) <= 88, "there are thousands");
 
 /* Datagrams of the application; refused, dropped or queued where they cannot go. */
 void leg_send(struct assoc_route *r, const struct stack_datagram *d);

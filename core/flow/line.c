@@ -99,7 +99,6 @@ line_new(struct flows *fs, struct outbound *o, const struct endpoint *server)
 	l->flows = fs;
 	l->server = *server;
 	l->began = loop_now(fs->loop);
-	queue_init(&l->queue);
 	timer_init(&l->timer, fs->loop, timer_fired);
 	list_init(&l->node);
 	list_append(&all->all, &l->node);
@@ -206,7 +205,7 @@ line_send(struct line *l, const uint8_t *p, size_t len)
 
 	if (!line_try_open(l))
 		return false;
-	if (l->open && list_empty(&l->queue.list))
+	if (l->open && queue_empty(&l->queue))
 		r = packets_send_many(l->packets, &d, 1);
 	if (r < 0)
 		line_fail(l, r);
@@ -234,7 +233,7 @@ line_ask(struct assoc_route *r, const uint8_t *p, size_t len)
 	be16_put(copy, w->id);
 	if (!line_send(l, copy, len))
 		return false;
-	w->key = (struct assoc_route_key){ r->assoc->source, r->target, r->as };
+	w->key = (struct assoc_route_key){ r->assoc->source, r->target, r->ours };
 	w->question = question_hash(fs, &m.question);
 	w->original = m.id;
 	w->used = true;

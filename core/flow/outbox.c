@@ -8,8 +8,7 @@
 int
 outbox_init(struct outbox *o)
 {
-	list_init(&o->parts);
-	o->n = 0;
+	o->n = o->nparts = o->gone = 0;
 	o->bytes = malloc(sizeof(*o->bytes) * OUTBOX_MAX);
 	return o->bytes == NULL ? -ENOMEM : 0;
 }
@@ -21,49 +20,50 @@ outbox_fini(struct outbox *o)
 	o->bytes = NULL;
 }
 
-void
-outbox_part_init(struct outbox_part *part)
+uint8_t *
+outbox_next(struct outbox *o)
 {
-	list_init(&part->node);
-	part->n = 0;
+	while (o->gone < o->nparts && o->part[o->gone].place == NULL)
+		o->gone++;
+	return o->gone < o->nparts ? o->part[o->gone].place : NULL;
+}
+
+static void
+part_extend(struct outbox *o, struct outbox_part *part, uint8_t at)
+{
+	if (part->n == 0)
+		part->first = at;
+	else
+		o->next[part->last] = at;
+	part->last = at;
+	part->n++;
 }
 
 bool
-outbox_put(struct outbox *o, struct outbox_part *part, const struct dgram_out *d)
+outbox_put(struct outbox *o, uint8_t *place, const struct dgram_out *d)
 {
 	uint8_t at;
 
-	if (list_empty(&o->parts))
-		o->n = 0;
+	if (outbox_next(o) == NULL)
+		o->n = o->nparts = o->gone = 0;
 	if (o->n == OUTBOX_MAX)
 		return false;
-	at = (uint8_t)o->n++;
+	at = o->n++;
 	memcpy(o->bytes[at], d->p, d->len);
 	o->post[at] = *d;
 	o->post[at].p = o->bytes[at];
-	if (part->n == 0) {
-		part->first = at;
-		list_append(&o->parts, &part->node);
-	} else {
-		o->next[part->last] = at;
+	if (*place == 0) {
+		o->part[o->nparts] = (struct outbox_part){ .place = place };
+		*place = ++o->nparts;
 	}
-	part->last = at;
-	part->n++;
+	part_extend(o, &o->part[*place - 1], at);
 	return true;
 }
 
-struct outbox_part *
-outbox_next(struct outbox *o)
-{
-	if (list_empty(&o->parts))
-		return NULL;
-	return container_of(o->parts.next, struct outbox_part, node);
-}
-
 int
-outbox_take(
-	struct outbox *o, struct outbox_part *part, struct dgram_out d[static OUTBOX_MAX])
+outbox_take(struct outbox *o, uint8_t *place, struct dgram_out d[static OUTBOX_MAX])
 {
+	const struct outbox_part *part = &o->part[*place - 1];
 	uint8_t at = part->first;
 	int i, n = part->n;
 
@@ -71,7 +71,14 @@ outbox_take(
 		d[i] = o->post[at];
 		at = o->next[at];
 	}
-	list_remove(&part->node);
-	part->n = 0;
+	outbox_drop(o, place);
 	return n;
+}
+
+void
+outbox_drop(struct outbox *o, uint8_t *place)
+{
+	if (*place > 0)
+		o->part[*place - 1].place = NULL;
+	*place = 0;
 }

@@ -6,17 +6,42 @@
 #include <string.h>
 
 struct queued {
-	struct list node;
+	struct queued *next;
 	struct endpoint to;
 	size_t len;
 	uint8_t bytes[];
 };
 
-void
-queue_init(struct queue *q)
+bool
+queue_empty(const struct queue *q)
 {
-	list_init(&q->list);
-	q->n = 0;
+	return q->last == NULL;
+}
+
+static size_t
+count(const struct queue *q)
+{
+	const struct queued *d = q->last;
+	size_t n = 0;
+
+	if (d == NULL)
+		return 0;
+	do {
+		d = d->next;
+		n++;
+	} while (d != q->last);
+	return n;
+}
+
+static void
+append(struct queue *q, struct queued *d)
+{
+	d->next = d;
+	if (q->last != NULL) {
+		d->next = q->last->next;
+		q->last->next = d;
+	}
+	q->last = d;
 }
 
 static bool
@@ -25,16 +50,14 @@ put_one(struct queue *q, struct queued_total *all, const struct endpoint *to,
 {
 	struct queued *d = NULL;
 
-	if (q->n < QUEUE_MAX && all->bytes + sizeof(*d) + len <= all->most)
+	if (count(q) < QUEUE_MAX && all->bytes + sizeof(*d) + len <= all->most)
 		d = malloc(sizeof(*d) + len);
 	if (d == NULL)
 		return false;
-	list_init(&d->node);
 	d->to = *to;
 	d->len = len;
 	memcpy(d->bytes, p, len);
-	list_append(&q->list, &d->node);
-	q->n++;
+	append(q, d);
 	all->bytes += sizeof(*d) + len;
 	return true;
 }
@@ -55,9 +78,11 @@ queue_put(struct queue *q, struct queued_total *all, const struct dgram_out *d)
 static void
 drop_first(struct queue *q, struct queued_total *all)
 {
-	struct queued *d = container_of(list_take(&q->list), struct queued, node);
+	struct queued *d = q->last->next;
 
-	q->n--;
+	q->last->next = d->next;
+	if (d == q->last)
+		q->last = NULL;
 	all->bytes -= sizeof(*d) + d->len;
 	free(d);
 }
@@ -69,8 +94,8 @@ queue_send(struct queue *q, struct queued_total *all, struct packets *k)
 	struct target to;
 	int r;
 
-	while (!list_empty(&q->list)) {
-		d = container_of(q->list.next, struct queued, node);
+	while (!queue_empty(q)) {
+		d = q->last->next;
 		to = (struct target){ .ip = d->to.ip, .port = d->to.port };
 		r = packets_send(k, &to, d->bytes, d->len);
 		if (r == STREAM_AGAIN)
@@ -85,6 +110,6 @@ queue_send(struct queue *q, struct queued_total *all, struct packets *k)
 void
 queue_drop(struct queue *q, struct queued_total *all)
 {
-	while (!list_empty(&q->list))
+	while (!queue_empty(q))
 		drop_first(q, all);
 }

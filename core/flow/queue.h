@@ -2,7 +2,6 @@
 #ifndef FLOW_QUEUE_H
 #define FLOW_QUEUE_H
 
-#include "base/list.h"
 #include "stream/packets.h"
 
 /* Datagrams that cannot go yet. The newest gives way: what is queued is older, and its
@@ -12,17 +11,19 @@ enum {
 	QUEUED_BYTES = 4 << 20, /* of all queues, at most */
 };
 
+struct queued;
+
 /* What all queues hold, and may hold; bytes, structs and all. */
 struct queued_total {
 	size_t bytes, most;
 };
 
+/* All zero: empty. */
 struct queue {
-	struct list list; /* owned */
-	size_t n;
+	struct queued *last; /* owned; the first is next to it, round; NULL: empty */
 };
 
-void queue_init(struct queue *q);
+bool queue_empty(const struct queue *q);
 /* Copies d, or each of those that it stands for. How many found no room. */
 size_t queue_put(struct queue *q, struct queued_total *all, const struct dgram_out *d);
 /* Sends what can be sent. STREAM_OK, or -errno: the way out has failed. */
