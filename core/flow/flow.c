@@ -102,12 +102,12 @@ flow_used(struct flow *f)
 static const char *
 flow_name(const struct flow *f)
 {
+	bool opening = f->state == FLOW_ROUTING;
+	const char *name = opening ? f->opening->inquiry.facts.name : f->name;
 	struct dns *dns = f->flows->dns;
 
-	if (f->name != NULL)
-		return f->name;
-	if (f->opening != NULL && f->opening->inquiry.facts.name != NULL)
-		return f->opening->inquiry.facts.name;
+	if (name != NULL)
+		return name;
 	return dns != NULL ? dns_name_of(dns, &f->asked.ip) : NULL;
 }
 
@@ -144,14 +144,13 @@ void
 flow_opening_drop(struct flow *f)
 {
 	struct opening *o = f->opening;
+	char *name = NULL;
 
-	if (o == NULL)
-		return;
 	if (o->inquiry.facts.name != NULL && log_wants(LOG_INFO))
-		f->name = strdup(o->inquiry.facts.name);
+		name = strdup(o->inquiry.facts.name);
 	inquiry_fini(&o->inquiry);
 	pool_put(&f->flows->tcp.openings, o);
-	f->opening = NULL;
+	f->name = name;
 }
 
 /* The application's side: told by `a` where its SYN is still held, else aborted unless it
@@ -192,7 +191,8 @@ flow_end(struct flow *f, enum stack_answer a, const char *fmt, ...)
 	va_end(ap);
 	log_ending(f, how);
 	timer_stop(&f->timer);
-	flow_opening_drop(f);
+	if (f->state == FLOW_ROUTING)
+		flow_opening_drop(f);
 	stream_free(f->relay.far);
 	f->relay.far = NULL;
 	flow_early_drop(f);

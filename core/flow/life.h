@@ -36,10 +36,12 @@ struct opening {
 };
 
 struct flow {
-	struct relay relay;        /* owns both streams and the first bytes, here */
-	struct opening *opening;   /* owned; NULL once the way out is dialled */
+	struct relay relay; /* owns both streams and the first bytes, here */
+	union {
+		struct opening *opening; /* owned, in FLOW_ROUTING */
+		char *name; /* owned, later: of its target, for people; or NULL */
+	};
 	struct setup *setup;       /* counted */
-	char *name;                /* owned: of its target, for people; or NULL */
 	struct outbound *outbound; /* the setup's; NULL until it is decided */
 	struct held *held;         /* the stack's, in NEAR_HELD */
 	struct flows *flows;
@@ -60,7 +62,7 @@ struct flow {
 	bool bulk : 1; /* passed BULK_LEAST in its last step */
 };
 
-_Static_assert(sizeof(struct flow) <= 264, "there are tens of thousands");
+_Static_assert(sizeof(struct flow) <= 248, "there are tens of thousands");
 
 void flow_become(struct flow *f, enum flow_state to);
 /* Bytes have passed, or something else that shows that it is in use. */
@@ -69,7 +71,7 @@ void flow_used(struct flow *f);
 void flow_end(struct flow *f, enum stack_answer a, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 bool flow_has_ended(const struct flow *f);
-/* The way out has been dialled. */
+/* Leaves of `opening` the name: the flow is about to leave FLOW_ROUTING. */
 void flow_opening_drop(struct flow *f);
 /* The first bytes are with the way out. */
 void flow_early_drop(struct flow *f);

@@ -21,7 +21,7 @@ smaller(size_t a, size_t b)
 static enum copied
 to_failed(struct relay *r, int error)
 {
-	r->error = error;
+	r->error = (int16_t)error;
 	return COPIED_TO_FAILED;
 }
 
@@ -30,7 +30,7 @@ static enum copied
 from_failed(struct relay *r, struct stream *to, int error)
 {
 	stream_flush(to);
-	r->error = error;
+	r->error = (int16_t)error;
 	return COPIED_FROM_FAILED;
 }
 
@@ -174,15 +174,18 @@ copy_early(struct relay *r)
 	return COPIED_ALL;
 }
 
-/* Tells a side that the other has ended; *shut once it knows. */
+/* Tells a side that the other has ended. */
 static enum copied
-shut(struct relay *r, struct stream *side, bool *is_shut)
+shut(struct relay *r, struct stream *side)
 {
 	int err = stream_shut(side);
 
 	if (err < 0)
 		return to_failed(r, err);
-	*is_shut = err == STREAM_OK;
+	if (side == r->near)
+		r->near_shut = err == STREAM_OK;
+	else
+		r->far_shut = err == STREAM_OK;
 	return COPIED_WAITS;
 }
 
@@ -198,7 +201,7 @@ down_run(struct relay *r)
 	if (c != COPIED_ALL)
 		return c;
 	r->far_ended = true;
-	return shut(r, r->near, &r->near_shut);
+	return shut(r, r->near);
 }
 
 static enum copied
@@ -215,7 +218,7 @@ up_run(struct relay *r)
 	r->near_ended = true;
 	if (r->far_shut || r->keep_fin)
 		return COPIED_WAITS;
-	return shut(r, r->far, &r->far_shut);
+	return shut(r, r->far);
 }
 
 /*

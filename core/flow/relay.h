@@ -27,17 +27,17 @@ struct relay {
 	 * much of it has gone, and how much there is. */
 	uint8_t *early;
 	uint16_t early_at, early_len;
-	int error; /* -errno of the side that failed */
+	int16_t error; /* -errno of the side that failed */
 	/* The far side cannot carry a half-close: its end is the end of both ways, and
 	 * the application's is kept back until then. */
-	bool keep_fin;
-	bool near_ended, far_ended; /* have said END */
-	bool near_shut, far_shut;   /* were told END */
+	bool keep_fin : 1;
+	bool near_ended : 1, far_ended : 1; /* have said END */
+	bool near_shut : 1, far_shut : 1;   /* were told END */
 	/* The far side has failed; what it said before still goes to the application,
 	 * for as long as the owner is patient. */
-	bool far_failed;
+	bool far_failed : 1;
 	/* The application takes nothing, and the far side may have more for it. */
-	bool near_full;
+	bool near_full : 1;
 };
 
 enum relay_news {

@@ -45,7 +45,7 @@ near_failed(struct flow *f)
 
 	if (f->near != NEAR_HERE)
 		return false;
-	f->relay.error = stream_recv_buf(f->relay.near, &w);
+	f->relay.error = (int16_t)stream_recv_buf(f->relay.near, &w);
 	return f->relay.error < 0;
 }
 
@@ -103,8 +103,8 @@ flow_dial(struct flow *f)
 	if (f->relay.far == NULL)
 		return false;
 	f->outbound->tally.flows++;
-	flow_opening_drop(f);
 	f->relay.keep_fin = !truthful;
+	flow_opening_drop(f);
 	flow_become(f, FLOW_DIALING);
 	timer_stop(&f->timer);
 	f->late = false;
@@ -198,7 +198,7 @@ payload_get(struct flow *f)
 		return false;
 	err = payload_look(f, &s);
 	if (err < 0) {
-		f->relay.error = err;
+		f->relay.error = (int16_t)err;
 		flow_near_failed(f);
 		return false;
 	}
