@@ -34,6 +34,17 @@ held_find(const struct stack *s, const struct segment *g)
 	return n ? container_of(n, struct held, node) : NULL;
 }
 
+/* How many are held whose target looks like that one. */
+static uint16_t *
+share_of(struct stack *s, const struct endpoint *target)
+{
+	size_t i, n = 0;
+
+	for (i = 0; i < sizeof(target->ip.b); i++)
+		n ^= target->ip.b[i];
+	return &s->share[n % HELD_SHARES];
+}
+
 static void
 held_free(struct held *h)
 {
@@ -42,6 +53,8 @@ held_free(struct held *h)
 	timer_stop(&h->timer);
 	if (h->kept) {
 		table_remove(&s->helds, &h->node);
+		list_remove(&h->age);
+		--*share_of(s, &h->target);
 		s->n.waiting--;
 	}
 	pool_put(&s->held_pool, h);
@@ -110,7 +123,8 @@ held_new(struct stack *s, const struct segment *g)
 	h->stack = s;
 	h->app = g->app;
 	h->target = g->target;
-	h->seen = loop_now(s->loop);
+	h->since = h->seen = loop_now(s->loop);
+	list_init(&h->age);
 	timer_init(&h->timer, s->loop, forget);
 	head_write(h, g);
 	return h;
@@ -171,25 +185,42 @@ refuse(struct stack *s, const struct segment *g, const struct held *h,
 static void
 hold(struct stack *s, struct held *h)
 {
-	if (s->n.waiting >= s->config.held_max) {
-		s->n.over_limit++;
-		held_end(h);
-		return;
-	}
 	s->n.held++;
 	s->n.waiting++;
+	++*share_of(s, &h->target);
 	h->kept = true;
+	list_append(&s->waits, &h->age);
 	table_insert(&s->helds, &h->node, tuple_hash(&s->helds, &h->app, &h->target));
 	timer_arm(&h->timer, 2 * BACKOFF_FIRST_MS);
 }
 
+/*
+ * Whether one more SYN may be held.  Each of them has a way out that is being opened, so
+ * this is looked at before one is.  Those to a host that is silent leave some places to
+ * all others, and who has waited for long, to whatever host, has the least hope.
+ */
+static bool
+may_hold(struct stack *s, const struct endpoint *target)
+{
+	size_t max = s->config.held_max;
+	struct held *oldest;
+
+	if (s->n.waiting < max && *share_of(s, target) < max - max / 8)
+		return true;
+	oldest = container_of(s->waits.next, struct held, age);
+	if (loop_now(s->loop) - oldest->since < HELD_MS)
+		return false;
+	held_end(oldest);
+	return true;
+}
+
 /* False, and counted: there is no room for another connection. */
 static bool
-has_room(struct stack *s)
+has_room(struct stack *s, const struct endpoint *target)
 {
 	bool is_short = credit_is_short(s);
 
-	if (!is_short && s->n.conns < s->config.conns_max)
+	if (!is_short && s->n.conns < s->config.conns_max && may_hold(s, target))
 		return true;
 	s->n.over_limit++;
 	if (is_short)
@@ -207,7 +238,7 @@ ask_user(struct stack *s, struct held *h)
 
 	if (u->elsewhere && u->elsewhere(u, &h->app, &h->target, &a))
 		return a;
-	if (!has_room(s))
+	if (!has_room(s, &h->target))
 		return STACK_IGNORE;
 	return u->syn(u, &h->app, &h->target, h, &h->cookie);
 }

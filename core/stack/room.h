@@ -29,6 +29,8 @@ enum {
 	OPENING_MAX =
 		1024, /* handshakes that are not complete; beyond, the oldest ends */
 	OPENING_MS = 10000,       /* for the application's ACK */
+	HELD_MS = 3000,           /* that a held SYN waits before it gives way */
+	HELD_SHARES = 256,        /* by which targets of those are told apart */
 	LINGER_MS = 120000,       /* for an application that does not take the rest */
 	LINGER_HUNGRY_MS = 10000, /* the same where others wait for the memory */
 	ACK_MS = 4,        /* that an acknowledgement waits for something to go with */
@@ -104,10 +106,11 @@ _Static_assert(sizeof(struct conn) <= 280, "there are tens of thousands");
 struct held {
 	struct stack *stack;
 	struct table_node node;
+	struct list age; /* in stack.waits, oldest first */
 	struct timer timer;
 	struct endpoint app, target;
 	void *cookie;
-	uint64_t seen;                /* the last time that it was repeated */
+	uint64_t since, seen;         /* when it came, and was repeated last */
 	uint8_t head[TCP_HEADER_MAX]; /* its TCP header */
 	size_t headlen;
 	bool kept;     /* false while the user is being asked */
@@ -125,6 +128,8 @@ struct stack {
 	struct lent *reading; /* owned: what the device is read into */
 	struct pool conn_pool, held_pool, kept_pool, lent_pool;
 	struct table conns, helds;
+	struct list waits;           /* held SYNs, oldest first */
+	uint16_t share[HELD_SHARES]; /* of them, by target */
 	struct list news, work, acks, stuck, opening, lingering, delivered, hungry, kept;
 	size_t nopening, nlingering, ndelivered;
 	struct timer tick, ack;

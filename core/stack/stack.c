@@ -165,6 +165,7 @@ config_fill(struct stack_config *c)
 		c->conns_max = CONNS_DEFAULT;
 	if (!c->held_max)
 		c->held_max = HELD_DEFAULT;
+	c->held_max = within(c->held_max, 8, UINT16_MAX);
 	c->ring = within(c->ring ? c->ring : RING_DEFAULT, 1024, RING_MAX);
 	if (!c->memory)
 		c->memory = MEMORY_DEFAULT;
@@ -193,6 +194,7 @@ parts_free(struct stack *s)
 static void
 lists_init(struct stack *s)
 {
+	list_init(&s->waits);
 	list_init(&s->news);
 	list_init(&s->work);
 	list_init(&s->acks);

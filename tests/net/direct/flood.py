@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: MIT
 """A flood of SYNs costs a little memory for a while, and is given back."""
+import time
+
 from direct import (DEAD, DEAD6, NEAR, NEAR6, SYN, Injector, World, count_exactly, ip4, ip6, lab, private, running, segment,
                     sites, tun_address, works)
 
@@ -108,6 +110,27 @@ def test_scan(l):
         assert most - before < GROWTH and private(p) - before < LEFT
 
 
+def test_few_are_dialled(l):
+    """Of a flood to a host that is silent few leave this machine, and whoever goes elsewhere need not wait for them."""
+    w = World(l)
+    sites(w)
+    with running(w), lab.Sniffer(w.app, "eth0") as s:
+        injector, source, began = Injector(w), tun_address(w), time.monotonic()
+        for i in range(5000):
+            injector.send(ip4(source, DEAD, 6, segment(source, DEAD, 1024 + i, 80, SYN, seq=i * 77)))
+            if i % 500 == 499:
+                injector.drain()
+        injector.drain()
+        lost = injector.dropped()
+        assert lost < 500, f"{lost} SYNs did not reach the device"
+        injector.close()
+        works(w)
+        left = {q.sport for q in s.seen(lambda q: q.outgoing and q.proto == 6 and q.dst == DEAD)}
+        # Seven eighths of 1,024 at a time; nobody repeats these, so they are forgotten after 2 s.
+        most = 896 * (2 + (time.monotonic() - began) // 2)
+        assert 500 < len(left) <= most, f"{len(left)} of 5,000 connections were tried"
+
+
 count_exactly()
 lab.main(test_nobody_there, test_nobody_there_6, test_closed, test_open, test_open_and_silent,
-         test_scan)
+         test_scan, test_few_are_dialled)

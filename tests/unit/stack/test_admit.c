@@ -213,31 +213,77 @@ test_held_given_up(void **state)
 	host_quiet();
 }
 
+enum { HELD = 104 };
+
 static void
-test_held_limit(void **state)
+held_some(const char *target, int n)
 {
 	char from[64];
 	struct peer p;
 	int i;
 
-	(void)state;
-	host.config.held_max = 100;
-	host_restart();
-	host.answer = STACK_HOLD;
-	for (i = 0; i < 5000; i++) {
+	for (i = 0; i < n; i++) {
 		snprintf(from, sizeof(from), "198.18.%d.2:%d", i % 250, 1024 + i);
-		peer_init(&p, from, "203.0.113.9:81");
+		peer_init(&p, from, target);
 		peer_syn(&p);
 	}
-	assert_int_equal(stack_counters(host.stack)->held, 100);
-	assert_int_equal(stack_counters(host.stack)->over_limit, 4900);
-	assert_int_equal(host.ngone, 4900);
-	/* Those that were refused a place do not keep one: others are still admitted. */
+}
+
+/* For what is beyond the limit nobody is asked, since who is opens a way out. A host that
+ * is silent leaves places to others. */
+static void
+test_held_limit(void **state)
+{
+	struct peer p;
+
+	(void)state;
+	host.config.held_max = HELD;
+	host_restart();
+	host.answer = STACK_HOLD;
+	held_some("203.0.113.9:81", 5000);
+	assert_int_equal(host.nsyn, HELD / 8 * 7);
+	assert_int_equal(stack_counters(host.stack)->waiting, HELD / 8 * 7);
+	assert_int_equal(stack_counters(host.stack)->over_limit, 5000 - HELD / 8 * 7);
+	assert_int_equal(host.ngone, 0);
 	host.answer = STACK_ADMIT;
-	peer_init(&p, "198.18.0.9:9", "203.0.113.9:81");
+	peer_init(&p, "198.18.0.9:9", "203.0.113.10:81");
 	peer_open(&p);
-	host_pass(3000);
-	assert_int_equal(host.ngone, 5000);
+	host_pass(2100);
+	assert_int_equal(host.ngone, HELD / 8 * 7);
+	assert_int_equal(stack_counters(host.stack)->waiting, 0);
+	/* Each place has come back. */
+	host.answer = STACK_HOLD;
+	held_some("203.0.113.9:81", HELD);
+	assert_int_equal(stack_counters(host.stack)->waiting, HELD / 8 * 7);
+}
+
+/* Where applications go on asking for hosts that are silent, whoever has waited longest
+ * gives way, but not before it had some time. */
+static void
+test_held_give_way(void **state)
+{
+	int i;
+
+	(void)state;
+	host.config.held_max = HELD;
+	host_restart();
+	host.answer = STACK_HOLD;
+	held_some("203.0.113.9:81", HELD / 2);
+	held_some("203.0.113.10:81", HELD / 2);
+	for (i = 0; i < 2; i++) {
+		host_pass(1400);
+		held_some("203.0.113.9:81", HELD / 2);
+		held_some("203.0.113.10:81", HELD / 2);
+	}
+	assert_int_equal(stack_counters(host.stack)->waiting, HELD);
+	held_some("203.0.113.11:81", 1);
+	assert_int_equal(host.nsyn, HELD);
+	assert_int_equal(host.ngone, 0);
+	host_pass(300);
+	held_some("203.0.113.11:81", 1);
+	assert_int_equal(host.nsyn, HELD + 1);
+	assert_int_equal(host.ngone, 1);
+	assert_int_equal(stack_counters(host.stack)->waiting, HELD);
 }
 
 /* A flood of SYNs whose handshakes are never completed. */
@@ -452,6 +498,7 @@ main(void)
 		HOST_TEST(test_forgotten),
 		HOST_TEST(test_held_given_up),
 		HOST_TEST(test_held_limit),
+		HOST_TEST(test_held_give_way),
 		HOST_TEST(test_flood),
 		HOST_TEST(test_conns_limit),
 		HOST_TEST(test_elsewhere_when_full),
