@@ -7,6 +7,7 @@
 #include "platform/linux/misled.h"
 #include "platform/linux/script.h"
 
+#include <net/if.h>
 #include <netinet/in.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -323,6 +324,54 @@ add_way_back(struct script *s, const struct net_firewall *f)
 		f->dev, f->mark, f->dev, f->mark);
 }
 
+/* -1: there is no such setting. */
+static int
+rp_filter_of(const char *dev)
+{
+	char name[64 + IF_NAMESIZE], value[16];
+	struct err e;
+
+	snprintf(name, sizeof name, "net.ipv4.conf.%s.rp_filter", dev);
+	if (net_sysctl_get(name, value, sizeof value, &e) < 0)
+		return -1;
+	return value[0] - '0';
+}
+
+/* Of `all` and an interface's own the larger one counts. */
+static bool
+is_any_strict(void)
+{
+	bool is = rp_filter_of("default") == 1;
+	struct if_nameindex *all, *i;
+
+	if (rp_filter_of("all") > 0)
+		return rp_filter_of("all") == 1;
+	all = if_nameindex();
+	for (i = all; i && i->if_index != 0; i++)
+		is = is || rp_filter_of(i->if_name) == 1;
+	if (all)
+		if_freenameindex(all);
+	return is;
+}
+
+/*
+ * A strict reverse path filter looks up the way back by the mark that the last
+ * chain has left, and nobody is told of what it drops.  So where there is one,
+ * ours is the last: what came in without us for this machine does so.
+ */
+static void
+add_strict_way_back(struct script *s, const struct net_firewall *f)
+{
+	if (is_any_strict())
+		script_add(s,
+			"chain routing {\n"
+			"type filter hook prerouting priority 1000; policy accept;\n"
+			"meta nfproto ipv4 meta mark != %u iifname != { \"%s\", \"lo\" } "
+			"fib daddr type local meta mark set %u\n"
+			"}\n",
+			f->mark, f->dev, f->mark);
+}
+
 static void
 add_peers(struct script *s, const struct diag_list *l, int protocol, int family,
 	bool inbound)
@@ -417,6 +466,7 @@ table_add(struct script *s, const struct net_firewall *f, bool tells, struct err
 	add_fence(s, f);
 	add_asked(s, f);
 	add_way_back(s, f);
+	add_strict_way_back(s, f);
 	add_unseen(s, f, tells);
 	add_prerouting(s, f);
 	script_add(s, "}\n");

@@ -184,6 +184,21 @@ def test_marked_as_usual(l):
             words(w)
 
 
+def test_marked_late(l):
+    """What comes in is marked behind us, where the way back is looked up strictly."""
+    w = World(l)
+    echoes(w)
+    w.app.sysctl("net.ipv4.conf.eth0.rp_filter", 1)
+    filtering = "type filter hook prerouting priority "
+    for way in ("kernel", "stack"):
+        with kernel(w, way=way):
+            for where, rule in (("mangle + 20", MARK), ("0", MARK + " ct mark set meta mark")):
+                with ruled(w, (filtering + where, rule)):
+                    words(w)
+                    for address in BOTH:
+                        lab.equal(answered(w, address), b"datagram", address)
+
+
 def test_untracked(l):
     """What leaves is kept from connection tracking: either way has its answers, also where the way back is looked up
     strictly."""
@@ -232,4 +247,4 @@ def test_unseen(l):
 
 
 lab.main(test_marks_restored, test_way_back, test_remarked, test_remarked_with_none, test_remarked_user,
-         test_marked_as_usual, test_untracked, test_unseen)
+         test_marked_as_usual, test_marked_late, test_untracked, test_unseen)
