@@ -23,7 +23,7 @@ class Tunfwd(Client):
         self.processes[0].wait_line("ready")
         for space, address in ((w.app, HERE_IS), (w.near, THERE_IS)):
             space.run(f"ip addr add {address}/24 dev fwd0")
-            space.run("ip link set fwd0 txqueuelen 2000 up")    # as many as sluice's device
+            space.run("ip link set fwd0 txqueuelen 10000 up")    # as many as sluice's device
         self.server = w.near.start([self.bench.tool("dgram"), "serve", THERE_IS, "7"])
         self.server.wait_line("ready")
 
