@@ -535,8 +535,9 @@ fin_may_go(const struct conn *c, const struct tcp_pcb *pcb)
 
 /*
  * An answer is often a moment away, and the acknowledgement goes with it: of small
- * messages, and of a FIN.  Not where the application may wait for it: more than a segment
- * has come, or nothing new has, the window has opened, or something is missing.
+ * messages, and of a FIN.  So is the user who reads what has come, and opens the window by
+ * that.  Not where the application may wait for it: more than a segment was taken, or
+ * nothing new has come, the window has opened, or something is missing.
  */
 static bool
 ack_may_wait(const struct conn *c, const struct tcp_pcb *pcb)
@@ -546,7 +547,7 @@ ack_may_wait(const struct conn *c, const struct tcp_pcb *pcb)
 	if (pcb->state != ESTABLISHED && pcb->state != CLOSE_WAIT)
 		return false;
 	return !c->ack_late && !pcb->ooseq && pcb->rcv_nxt != c->acked &&
-		pcb->rcv_nxt - c->acked < c->mss && opened < c->mss;
+		(c->in || pcb->rcv_nxt - c->acked < c->mss) && opened < c->mss;
 }
 
 static void

@@ -109,6 +109,40 @@ test_ack_waits(void **state)
 	host_quiet();
 }
 
+/* Of many bytes that nobody has read yet the application hears when they are read, or as
+ * late as of a small message. */
+static void
+test_ack_waits_for_the_reader(void **state)
+{
+	uint8_t *b = pattern(8000), mem[8000];
+	struct stream *c;
+	struct seen k;
+	struct peer p;
+	size_t n = 0;
+
+	(void)state;
+	peer_init(&p, pairs[0].me, pairs[0].to);
+	c = peer_open(&p);
+	peer_send(&p, b, 4000);
+	assert_true(script_settle(host.loop));
+	host_quiet();
+	conn_read(c, mem, sizeof(mem), &n);
+	assert_true(script_settle(host.loop));
+	assert_true(host_take(&k));
+	assert_int_equal(k.ack, p.snd);
+	peer_send(&p, b + 4000, 4000);
+	assert_true(script_settle(host.loop));
+	host_pass(HOST_ACK_MS - 1);
+	host_quiet();
+	host_pass(1);
+	assert_true(host_take(&k));
+	assert_int_equal(k.ack, p.snd);
+	conn_read(c, mem, sizeof(mem), &n);
+	assert_int_equal(n, 8000);
+	assert_memory_equal(mem, b, 8000);
+	free(b);
+}
+
 static void
 test_megabyte(void **state)
 {
@@ -499,6 +533,7 @@ main(void)
 		HOST_TEST(test_handshake),
 		HOST_TEST(test_data_in),
 		HOST_TEST(test_ack_waits),
+		HOST_TEST(test_ack_waits_for_the_reader),
 		HOST_TEST(test_megabyte),
 		HOST_TEST(test_window_in),
 		HOST_TEST(test_window_out),
