@@ -433,13 +433,20 @@ def test_missing(l):
 
 
 def test_missing_firewall(l):
-    """Without the pieces of the firewall, which the stack needs as well, nothing starts, and the error names them."""
+    """Without the pieces of the firewall, which the stack needs as well, nothing starts, and the error names them; but
+    for its reports, which are only missed."""
     w = World(l)
+    sites(w)
     for word, what in (("fib daddr", "lookups of routes"), ("ct mark", "connection tracking"),
                        ("flags dynamic", "sets that rules fill"), ("type route", "chains that choose routes")):
         wrap_nft(w, LACKS % ("inet ", word))
         p = w.start(w.config([], first="direct", sluice={"geoip": w.database(), "direct": "auto"}), wait=False)
         assert p.wait() == 1 and f"this system lacks {what}" in p.text, p.text
+    wrap_nft(w, LACKS % ("inet ", "log group"))
+    with kernel(w) as p:
+        p.wait_line("this kernel's firewall cannot tell of packets", again=True)
+        for address in BOTH:
+            works(w, address)
     wrap_nft(w, LACKS % ("", ""))
     p = w.start(w.config([], first="direct", sluice={"geoip": w.database(), "direct": "auto"}), wait=False)
     assert p.wait() == 1 and "Could not process rule" in p.text and "lacks" not in p.text, p.text
