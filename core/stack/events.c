@@ -178,7 +178,7 @@ static const struct tcp_ext_arg_callbacks callbacks = { .destroy = on_destroy };
  * of nothing, a later and larger one would make segments that are longer than lwIP then
  * holds possible. */
 void
-events_begin(struct conn *c, struct tcp_pcb *pcb, uint8_t id, uint16_t mss_max)
+events_begin(struct conn *c, struct tcp_pcb *pcb, uint8_t id)
 {
 	c->pcb = pcb;
 	c->top = pcb->rcv_nxt;
@@ -195,5 +195,5 @@ events_begin(struct conn *c, struct tcp_pcb *pcb, uint8_t id, uint16_t mss_max)
 	credit_begin(c);
 	pcb->rcv_wnd = pcb->rcv_ann_wnd = c->offered;
 	pcb->snd_wnd_max = TCP_SND_BUF;
-	sizes_begin(c, pcb, mss_max);
+	sizes_begin(c, pcb);
 }

@@ -7,7 +7,7 @@
 #include "lwip/tcp.h"
 
 /* lwIP has made pcb of c's SYN; from now on it tells c what happens. */
-void events_begin(struct conn *c, struct tcp_pcb *pcb, uint8_t id, uint16_t mss_max);
+void events_begin(struct conn *c, struct tcp_pcb *pcb, uint8_t id);
 /* The handshake of the connection `arg` is complete. */
 err_t events_accept(void *arg, struct tcp_pcb *pcb, err_t err);
 

@@ -399,21 +399,27 @@ ping_read(struct ping *g, const struct packet *k)
 int
 too_big_read(struct too_big *t, const struct packet *k)
 {
-	struct ip from = { .family = 6 };
 	struct reader r;
 	uint8_t type;
 
-	t->to = from;
+	*t = (struct too_big){ { { .family = 6 } }, { { .family = 6 } } };
 	reader_init(&r, k->p, k->len);
 	type = reader_u8(&r);
 	if (!r.bad && type != 2)
 		return -EPROTONOSUPPORT;
 	reader_skip(&r, 3);
 	t->mtu = reader_be32(&r);
-	reader_skip(&r, 8); /* of the header that is quoted, up to its addresses */
-	reader_copy(&r, from.b, 16);
-	reader_copy(&r, t->to.b, 16);
-	if (r.bad || !sum_holds(k, k->len) || !ip_equal(&from, &k->target))
+	reader_skip(&r, 6); /* of the header that is quoted */
+	t->proto = reader_u8(&r);
+	reader_skip(&r, 1);
+	reader_copy(&r, t->from.ip.b, 16);
+	reader_copy(&r, t->to.ip.b, 16);
+	if (t->proto == PROTO_TCP) {
+		t->from.port = reader_be16(&r);
+		t->to.port = reader_be16(&r);
+		t->seq = reader_be32(&r);
+	}
+	if (r.bad || !sum_holds(k, k->len) || !ip_equal(&t->from.ip, &k->target))
 		return -EBADMSG;
 	return 0;
 }

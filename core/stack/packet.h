@@ -107,10 +107,12 @@ struct ping {
 /* An echo request. 0; -EBADMSG; -EPROTONOSUPPORT: another ICMP message. */
 int ping_read(struct ping *g, const struct packet *k);
 
-/* A packet on its way to `to` was longer than `mtu` bytes (RFC 4443 3.2). */
+/* A packet on its way was longer than `mtu` bytes (RFC 4443 3.2). Of a segment the ports
+ * and the sequence number are known, too. */
 struct too_big {
-	struct ip to;
-	uint32_t mtu;
+	struct endpoint from, to;
+	uint32_t mtu, seq;
+	uint8_t proto;
 };
 
 /* Of ICMPv6: the packet had come from k's target. 0; -EBADMSG; -EPROTONOSUPPORT: another

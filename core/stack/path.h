@@ -9,9 +9,10 @@
 
 /*
  * How wide the ways to other hosts behind this machine are, as ICMPv6 tells
- * (RFC 8201): a datagram that is longer than a link on its way is cut by who
- * sends it, which is the stack.  (IPv4's are cut where they must be.)  What
- * was told holds for ten minutes; beyond PATHS hosts the oldest is forgotten.
+ * (RFC 8201): what is longer than a link on its way is sent in pieces by who
+ * sends it, which is the stack: a datagram in fragments, a stream in shorter
+ * segments.  (IPv4's packets may be cut where they must be.)  What was told
+ * holds for ten minutes; beyond PATHS hosts the oldest is forgotten.
  */
 enum { PATHS = 16 };
 

@@ -73,21 +73,13 @@ device_init(struct netif *n)
 	return ERR_OK;
 }
 
-/* lwIP would ask its routes, which there are none of. */
-static u16_t
-mss_max(const struct ip *ip)
-{
-	return (u16_t)(device.mtu - TCP_HEADER -
-		(ip->family == 4 ? IP4_HEADER : IP6_HEADER));
-}
-
 static err_t
 on_open(uint8_t id, struct tcp_pcb_listen *l, struct tcp_pcb *pcb)
 {
 	(void)l;
 	if (!opener)
 		return ERR_VAL;
-	events_begin(opener, pcb, id, mss_max(&opener->app.ip));
+	events_begin(opener, pcb, id);
 	pcb->ts_recent = opener_stamp;
 	return ERR_OK;
 }

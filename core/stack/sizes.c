@@ -5,17 +5,33 @@
 
 #include "lwip/priv/tcp_priv.h"
 
-void
-sizes_begin(struct conn *c, struct tcp_pcb *pcb, uint16_t mss_max)
+/* The largest MSS that the way to the application has room for. */
+static uint16_t
+mss_max(const struct conn *c)
+{
+	size_t header = c->app.ip.family == 4 ? IP4_HEADER : IP6_HEADER;
+
+	return (uint16_t)(reply_mtu(c->stack, &c->app.ip) - header - TCP_HEADER);
+}
+
+/* By lwIP's MSS. */
+static void
+sizes_set(struct conn *c, const struct tcp_pcb *pcb)
 {
 	uint16_t options = stamps_len(pcb);
 	uint16_t most = (uint16_t)(SEGMENT_MAX - options);
 
-	if (pcb->mss > mss_max)
-		pcb->mss = mss_max;
 	c->mss = c->large = (uint16_t)(pcb->mss - options);
 	if (c->stack->config.offload && c->mss < most)
 		c->large = (uint16_t)(most / c->mss * c->mss);
+}
+
+void
+sizes_begin(struct conn *c, struct tcp_pcb *pcb)
+{
+	if (pcb->mss > mss_max(c))
+		pcb->mss = mss_max(c);
+	sizes_set(c, pcb);
 }
 
 void
@@ -32,4 +48,63 @@ sizes_choose_all(bool large)
 	for (pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
 		if (pcb->callback_arg)
 			sizes_choose(pcb->callback_arg, pcb, large);
+}
+
+/* Cuts what waits to be sent.  lwIP cuts the first segment of a queue, into two, of which
+ * the second is a copy: so each is cut from its end.  False without memory. */
+static bool
+queue_cut(const struct conn *c, struct tcp_pcb *pcb)
+{
+	struct tcp_seg *first = pcb->unsent, *g;
+	err_t err = ERR_OK;
+
+	pcb->mss = UINT16_MAX; /* it cuts nothing behind that */
+	for (g = first; g && err == ERR_OK; g = g->next) {
+		pcb->unsent = g;
+		while (g->len > c->large && err == ERR_OK)
+			err = tcp_split_unsent_seg(
+				pcb, (u16_t)((g->len - 1) / c->large * c->large));
+	}
+	pcb->unsent = first;
+	sizes_choose(c, pcb, false);
+	return err == ERR_OK;
+}
+
+/* What was told before, and of longer segments, tells nothing new. */
+static void
+shorten(struct conn *c)
+{
+	struct tcp_pcb *pcb = port_enter(c);
+
+	if (pcb->mss <= mss_max(c))
+		return;
+	pcb->mss = mss_max(c);
+	sizes_set(c, pcb);
+	(void)tcp_rexmit_rto_prepare(pcb); /* it all waits to be sent once more */
+	if (queue_cut(c, pcb))
+		stack_work(c);
+	else
+		conn_drop(c, true);
+}
+
+/* RFC 5927 4.1: who can tell where the connection stands has seen its segments. */
+static bool
+is_flying(const struct tcp_pcb *pcb, uint32_t seq)
+{
+	return pcb && seq - pcb->lastack < pcb->snd_nxt - pcb->lastack;
+}
+
+void
+sizes_narrow(struct stack *s, const struct too_big *t)
+{
+	struct conn *c = NULL;
+
+	if (t->proto == PROTO_TCP) {
+		c = conn_find(s, &t->to, &t->from);
+		if (!c || !is_flying(c->pcb, t->seq))
+			return;
+	}
+	paths_learn(&s->paths, &t->to.ip, t->mtu, loop_now(s->loop));
+	if (c)
+		shorten(c);
 }

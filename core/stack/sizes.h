@@ -10,11 +10,14 @@
  * an MSS does (RFC 6691).
  */
 
-/* By what the SYN said, of which lwIP knows, and by what the link has. */
-void sizes_begin(struct conn *c, struct tcp_pcb *pcb, uint16_t mss_max);
+/* By what the SYN said, of which lwIP knows, and by what the way to the application has. */
+void sizes_begin(struct conn *c, struct tcp_pcb *pcb);
 /* Which of the two lwIP goes by from now on. */
 void sizes_choose(const struct conn *c, struct tcp_pcb *pcb, bool large);
 /* The same for all connections of the shard that was chosen. */
 void sizes_choose_all(bool large);
+/* A packet did not fit through a link on its way.  Where it was a segment, its connection
+ * sends in shorter ones what is on its way, and from now on. */
+void sizes_narrow(struct stack *s, const struct too_big *t);
 
 #endif

@@ -2,6 +2,7 @@
 #include "stack/room.h"
 
 #include "base/bytes.h"
+#include "stack/sizes.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -311,7 +312,7 @@ take_icmp6(struct stack *s, const struct packet *k)
 	if (err == -EPROTONOSUPPORT)
 		return take_ping(s, k);
 	if (err == 0)
-		paths_learn(&s->paths, &t.to, t.mtu, loop_now(s->loop));
+		sizes_narrow(s, &t);
 	return err;
 }
 

@@ -101,8 +101,8 @@ struct stack_counters {
 			      offload that cannot be */
 	uint64_t unknown; /* protocols that nobody here speaks, options we do not take */
 	uint64_t syns, held, admitted, refused, forgotten, over_limit;
-	uint64_t retransmitted; /* segments towards the application: a bug where it is not
-				   0 */
+	uint64_t retransmitted; /* segments towards the application: on this machine a bug
+				   where it is not 0 */
 	uint64_t in_large, out_large; /* packets that stood for several */
 	uint64_t output_full;         /* times the device would not take a packet */
 	size_t conns;                 /* now */

@@ -5,8 +5,8 @@ import errno
 import hashlib
 import socket
 
-from transfers import (BEHIND, BEHIND6, NEAR, NEAR6, World, at_once, behind, both_ways, echo, lab, noise, passes, running,
-                       udp)
+from transfers import (BEHIND, BEHIND6, NEAR, NEAR6, World, at_once, behind, both_ways, echo, lab, noise, passes,
+                       read_all, running, tcp, udp)
 from direct import datagram, ip4, ip6
 
 BOTH = (NEAR, NEAR6)
@@ -86,4 +86,24 @@ def test_forwarded(l):
             assert "malformed 5," in p.text, (where, p.lines[-1])
 
 
-lab.main(test_forwarded)
+def test_narrow_behind(l):
+    """The way to the host behind is narrower than its own link says: what is too long for it comes in shorter segments,
+    on connections that were open before that was known, and at once on later ones."""
+    w = World(l)
+    b = behind(l, w)
+    w.app.run(f"ip route add {BEHIND}/32 dev lan mtu lock 1400")
+    w.app.run(f"ip -6 route add {BEHIND6}/128 dev lan mtu 1400")
+    content = noise(1 << 20)
+    for address in BOTH:
+        l.server(w.near, address, 4000, lab.store(content))
+    for offload in (True, False):
+        with running(w, offload=offload):
+            for address in BOTH:
+                before = tcp(b, address, 4000)
+                for s in tcp(b, address, 4000), before, tcp(b, address, 4000):
+                    s.sendall(b"G")
+                    assert read_all(s) == content, (offload, address)
+                    s.close()
+
+
+lab.main(test_forwarded, test_narrow_behind)

@@ -352,6 +352,24 @@ stamp_see(struct seen *k, struct reader *o)
 	k->echo = reader_be32(o);
 }
 
+void
+host_input_too_big(const struct endpoint *from, const struct endpoint *to, uint8_t proto,
+	const uint8_t head[static 8], uint32_t mtu)
+{
+	struct endpoint router = at("[2001:db8::1]:0");
+	uint8_t icmp[8 + 48] = { 2 }, mem[128];
+	struct shape quoted = { from, to, proto }, s = { &router, from, 58 };
+
+	be32_put(icmp + 4, mtu);
+	(void)ip_build(mem, &quoted, head, 8);
+	memcpy(icmp + 8, mem, 48);
+	be16_put(icmp + 2,
+		checksum_fold(
+			checksum_add(pseudo(&router.ip, &from->ip, 58, sizeof(icmp)),
+				icmp, sizeof(icmp))));
+	stack_input(host.stack, mem, ip_build(mem, &s, icmp, sizeof(icmp)), NULL);
+}
+
 static void
 tcp_see(struct seen *k, struct reader *r)
 {

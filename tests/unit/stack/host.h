@@ -117,6 +117,10 @@ void host_input_udp(const struct endpoint *from, const struct endpoint *to, cons
 	size_t len);
 void host_input_echo(const struct endpoint *from, const struct endpoint *to, uint16_t id,
 	uint16_t seq, const void *p, size_t len);
+/* What a router behind this machine says of a packet from `from` to `to`, which began with
+ * `head` (RFC 4443 3.2). */
+void host_input_too_big(const struct endpoint *from, const struct endpoint *to,
+	uint8_t proto, const uint8_t head[static 8], uint32_t mtu);
 /* As fragments of at most `unit` bytes each, a multiple of 8; in reverse order. */
 void host_input_udp_parts(const struct endpoint *from, const struct endpoint *to,
 	const void *p, size_t len, size_t unit);

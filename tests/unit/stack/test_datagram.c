@@ -230,21 +230,10 @@ test_uncut(void **state)
 	assert_false(host.uncut);
 }
 
-/* What a router behind this machine says of a packet from `from` to `to`: RFC 4443 3.2. */
 static void
 tell_too_big(struct endpoint from, struct endpoint to, uint32_t mtu)
 {
-	struct endpoint router = at("[2001:db8::1]:0");
-	uint8_t icmp[8 + 48] = { 2 }, mem[128];
-	struct shape quoted = { &from, &to, 17 }, s = { &router, &from, 58 };
-
-	be32_put(icmp + 4, mtu);
-	(void)ip_build(icmp + 8, &quoted, mem, 8);
-	be16_put(icmp + 2,
-		checksum_fold(checksum_add(
-			packet_pseudo(&router.ip, &from.ip, 58, sizeof(icmp)), icmp,
-			sizeof(icmp))));
-	stack_input(host.stack, mem, ip_build(mem, &s, icmp, sizeof(icmp)), NULL);
+	host_input_too_big(&from, &to, 17, (const uint8_t[8]){ 0 }, mtu);
 }
 
 /* How many packets a datagram of `len` bytes is, and what the longest of them carries. */
