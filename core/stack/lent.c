@@ -76,8 +76,9 @@ is_lent(const struct lent *l, const struct segment *g)
 		at + g->len <= from + sizeof(l->bytes);
 }
 
-struct pbuf *
-lent_keep(struct stack *s, const struct segment *g, const uint8_t head[static TCP_HEADER])
+/* NULL where it must be copied. */
+static struct pbuf *
+keep(struct stack *s, const struct segment *g, const uint8_t head[static TCP_HEADER])
 {
 	struct lent *l = s->reading, *next;
 	uint8_t *p;
@@ -94,4 +95,61 @@ lent_keep(struct stack *s, const struct segment *g, const uint8_t head[static TC
 	memcpy(p, head, TCP_HEADER);
 	return pbuf_alloced_custom(PBUF_RAW, (u16_t)(TCP_HEADER + g->len), PBUF_REF,
 		&l->pbuf, p, (u16_t)(TCP_HEADER + g->len));
+}
+
+/* Our own words for what the SYN asked: lwIP never reads a stranger's options.  Of a
+ * timestamp it hears that there is one; it cannot read all of them (it shifts a byte into
+ * the sign). */
+static size_t
+options_write(struct writer *w, const struct syn_options *o)
+{
+	size_t from = w->len;
+
+	if (!o)
+		return 0;
+	if (o->mss) {
+		writer_be16(w, 0x0204);
+		writer_be16(w, o->mss < MSS_MIN ? MSS_MIN : o->mss);
+	}
+	if (o->scale >= 0)
+		writer_be32(w, 0x01030300 | (uint32_t)o->scale);
+	if (o->sack)
+		writer_be32(w, 0x01010402);
+	if (o->stamped) {
+		writer_be32(w, 0x0101080a);
+		writer_be32(w, 0);
+		writer_be32(w, 0);
+	}
+	return w->len - from;
+}
+
+struct pbuf *
+lent_segment(struct stack *s, const struct segment *g, const struct syn_options *o)
+{
+	uint8_t head[TCP_HEADER_MAX];
+	struct writer w;
+	struct pbuf *p;
+	size_t optlen;
+
+	writer_init(&w, head, sizeof(head));
+	writer_be16(&w, g->app.port);
+	writer_be16(&w, g->target.port);
+	writer_be32(&w, g->seq);
+	writer_be32(&w, g->ack);
+	writer_be16(&w, 0);
+	writer_be16(&w, g->window);
+	writer_be32(&w, 0);
+	optlen = options_write(&w, o);
+	head[12] = (uint8_t)((TCP_HEADER + optlen) / 4 << 4);
+	head[13] = g->flags & (uint8_t)~SEGMENT_URG;
+	p = optlen ? NULL : keep(s, g, head);
+	if (p)
+		return p;
+	p = pbuf_alloc(PBUF_RAW, (u16_t)(w.len + g->len), PBUF_RAM);
+	if (!p)
+		return NULL;
+	memcpy(p->payload, head, w.len);
+	if (g->len)
+		memcpy((uint8_t *)p->payload + w.len, g->p, g->len);
+	return p;
 }

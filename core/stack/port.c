@@ -187,65 +187,6 @@ address_set(ip_addr_t *to, const struct ip *ip)
 	}
 }
 
-/* Our own words for what the SYN asked: lwIP never reads a stranger's options.  Of a
- * timestamp it hears that there is one; it cannot read all of them (it shifts a byte into
- * the sign). */
-static size_t
-options_write(struct writer *w, const struct syn_options *o)
-{
-	size_t from = w->len;
-
-	if (!o)
-		return 0;
-	if (o->mss) {
-		writer_be16(w, 0x0204);
-		writer_be16(w, o->mss < MSS_MIN ? MSS_MIN : o->mss);
-	}
-	if (o->scale >= 0)
-		writer_be32(w, 0x01030300 | (uint32_t)o->scale);
-	if (o->sack)
-		writer_be32(w, 0x01010402);
-	if (o->stamped) {
-		writer_be32(w, 0x0101080a);
-		writer_be32(w, 0);
-		writer_be32(w, 0);
-	}
-	return w->len - from;
-}
-
-/* A segment in memory of lwIP's: our own header, and the payload copied where it is
- * small. */
-static struct pbuf *
-segment_pbuf(struct stack *s, const struct segment *g, const struct syn_options *o)
-{
-	uint8_t head[TCP_HEADER_MAX];
-	struct writer w;
-	struct pbuf *p;
-	size_t optlen;
-
-	writer_init(&w, head, sizeof(head));
-	writer_be16(&w, g->app.port);
-	writer_be16(&w, g->target.port);
-	writer_be32(&w, g->seq);
-	writer_be32(&w, g->ack);
-	writer_be16(&w, 0);
-	writer_be16(&w, g->window);
-	writer_be32(&w, 0);
-	optlen = options_write(&w, o);
-	head[12] = (uint8_t)((TCP_HEADER + optlen) / 4 << 4);
-	head[13] = g->flags & (uint8_t)~SEGMENT_URG;
-	p = optlen ? NULL : lent_keep(s, g, head);
-	if (p)
-		return p;
-	p = pbuf_alloc(PBUF_RAW, (u16_t)(w.len + g->len), PBUF_RAM);
-	if (!p)
-		return NULL;
-	memcpy(p->payload, head, w.len);
-	if (g->len)
-		memcpy((uint8_t *)p->payload + w.len, g->p, g->len);
-	return p;
-}
-
 /* A probe of a closed window carries a byte, or a FIN.  Where that was all and the peer
  * acknowledges it, lwIP lets its persist timer run on, and finds it impossible when it
  * fires. */
@@ -335,7 +276,7 @@ port_input(struct conn *c, const struct segment *g, const struct syn_options *o)
 		segment_fit(c, &t);
 		stamps_take(c->pcb, g);
 	}
-	p = segment_pbuf(c->stack, &t, o);
+	p = lent_segment(c->stack, &t, o);
 	if (!p)
 		return;
 	opener = o ? c : NULL;

@@ -244,10 +244,10 @@ void credit_ring_drop(struct conn *c);
 /* lent.c */
 bool lent_begin(struct stack *s); /* false without memory */
 size_t lent_end(struct stack *s); /* blocks that did not come home */
-/* The segment g with the header `head`, in the memory that it was read into; NULL where it
- * must be copied. */
-struct pbuf *lent_keep(
-	struct stack *s, const struct segment *g, const uint8_t head[static TCP_HEADER]);
+/* The segment g as lwIP gets it: a header of our own, with options where the SYN had `o`,
+ * and the payload in the memory that it was read into, or copied. NULL without memory. */
+struct pbuf *
+lent_segment(struct stack *s, const struct segment *g, const struct syn_options *o);
 
 /* device.c */
 /* What is left to the device is in o; NULL: nothing. 0, -EAGAIN: the device is full, or
