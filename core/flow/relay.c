@@ -75,6 +75,9 @@ windows_fill(struct stream *to, const struct window *in, int count, size_t *n)
 	if (to->ops->writev && bytes_of(in, count) >= STRAIGHT_LEAST)
 		return stream_writev(to, in, count, n);
 	err = stream_send_buf(to, &out);
+	/* Those whose servers take nothing may have all the memory for gathering. */
+	if (err == STREAM_AGAIN && to->ops->writev)
+		return stream_writev(to, in, count, n);
 	if (err != STREAM_OK)
 		return err;
 	*n = smaller(in->len, out.len);

@@ -36,10 +36,8 @@ memory_open(struct stream *s)
 }
 
 static int
-memory_send_buf(struct stream *s, struct window *w)
+room_lend(struct memory_stream *m, struct window *w)
 {
-	struct memory_stream *m = of(s);
-
 	if (m->out_error)
 		return m->out_error;
 	if (stutters(m) || m->out_len >= m->room)
@@ -48,6 +46,12 @@ memory_send_buf(struct stream *s, struct window *w)
 	w->len = smaller(m->window, m->room - m->out_len);
 	w->len = smaller(w->len, m->out_cap - m->out_len);
 	return STREAM_OK;
+}
+
+static int
+memory_send_buf(struct stream *s, struct window *w)
+{
+	return of(s)->starved ? STREAM_AGAIN : room_lend(of(s), w);
 }
 
 static int
@@ -151,7 +155,7 @@ memory_writev(struct stream *s, const struct window *w, int count, size_t *n)
 	int r = STREAM_OK;
 
 	for (*n = 0; r == STREAM_OK && count > 0; w++, count--) {
-		r = memory_send_buf(s, &out);
+		r = room_lend(of(s), &out);
 		if (r != STREAM_OK)
 			break;
 		k = smaller(w->len, out.len);

@@ -25,7 +25,8 @@ struct memory_stream {
 	int shut_error;
 	size_t window;
 	bool stutter;
-	bool keeps; /* flush never ends */
+	bool keeps;   /* flush never ends */
+	bool starved; /* has no window to lend, and takes what writev brings */
 	unsigned calls;
 	bool shut, freed;
 	size_t flushed_at_shut;

@@ -107,6 +107,24 @@ scattered_windows(void **state)
 	}
 }
 
+/* Where there is no memory to gather small pieces in, they go as they are. */
+static void
+starved_side_takes_pieces(void **state)
+{
+	struct pair p;
+
+	(void)state;
+	pair_init(&p, 100, 65536);
+	memory_stream_scatter(&p.near);
+	memory_stream_scatter(&p.far);
+	p.far.starved = true;
+	memory_stream_says(&p.near, up_bytes, 3000, true);
+	assert_int_equal(run_all(&p), RELAY_WAITS);
+	assert_int_equal(p.far.out_len, 3000);
+	assert_memory_equal(p.far.out, up_bytes, 3000);
+	pair_fini(&p);
+}
+
 /* Windows of any size in one call are no more than the budget together. */
 static void
 scattered_budget(void **state)
@@ -355,6 +373,7 @@ main(void)
 		cmocka_unit_test(any_window),
 		cmocka_unit_test(scattered_windows),
 		cmocka_unit_test(scattered_budget),
+		cmocka_unit_test(starved_side_takes_pieces),
 		cmocka_unit_test(budget_holds),
 		cmocka_unit_test(dry_source_flushes),
 		cmocka_unit_test(full_side_stops_the_other),
