@@ -2,32 +2,33 @@
 #include "base/ring.h"
 
 #include <assert.h>
-#include <errno.h>
 #include <stdlib.h>
 
-int
-ring_init(struct ring *r, size_t cap)
+struct ring *
+ring_new(size_t cap)
 {
 	uint32_t whole = 1;
+	struct ring *r;
 
 	if (cap > RING_CAP_MAX)
-		return -ENOMEM;
+		return NULL;
 	while (whole < cap)
 		whole *= 2;
-	*r = (struct ring){ .mem = malloc(whole), .cap = whole };
-	return r->mem ? 0 : -ENOMEM;
+	r = malloc(sizeof(*r) + whole);
+	if (r)
+		*r = (struct ring){ .cap = whole };
+	return r;
 }
 
 void
-ring_fini(struct ring *r)
+ring_free(struct ring *r)
 {
-	free(r->mem);
-	*r = (struct ring){ 0 };
+	free(r);
 }
 
 /* What lies in one piece of the n bytes that start at the ever-growing `from`. */
 static size_t
-piece(const struct ring *r, uint32_t from, size_t n, uint8_t **p)
+piece(struct ring *r, uint32_t from, size_t n, uint8_t **p)
 {
 	uint32_t at = from & (r->cap - 1);
 
@@ -36,7 +37,7 @@ piece(const struct ring *r, uint32_t from, size_t n, uint8_t **p)
 }
 
 size_t
-ring_room(const struct ring *r, uint8_t **p)
+ring_room(struct ring *r, uint8_t **p)
 {
 	return piece(r, r->put, r->cap - ring_held(r), p);
 }
@@ -49,7 +50,7 @@ ring_put(struct ring *r, size_t n)
 }
 
 size_t
-ring_unsent(const struct ring *r, uint8_t **p)
+ring_unsent(struct ring *r, uint8_t **p)
 {
 	return piece(r, r->sent, r->put - r->sent, p);
 }

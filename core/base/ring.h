@@ -12,21 +12,21 @@
  * acknowledged it.
  */
 struct ring {
-	uint8_t *mem;
 	uint32_t cap;             /* a power of two */
 	uint32_t put, sent, done; /* ever-growing, round; put >= sent >= done */
+	uint8_t mem[];
 };
 
 enum { RING_CAP_MAX = 1 << 30 };
 
-/* cap is rounded up to a power of two. 0, or -ENOMEM, as for one above RING_CAP_MAX. */
-int ring_init(struct ring *r, size_t cap);
-void ring_fini(struct ring *r);
+/* cap is rounded up to a power of two. NULL without memory, or above RING_CAP_MAX. */
+struct ring *ring_new(size_t cap);
+void ring_free(struct ring *r); /* NULL is fine */
 /* The longest piece that can be written at once, at *p; 0 when full. */
-size_t ring_room(const struct ring *r, uint8_t **p);
+size_t ring_room(struct ring *r, uint8_t **p);
 void ring_put(struct ring *r, size_t n);
 /* The longest piece that was put and not yet sent, at *p. */
-size_t ring_unsent(const struct ring *r, uint8_t **p);
+size_t ring_unsent(struct ring *r, uint8_t **p);
 void ring_sent(struct ring *r, size_t n);
 void ring_done(struct ring *r, size_t n);
 size_t ring_held(const struct ring *r); /* put - done */

@@ -155,7 +155,7 @@ admit(struct stack *s, const struct segment *g, void *cookie)
 
 	s->n.admitted++;
 	while (s->nopening >= OPENING_MAX)
-		conn_drop(container_of(s->opening.next, struct conn, age), false);
+		conn_drop(container_of(s->opening.next, struct conn, place), false);
 	c = conn_new(s, g, cookie);
 	if (!c) {
 		s->n.over_limit++;
@@ -163,8 +163,8 @@ admit(struct stack *s, const struct segment *g, void *cookie)
 	}
 	syn_options_read(&o, g->options, g->optlen);
 	port_input(c, g, &o);
-	if (!c->pcb && list_empty(&c->news))
-		list_append(&s->news, &c->news);
+	if (!c->pcb && list_empty(&c->place))
+		list_append(&s->news, &c->place);
 	return true;
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "stack/room.h"
 
-#include "stack/shard.h"
+#include "stack/ends.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -28,33 +28,20 @@ conn_new(struct stack *s, const struct segment *g, void *cookie)
 	c->stream.ops = &conn_ops;
 	c->stack = s;
 	c->cookie = cookie;
-	c->app = g->app;
-	c->target = g->target;
-	c->shard = shard_of(tuple_hash(&s->conns, &g->app, &g->target));
+	c->node.hash = tuple_hash(&s->conns, &g->app, &g->target);
 	c->ring_cap = RING_FIRST < s->config.ring ? RING_FIRST : s->config.ring;
-	list_init(&c->news);
 	list_init(&c->work);
 	list_init(&c->stuck);
-	list_init(&c->age);
+	list_init(&c->place);
 	s->n.conns++;
 	return c;
 }
 
 static void
-ring_drop(struct conn *c)
-{
-	credit_ring_drop(c);
-}
-
-static void
 received_drop(struct conn *c)
 {
-	struct pbuf *p;
-
-	while ((p = c->in)) {
-		c->in = port_pbuf_next(p);
-		port_pbuf_free(p);
-	}
+	while (c->in)
+		port_pbuf_drop(&c->in);
 	c->in_used = c->in_room = 0;
 }
 
@@ -62,12 +49,11 @@ void
 conn_release(struct conn *c)
 {
 	assert(!c->pcb);
-	list_remove(&c->news);
 	list_remove(&c->work);
 	list_remove(&c->stuck);
 	conn_age_end(c);
 	received_drop(c);
-	ring_drop(c);
+	credit_ring_drop(c);
 	if (c->state == CONN_OPENING || c->state == CONN_OPEN)
 		c->stack->n.conns--;
 	pool_put(&c->stack->conn_pool, c);
@@ -83,7 +69,7 @@ same(const struct table_node *n, const void *key)
 	const struct conn *c = container_of(n, struct conn, node);
 	const struct pair *p = key;
 
-	return endpoint_equal(&c->app, p->app) && endpoint_equal(&c->target, p->target);
+	return ends_are(c->pcb, p->app, p->target);
 }
 
 struct conn *
@@ -105,6 +91,8 @@ age_list(struct conn *c, size_t **n)
 
 	switch (c->state) {
 	case CONN_OPENING:
+		if (c->accepted)
+			break;
 		*n = &s->nopening;
 		return &s->opening;
 	case CONN_LINGERING:
@@ -128,7 +116,7 @@ conn_age_begin(struct conn *c)
 
 	assert(l);
 	c->since = loop_now(c->stack->loop);
-	list_append(l, &c->age);
+	list_append(l, &c->place);
 	++*n;
 }
 
@@ -137,9 +125,9 @@ conn_age_end(struct conn *c)
 {
 	size_t *n;
 
-	if (list_empty(&c->age))
+	if (list_empty(&c->place))
 		return;
-	list_remove(&c->age);
+	list_remove(&c->place);
 	if (age_list(c, &n))
 		--*n;
 }
@@ -153,17 +141,24 @@ conn_drop(struct conn *c, bool reset)
 void
 conn_wake(struct conn *c)
 {
-	if (c->owner)
+	if (c->state != CONN_OPENING && c->owner)
 		loop_ready(c->stack->loop, c->owner);
+}
+
+/* Whether bytes are still to be sent, or to be acknowledged. */
+static bool
+owes(const struct conn *c)
+{
+	return c->ring && ring_held(c->ring) > 0;
 }
 
 /* An empty ring goes back; one that was too small is followed by a larger one. */
 static void
 ring_rest(struct conn *c)
 {
-	if (!c->ring.mem || ring_held(&c->ring))
+	if (!c->ring || owes(c))
 		return;
-	ring_drop(c);
+	credit_ring_drop(c);
 	if (c->cramped && c->ring_cap < c->stack->config.ring)
 		c->ring_cap *= 4;
 	if (c->ring_cap > c->stack->config.ring)
@@ -216,12 +211,12 @@ send_buf(struct stream *s, struct window *w)
 		return -EPIPE;
 	if (c->cramped)
 		ring_rest(c);
-	err = c->ring.mem ? 0 : credit_ring(c);
+	err = c->ring ? 0 : credit_ring(c);
 	if (err == -EAGAIN)
 		return STREAM_AGAIN;
 	if (err < 0)
 		return c->error = -ENOMEM;
-	w->len = c->cramped ? 0 : ring_room(&c->ring, &w->p);
+	w->len = c->cramped ? 0 : ring_room(c->ring, &w->p);
 	if (w->len)
 		return STREAM_OK;
 	/* A ring that may still grow is emptied first: lwIP sends from its memory. */
@@ -237,7 +232,7 @@ send_ack(struct stream *s, size_t n)
 
 	if (c->error)
 		return c->error;
-	ring_put(&c->ring, n);
+	ring_put(c->ring, n);
 	stack_work(c);
 	return STREAM_OK;
 }
@@ -248,11 +243,11 @@ flush(struct stream *s)
 {
 	struct conn *c = conn_of(s);
 
-	if (!c->error && ring_held(&c->ring) > 0)
+	if (!c->error && owes(c))
 		conn_push(c);
 	if (c->error)
 		return c->error;
-	return ring_held(&c->ring) > 0 ? STREAM_AGAIN : STREAM_OK;
+	return owes(c) ? STREAM_AGAIN : STREAM_OK;
 }
 
 /* What came before an error is still read, as from a socket of the kernel. */
@@ -262,7 +257,7 @@ recv_buf(struct stream *s, struct window *w)
 	struct conn *c = conn_of(s);
 
 	if (c->in) {
-		*w = port_pbuf_window(c->in);
+		*w = port_pbuf_window(port_pbuf_next(c->in));
 		w->p += c->in_used;
 		w->len -= c->in_used;
 		return STREAM_OK;
@@ -275,14 +270,16 @@ recv_buf(struct stream *s, struct window *w)
 static int
 recv_bufs(struct stream *s, struct window *w, int max, int *count)
 {
-	const struct pbuf *p = conn_of(s)->in;
+	const struct pbuf *last = conn_of(s)->in, *p;
 	int r = recv_buf(s, w);
 
 	*count = r == STREAM_OK;
 	if (r != STREAM_OK)
 		return r;
-	while (*count < max && (p = port_pbuf_next(p)))
-		w[(*count)++] = port_pbuf_window(p);
+	for (p = port_pbuf_next(last); *count < max && p != last; (*count)++) {
+		p = port_pbuf_next(p);
+		w[*count] = port_pbuf_window(p);
+	}
 	return STREAM_OK;
 }
 
@@ -290,18 +287,16 @@ recv_bufs(struct stream *s, struct window *w, int max, int *count)
 static size_t
 first_drop(struct conn *c, size_t n)
 {
-	struct pbuf *p = c->in;
 	size_t len;
 
-	assert(p);
-	len = port_pbuf_window(p).len - c->in_used;
+	assert(c->in);
+	len = port_pbuf_window(port_pbuf_next(c->in)).len - c->in_used;
 	if (n < len) {
-		c->in_used += n;
+		c->in_used = (uint16_t)(c->in_used + n);
 		return 0;
 	}
-	c->in = port_pbuf_next(p);
+	port_pbuf_drop(&c->in);
 	c->in_used = 0;
-	port_pbuf_free(p);
 	return n - len;
 }
 
@@ -373,7 +368,7 @@ end_as(struct conn *c, enum conn_state state)
 	c->state = state;
 	l = age_list(c, &n);
 	if (*n >= ending_max(c->stack))
-		conn_drop(container_of(l->next, struct conn, age), true);
+		conn_drop(container_of(l->next, struct conn, place), true);
 	conn_age_begin(c);
 }
 
@@ -408,7 +403,7 @@ free_conn(struct stream *s)
 		linger(c);
 		return;
 	}
-	list_remove(&c->age);
+	list_remove(&c->place);
 	c->state = CONN_LINGERING;
 	conn_drop(c, true);
 }

@@ -94,8 +94,8 @@ spare(const struct stack *s)
 static void
 hungry_wait(struct conn *c)
 {
-	if (list_empty(&c->age))
-		list_append(&c->stack->hungry, &c->age);
+	if (list_empty(&c->place))
+		list_append(&c->stack->hungry, &c->place);
 }
 
 void
@@ -104,7 +104,7 @@ credit_call(struct stack *s)
 	size_t most = s->config.memory / 2, room = most > s->rings ? most - s->rings : 0;
 
 	while (room >= RING_LEAST && !list_empty(&s->hungry)) {
-		conn_wake(container_of(list_take(&s->hungry), struct conn, age));
+		conn_wake(container_of(list_take(&s->hungry), struct conn, place));
 		room -= RING_LEAST;
 	}
 }
@@ -137,7 +137,6 @@ credit_ring(struct conn *c)
 {
 	struct stack *s = c->stack;
 	size_t most = s->config.memory / 2, few = most - spare(s);
-	int err;
 
 	ring_fit(c, s->rings, few);
 	if (s->rings + c->ring_cap > few)
@@ -146,10 +145,11 @@ credit_ring(struct conn *c)
 		hungry_wait(c);
 		return -EAGAIN;
 	}
-	err = ring_init(&c->ring, c->ring_cap);
-	if (err == 0)
-		s->rings += c->ring.cap;
-	return err;
+	c->ring = ring_new(c->ring_cap);
+	if (!c->ring)
+		return -ENOMEM;
+	s->rings += c->ring->cap;
+	return 0;
 }
 
 /* Where there is a small ring for each connection that may come, all of them may. */
@@ -165,8 +165,9 @@ credit_is_short(const struct stack *s)
 void
 credit_ring_drop(struct conn *c)
 {
-	if (!c->ring.mem)
+	if (!c->ring)
 		return;
-	c->stack->rings -= c->ring.cap;
-	ring_fini(&c->ring);
+	c->stack->rings -= c->ring->cap;
+	ring_free(c->ring);
+	c->ring = NULL;
 }

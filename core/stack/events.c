@@ -14,7 +14,7 @@
 /* Received pieces up to the first size are gathered in blocks of the second; bytes. */
 enum { GATHER_SMALL = 256, GATHER_ROOM = 4096 };
 
-static int
+static int16_t
 error_of(err_t err)
 {
 	switch (err) {
@@ -28,19 +28,17 @@ error_of(err_t err)
 }
 
 static void
-on_error(void *arg, err_t err)
+on_error(struct conn *c, err_t err)
 {
-	struct conn *c = arg;
-
-	if (c && !c->error)
+	if (!c->error)
 		c->error = error_of(err);
 }
 
 static void
 tell_later(struct conn *c)
 {
-	list_remove(&c->news);
-	list_append(&c->stack->news, &c->news);
+	conn_age_end(c);
+	list_append(&c->stack->news, &c->place);
 }
 
 /* Its user has gone. */
@@ -63,13 +61,14 @@ on_destroy(uint8_t id, void *arg)
 	credit_end(c);
 	table_remove(&c->stack->conns, &c->node);
 	list_remove(&c->stuck);
-	conn_age_end(c);
+	if (c->state == CONN_OPEN) {
+		conn_age_end(c);
+		conn_wake(c);
+		return;
+	}
+	tell_later(c);
 	if (is_left(c))
 		c->state = CONN_DEAD;
-	if (c->state == CONN_OPEN)
-		conn_wake(c);
-	else
-		tell_later(c);
 }
 
 /* The user is gone.  What still comes is swallowed until the application has all that was
@@ -89,41 +88,49 @@ swallow(struct tcp_pcb *pcb, struct pbuf *p)
 	return ERR_OK;
 }
 
+static void
+append(struct conn *c, struct pbuf *p)
+{
+	p->next = p;
+	if (c->in) {
+		p->next = c->in->next;
+		c->in->next = p;
+	}
+	c->in = p;
+}
+
 /* Many small pieces would cost a hundred times what the window promises: from the second
  * on they are gathered. Whether p went into the last pbuf. */
 static bool
 gather(struct conn *c, struct pbuf *p)
 {
-	struct pbuf *g = c->in_last;
+	struct pbuf *g = c->in;
 
-	if (!c->in || p->len > GATHER_SMALL)
+	if (!g || p->len > GATHER_SMALL)
 		return false;
 	if (c->in_room < p->len) {
-		if (g == c->in || g->len > GATHER_SMALL)
+		if (g == g->next || g->len > GATHER_SMALL)
 			return false;
 		g = pbuf_alloc(PBUF_RAW, GATHER_ROOM, PBUF_RAM);
 		if (!g)
 			return false;
 		g->len = g->tot_len = 0;
-		c->in_last->next = g;
-		c->in_last = g;
+		append(c, g);
 		c->in_room = GATHER_ROOM;
 	}
 	memcpy((uint8_t *)g->payload + g->len, p->payload, p->len);
 	g->tot_len = g->len += p->len;
-	c->in_room -= p->len;
+	c->in_room = (uint16_t)(c->in_room - p->len);
 	pbuf_free(p);
 	return true;
 }
 
 /* Chains are taken apart, since lwIP counts a chain's length in 16 bits. */
 static err_t
-on_receive(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
+on_receive(struct conn *c, struct tcp_pcb *pcb, struct pbuf *p)
 {
-	struct conn *c = arg;
 	struct pbuf *next;
 
-	(void)err;
 	if (!p)
 		c->ended = true;
 	if (is_left(c))
@@ -134,11 +141,7 @@ on_receive(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 		p->tot_len = p->len;
 		if (gather(c, p))
 			continue;
-		if (c->in)
-			c->in_last->next = p;
-		else
-			c->in = p;
-		c->in_last = p;
+		append(c, p);
 		c->in_room = 0;
 	}
 	stack_work(c);
@@ -146,28 +149,46 @@ on_receive(void *arg, struct tcp_pcb *pcb, struct pbuf *p, err_t err)
 	return ERR_OK;
 }
 
-static err_t
-on_sent(void *arg, struct tcp_pcb *pcb, u16_t len)
+static void
+on_sent(struct conn *c, size_t n)
 {
-	struct conn *c = arg;
-
-	(void)pcb;
-	ring_done(&c->ring, len);
+	ring_done(c->ring, n);
 	stack_work(c);
 	conn_wake(c);
-	return ERR_OK;
 }
 
+static void
+on_accept(struct conn *c)
+{
+	tell_later(c);
+	c->accepted = true;
+}
+
+/* Without a connection of ours: lwIP had no memory for one. */
 err_t
-events_accept(void *arg, struct tcp_pcb *pcb, err_t err)
+lwip_tcp_event(void *arg, struct tcp_pcb *pcb, enum lwip_event event, struct pbuf *p,
+	u16_t n, err_t err)
 {
 	struct conn *c = arg;
 
-	if (err != ERR_OK || !pcb || !c)
+	if (!c)
 		return ERR_VAL;
-	c->accepted = true;
-	conn_age_end(c);
-	tell_later(c);
+	switch (event) {
+	case LWIP_EVENT_ACCEPT:
+		on_accept(c);
+		break;
+	case LWIP_EVENT_RECV:
+		return on_receive(c, pcb, p);
+	case LWIP_EVENT_SENT:
+		on_sent(c, n);
+		break;
+	case LWIP_EVENT_ERR:
+		on_error(c, err);
+		break;
+	case LWIP_EVENT_CONNECTED: /* nothing is dialled here */
+	case LWIP_EVENT_POLL:
+		break;
+	}
 	return ERR_OK;
 }
 
@@ -183,12 +204,8 @@ events_begin(struct conn *c, struct tcp_pcb *pcb, uint8_t id)
 	c->pcb = pcb;
 	c->top = pcb->rcv_nxt;
 	conn_age_begin(c);
-	table_insert(&c->stack->conns, &c->node,
-		tuple_hash(&c->stack->conns, &c->app, &c->target));
+	table_insert(&c->stack->conns, &c->node, c->node.hash);
 	tcp_arg(pcb, c);
-	tcp_recv(pcb, on_receive);
-	tcp_sent(pcb, on_sent);
-	tcp_err(pcb, on_error);
 	tcp_ext_arg_set_callbacks(pcb, id, &callbacks);
 	tcp_ext_arg_set(pcb, id, c);
 	tcp_nagle_disable(pcb);

@@ -61,6 +61,10 @@
 #define MEM_CUSTOM_FREE      port_block_free
 #endif
 
+/* One function hears of all connections (events.c); none keeps pointers to its own. */
+#define LWIP_EVENT_API    1
+#define LWIP_CALLBACK_API 0
+
 /* The largest segment; the device's MTU and the peer's option set the real one. */
 #define TCP_MSS        16000
 #define LWIP_WND_SCALE 1
@@ -79,6 +83,7 @@
 #define TCP_OOSEQ_MAX_BYTES      (256 * 1024)
 #define TCP_OOSEQ_MAX_PBUFS      256
 #define LWIP_TCP_SACK_OUT        1
+#define LWIP_TCP_MAX_SACK_NUM    3 /* that there is room for beside a timestamp */
 #define LWIP_TCP_TIMESTAMPS      1 /* without them no port in TIME_WAIT is used again */
 #define LWIP_TCP_KEEPALIVE       0
 #define TCP_LISTEN_BACKLOG       0

@@ -3,6 +3,7 @@
 
 #include "base/bytes.h"
 #include "base/log.h"
+#include "stack/ends.h"
 #include "stack/events.h"
 #include "stack/hooks.h"
 #include "stack/memory.h"
@@ -105,7 +106,6 @@ listen_start(void)
 		tcp_close(pcb);
 		return -ENOMEM;
 	}
-	tcp_accept(l, events_accept);
 	tcp_ext_arg_set_callbacks(l, EXT_ID, &listener_callbacks);
 	listener = l;
 	return 0;
@@ -168,23 +168,8 @@ port_enter(struct conn *c)
 {
 	if (!c->stack->tick.armed)
 		timer_arm(&c->stack->tick, TICK_MS);
-	shard_choose(c->shard);
+	shard_choose(shard_of(c->node.hash));
 	return c->pcb;
-}
-
-static void
-address_set(ip_addr_t *to, const struct ip *ip)
-{
-	uint32_t word[4];
-
-	memcpy(word, ip->b, sizeof(word));
-	if (ip->family == 4) {
-		ip_addr_set_zero_ip4(to);
-		ip4_addr_set_u32(ip_2_ip4(to), word[0]);
-	} else {
-		ip_addr_set_zero_ip6(to);
-		memcpy(ip_2_ip6(to)->addr, word, sizeof(word));
-	}
 }
 
 /* A probe of a closed window carries a byte, or a FIN.  Where that was all and the peer
@@ -260,7 +245,7 @@ window_opened(struct conn *c)
 	if (!c->pcb)
 		return;
 	flying_raise(c->pcb, c);
-	if (c->pcb->unsent || (c->ring.mem && ring_unsent(&c->ring, &p)))
+	if (c->pcb->unsent || (c->ring && ring_unsent(c->ring, &p)))
 		stack_work(c);
 }
 
@@ -283,8 +268,8 @@ port_input(struct conn *c, const struct segment *g, const struct syn_options *o)
 	opener_stamp = o ? o->stamp : 0;
 	((struct tcp_pcb_listen *)listener)->local_port = o ? g->target.port : 0;
 	ip_data.current_netif = ip_data.current_input_netif = &device;
-	address_set(&ip_data.current_iphdr_src, &g->app.ip);
-	address_set(&ip_data.current_iphdr_dest, &g->target.ip);
+	ends_address_set(&ip_data.current_iphdr_src, &g->app.ip);
+	ends_address_set(&ip_data.current_iphdr_dest, &g->target.ip);
 	output_hold(true);
 	tcp_input(p, &device);
 	output_hold(false);
@@ -340,7 +325,7 @@ expire(struct stack *s, struct list *l, uint64_t ms, bool reset)
 	struct conn *c;
 
 	while (!list_empty(l)) {
-		c = container_of(l->next, struct conn, age);
+		c = container_of(l->next, struct conn, place);
 		if (loop_now(s->loop) - c->since < ms)
 			return;
 		conn_drop(c, reset);
@@ -383,9 +368,11 @@ void
 port_ask(struct conn *c, bool local)
 {
 	struct tcp_pcb *pcb = port_enter(c);
+	struct segment g = { .seq = pcb->snd_nxt, .ack = pcb->rcv_nxt };
 
+	ends_get(pcb, &g.app, &g.target);
 	if (local)
-		reply_challenge(c->stack, c, pcb->snd_nxt, pcb->rcv_nxt);
+		reply_challenge(c->stack, &g);
 	else
 		tcp_keepalive(pcb);
 	output_rest();
@@ -444,11 +431,11 @@ ring_push(struct conn *c, struct tcp_pcb *pcb)
 
 	flying_raise(pcb, c);
 	sizes_choose(c, pcb, true);
-	while (err == ERR_OK && (n = ring_unsent(&c->ring, &p)) &&
+	while (err == ERR_OK && (n = ring_unsent(c->ring, &p)) &&
 		(n = sendable(c, pcb, n))) {
 		err = tcp_write(pcb, p, (u16_t)n, 0);
 		if (err == ERR_OK)
-			ring_sent(&c->ring, n);
+			ring_sent(c->ring, n);
 	}
 	sizes_choose(c, pcb, false);
 	return err;
@@ -461,7 +448,7 @@ fin_may_go(const struct conn *c, const struct tcp_pcb *pcb)
 {
 	uint8_t *p;
 
-	if (!c->shut || c->sent_fin || (c->ring.mem && ring_unsent(&c->ring, &p)))
+	if (!c->shut || c->sent_fin || (c->ring && ring_unsent(c->ring, &p)))
 		return false;
 	return pcb->state != CLOSE_WAIT || (!pcb->unsent && !pcb->unacked);
 }
@@ -503,7 +490,7 @@ port_push(struct conn *c)
 	err_t err;
 
 	credit_push(c, pcb);
-	err = c->ring.mem ? ring_push(c, pcb) : ERR_OK;
+	err = c->ring ? ring_push(c, pcb) : ERR_OK;
 	if (fin_may_go(c, pcb))
 		c->sent_fin = tcp_shutdown(pcb, 0, 1) == ERR_OK;
 	ack_push(c, pcb);
@@ -520,8 +507,13 @@ port_push(struct conn *c)
 }
 
 void
-port_pbuf_free(struct pbuf *p)
+port_pbuf_drop(struct pbuf **last)
 {
+	struct pbuf *p = (*last)->next;
+
+	(*last)->next = p->next;
+	if (p == *last)
+		*last = NULL;
 	p->next = NULL;
 	pbuf_free(p);
 }

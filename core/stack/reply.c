@@ -194,14 +194,11 @@ reply_reset(struct stack *s, const struct segment *g)
 }
 
 void
-reply_challenge(struct stack *s, const struct conn *c, uint32_t seq, uint32_t ack)
+reply_challenge(struct stack *s, const struct segment *g)
 {
-	struct segment r = { .app = c->app,
-		.target = c->target,
-		.seq = seq,
-		.ack = ack,
-		.flags = SEGMENT_SYN | SEGMENT_ACK };
+	struct segment r = *g;
 
+	r.flags = SEGMENT_SYN | SEGMENT_ACK;
 	segment_send(s, &r);
 }
 

@@ -55,53 +55,58 @@ enum conn_state {
 	CONN_DELIVERED, /* the same, and the application has all of it: TIME-WAIT, or the
 			   application has not ended yet */
 	CONN_DEAD,      /* freed by the next stack_tell */
-};
+} __attribute__((packed));
 
 /* A TCP connection.  It lives as long as lwIP's pcb or the user's stream, whichever is
  * longer. */
 struct conn {
 	struct stream stream;
-	struct ring ring;          /* owned; mem is NULL while nothing is in flight */
-	struct pbuf *in, *in_last; /* owned; received and not yet read, linked by next */
+	struct ring *ring; /* owned; NULL while nothing is in flight */
+	/* Owned; the last of what was received and not yet read, whose next is the first,
+	 * round; NULL: nothing. */
+	struct pbuf *in;
 	struct stack *stack;
-	struct tcp_pcb *pcb; /* lwIP's; NULL when it is gone */
-	struct task *owner;
-	void *cookie;
-	struct table_node node;
-	struct list news;  /* in stack.news: the user must be told, or it is dead */
+	struct tcp_pcb *pcb; /* lwIP's, which knows the ends; NULL when it is gone */
+	union {
+		void *cookie;       /* the user's, in CONN_OPENING */
+		struct task *owner; /* later; NULL: nobody */
+	};
+	struct table_node node; /* in stack.conns; its hash is set before */
+	/* By its state in stack.opening, stack.lingering or stack.delivered, oldest first, in
+	 * stack.hungry or in none; and in stack.news when the user must be told, or it is
+	 * dead. */
+	struct list place;
 	struct list work;  /* in stack.work: to be looked at when the turn ends; or in
 			      stack.acks */
 	struct list stuck; /* in stack.stuck: the device was full */
-	struct list age;   /* in stack.opening, stack.lingering or stack.delivered, oldest
-			      first; of those that are open in stack.hungry, or in none */
-	uint64_t since;    /* when it came to that list */
-	struct endpoint app, target;
-	uint32_t in_used; /* bytes of `in` that were read */
-	uint32_t in_room; /* bytes that still fit into in_last, where it gathers small
-			     pieces */
-	uint32_t drained; /* bytes that were read since the window grew last */
-	uint32_t acked;   /* what the application was told last of its sequence */
-	uint32_t offered; /* the window that is promised, bytes; 0: none */
-	uint32_t credit;  /* bytes that were read and lwIP does not know of yet */
+	uint64_t since;    /* when it came to that place */
+	uint32_t drained;  /* bytes that were read since the window grew last */
+	uint32_t acked;    /* what the application was told last of its sequence */
+	uint32_t offered;  /* the window that is promised, bytes; 0: none */
+	uint32_t credit;   /* bytes that were read and lwIP does not know of yet */
 	uint32_t ring_cap;
-	uint16_t shard; /* which of lwIP's lists it is in */
-	uint16_t mss;   /* bytes of payload that a segment may have on the link */
+	/* Sequence numbers of the application's: the highest seen, its FIN's. */
+	uint32_t top, fin;
+	uint16_t
+		in_used; /* bytes of the first that were read: a pbuf counts in 16 bits */
+	uint16_t in_room; /* bytes that still fit into the last, where it gathers small
+			     pieces: GATHER_ROOM at most */
+	uint16_t mss;     /* bytes of payload that a segment may have on the link */
 	uint16_t large; /* the same for what we send: a multiple, where the device cuts */
-	uint32_t top,
-		fin; /* sequence numbers of the application's: the highest seen, its FIN's */
+	int16_t error;  /* 0, or -errno: final */
 	enum conn_state state;
-	int error;      /* 0, or -errno: final */
-	bool accepted;  /* the handshake is complete */
-	bool ended;     /* the application's FIN has come */
-	bool shut;      /* a FIN goes after all that is in the ring */
-	bool sent_fin;  /* lwIP has been told to send it */
-	bool fin_known; /* the application's FIN was seen, at `fin`, maybe out of order */
-	bool cramped;   /* the ring was full: the next one is larger */
-	bool ack_waits; /* it is in stack.acks */
-	bool ack_late;  /* an acknowledgement has waited long enough */
+	bool accepted : 1; /* the handshake is complete */
+	bool ended : 1;    /* the application's FIN has come */
+	bool shut : 1;     /* a FIN goes after all that is in the ring */
+	bool sent_fin : 1; /* lwIP has been told to send it */
+	/* The application's FIN was seen, at `fin`, maybe out of order. */
+	bool fin_known : 1;
+	bool cramped : 1;   /* the ring was full: the next one is larger */
+	bool ack_waits : 1; /* it is in stack.acks */
+	bool ack_late : 1;  /* an acknowledgement has waited long enough */
 };
 
-_Static_assert(sizeof(struct conn) <= 280, "there are tens of thousands");
+_Static_assert(sizeof(struct conn) <= 168, "there are tens of thousands");
 
 struct held {
 	struct stack *stack;
@@ -193,7 +198,8 @@ bool port_syn_again(const struct conn *c, const struct segment *g);
 void port_abandon(struct conn *c, bool reset);
 /* Write, acknowledge, credit, FIN: all that c has for lwIP. */
 void port_push(struct conn *c);
-void port_pbuf_free(struct pbuf *p);
+/* Frees the first of those that *last is the last of. */
+void port_pbuf_drop(struct pbuf **last);
 struct pbuf *port_pbuf_next(const struct pbuf *p);
 struct window port_pbuf_window(const struct pbuf *p);
 void port_tick(struct timer *t);
@@ -208,9 +214,9 @@ size_t reply_mtu(const struct stack *s, const struct ip *to);
 int reply_send(struct stack *s, const struct ip *source, const struct ip *to,
 	uint8_t proto, const struct iovec v[2]);
 void reply_reset(struct stack *s, const struct segment *g);
-/* What no sane peer says in the middle of a connection: who has it says where it stands
- * (RFC 5961, 4), and who has not resets it. */
-void reply_challenge(struct stack *s, const struct conn *c, uint32_t seq, uint32_t ack);
+/* What no sane peer says in the middle of a connection, from our numbers in g: who has it
+ * says where it stands (RFC 5961, 4), and who has not resets it. */
+void reply_challenge(struct stack *s, const struct segment *g);
 /* An IP header for `len` bytes behind it; its length. */
 size_t reply_header(uint8_t *mem, const struct ip *source, const struct ip *to,
 	uint8_t proto, size_t len);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "stack/sizes.h"
 
+#include "stack/ends.h"
 #include "stack/stamps.h"
 
 #include "lwip/priv/tcp_priv.h"
@@ -9,9 +10,12 @@
 static uint16_t
 mss_max(const struct conn *c)
 {
-	size_t header = c->app.ip.family == 4 ? IP4_HEADER : IP6_HEADER;
+	struct endpoint app, target;
+	size_t header;
 
-	return (uint16_t)(reply_mtu(c->stack, &c->app.ip) - header - TCP_HEADER);
+	ends_get(c->pcb, &app, &target);
+	header = app.ip.family == 4 ? IP4_HEADER : IP6_HEADER;
+	return (uint16_t)(reply_mtu(c->stack, &app.ip) - header - TCP_HEADER);
 }
 
 /* By lwIP's MSS. */

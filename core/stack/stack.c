@@ -82,6 +82,7 @@ opening_tell(struct conn *c)
 
 	if (c->accepted) {
 		c->state = CONN_OPEN;
+		c->owner = NULL;
 		u->conn(u, cookie, &c->stream);
 		return;
 	}
@@ -96,7 +97,7 @@ stack_tell(struct stack *s)
 	struct conn *c;
 
 	while ((n = list_take(&s->news))) {
-		c = container_of(n, struct conn, news);
+		c = container_of(n, struct conn, place);
 		switch (c->state) {
 		case CONN_OPENING:
 			opening_tell(c);
