@@ -6,26 +6,38 @@
 
 /*
  * A window is a promise of memory, and a ring is memory: the sum of each has a
- * bound.  A connection begins with little; its window doubles each time that as
- * much as it holds has been taken by the way out, for as long as there is room.
- * Where there is hardly any left, what is taken is not promised again, until the
- * window is a small one.
+ * bound.  A connection begins with little, and the less the more is promised;
+ * its window doubles each time that as much as it holds has been taken by the
+ * way out, up to three quarters of the room.  Beyond, what is taken is not
+ * promised again, until the window is a small one.
  */
 
-/* Whether the promises leave a quarter of the room at most. */
+/* Whether the promises leave a quarter of the room at most: for those who still come, with
+ * little each. */
 static bool
 is_pressed(const struct stack *s)
 {
 	return s->promised > s->config.memory / 2 / 4 * 3;
 }
 
+/* Half of the room is for first windows: of what is left of it, what each of an eighth of
+ * all connections could have. */
+static uint32_t
+first_window(const struct stack *s)
+{
+	size_t half = s->config.memory / 2 / 2, some = s->config.conns_max / 8 + 1;
+	size_t n = half > s->promised ? (half - s->promised) / some : 0;
+
+	if (n < WINDOW_LEAST)
+		return WINDOW_LEAST;
+	return n < WINDOW_FIRST ? (uint32_t)n : WINDOW_FIRST;
+}
+
 void
 credit_begin(struct conn *c)
 {
-	struct stack *s = c->stack;
-
-	c->offered = s->config.window < WINDOW_MIN ? s->config.window : WINDOW_MIN;
-	s->promised += c->offered;
+	c->offered = first_window(c->stack);
+	c->stack->promised += c->offered;
 }
 
 void
@@ -35,11 +47,17 @@ credit_end(struct conn *c)
 	c->offered = 0;
 }
 
-/* How many of n bytes that were taken stay unpromised. */
+/* How many of n bytes that were taken stay unpromised.  Who has sent whole segments does not
+ * send smaller ones but after a silence: one of them always fits. */
 static size_t
 withheld(struct conn *c, size_t n)
 {
-	size_t most = c->offered > WINDOW_MIN ? c->offered - WINDOW_MIN : 0;
+	uint32_t least = first_window(c->stack), segment = c->mss + WINDOW_UNIT;
+	size_t most;
+
+	if (least < segment)
+		least = segment;
+	most = c->offered > least ? c->offered - least : 0;
 
 	if (n > most)
 		n = most;
@@ -58,7 +76,7 @@ grow(struct conn *c)
 	c->drained = 0;
 	if (more > s->config.window - c->offered)
 		more = s->config.window - c->offered;
-	if (s->promised + more > s->config.memory / 2)
+	if (s->promised + more > s->config.memory / 2 / 4 * 3)
 		return;
 	c->offered += more;
 	s->promised += more;
@@ -159,7 +177,7 @@ credit_is_short(const struct stack *s)
 	size_t most = s->config.memory / 2;
 	bool all_have = s->config.conns_max * RING_LEAST <= spare(s);
 
-	return (!all_have && s->rings > most / 8 * 7) || memory_is_short();
+	return (!all_have && s->rings > most / 8 * 7) || memory_is_beyond(MEMORY_SHORT);
 }
 
 void

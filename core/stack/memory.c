@@ -39,9 +39,9 @@ memory_used(void)
 }
 
 bool
-memory_is_short(void)
+memory_is_beyond(unsigned parts)
 {
-	return bytes > bytes_max / 8 * 7;
+	return bytes > bytes_max / 32 * parts;
 }
 
 void *

@@ -199,6 +199,27 @@ segment_cut(struct segment *g, uint32_t right)
 	g->flags &= (uint8_t)~SEGMENT_FIN;
 }
 
+/*
+ * Where memory is nearly used up, each connection may still have a little that is unread,
+ * so that the words of others pass; and what acknowledges passes in any case, without what
+ * it came with.
+ */
+static void
+segment_spare(struct conn *c, struct segment *g)
+{
+	uint32_t next = c->pcb->rcv_nxt;
+	bool in_order = (int32_t)(g->seq - next) <= 0;
+
+	if (!memory_is_beyond(MEMORY_TIGHT) || (in_order && g->len == 0))
+		return;
+	if (in_order && !c->in && !memory_is_beyond(MEMORY_LAST)) {
+		segment_cut(g, next + WINDOW_LEAST);
+		return;
+	}
+	c->stack->n.over_limit++;
+	segment_cut(g, g->seq);
+}
+
 /* Only what a sound stream can hold comes to lwIP, which asserts otherwise: nothing beyond
  * the window (it cuts that itself, but not from the first segment that it queues out of
  * order), one FIN, and nothing behind it. */
@@ -212,6 +233,7 @@ segment_fit(struct conn *c, struct segment *g)
 		return;
 	}
 	segment_cut(g, c->pcb->rcv_nxt + c->pcb->rcv_wnd);
+	segment_spare(c, g);
 	end = g->seq + (uint32_t)g->len;
 	if (c->fin_known ? end != c->fin : (int32_t)(end - c->top) < 0)
 		g->flags &= (uint8_t)~SEGMENT_FIN;
@@ -399,6 +421,30 @@ credit_push(struct conn *c, struct tcp_pcb *pcb)
 	output_hold(false);
 }
 
+/* Whether the window has opened by something that is worth telling: a segment, or half of
+ * a small window (RFC 9293, 3.8.6.2.2). */
+static bool
+window_is_news(const struct conn *c, const struct tcp_pcb *pcb)
+{
+	uint32_t more = pcb->rcv_nxt + pcb->rcv_wnd - pcb->rcv_ann_right_edge;
+
+	return more >= LWIP_MIN((uint32_t)c->mss, c->offered / 2);
+}
+
+/* An application that may not send a whole segment waits for this.  lwIP tells it when the
+ * window has opened by TCP_WND_UPDATE_THRESHOLD, or by a segment when it says anything else,
+ * and so of a small window never. */
+static void
+window_tell(const struct conn *c, struct tcp_pcb *pcb)
+{
+	uint32_t told = pcb->rcv_ann_right_edge - pcb->rcv_nxt;
+
+	if (c->ended || told >= (uint32_t)c->mss + WINDOW_UNIT || !window_is_news(c, pcb))
+		return;
+	pcb->rcv_ann_wnd = pcb->rcv_wnd;
+	tcp_ack_now(pcb);
+}
+
 /* How many of n bytes lwIP should have now.  No more than the peer takes, since a segment
  * that was built for a window that has closed is not cut again before a timer fires; and
  * nothing small where more follows.  With nothing on its way lwIP gets something in any
@@ -462,12 +508,10 @@ fin_may_go(const struct conn *c, const struct tcp_pcb *pcb)
 static bool
 ack_may_wait(const struct conn *c, const struct tcp_pcb *pcb)
 {
-	uint32_t opened = pcb->rcv_nxt + pcb->rcv_wnd - pcb->rcv_ann_right_edge;
-
 	if (pcb->state != ESTABLISHED && pcb->state != CLOSE_WAIT)
 		return false;
 	return !c->ack_late && !pcb->ooseq && pcb->rcv_nxt != c->acked &&
-		(c->in || pcb->rcv_nxt - c->acked < c->mss) && opened < c->mss;
+		(c->in || pcb->rcv_nxt - c->acked < c->mss) && !window_is_news(c, pcb);
 }
 
 static void
@@ -490,6 +534,7 @@ port_push(struct conn *c)
 	err_t err;
 
 	credit_push(c, pcb);
+	window_tell(c, pcb);
 	err = c->ring ? ring_push(c, pcb) : ERR_OK;
 	if (fin_may_go(c, pcb))
 		c->sent_fin = tcp_shutdown(pcb, 0, 1) == ERR_OK;

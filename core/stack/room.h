@@ -42,10 +42,19 @@ enum {
 	RING_FIRST = 16 * 1024, /* bytes; grows to what the configuration says */
 	RING_LEAST = 1024,      /* where memory is short */
 	RING_MAX = 4 << 20,     /* TCP_SND_BUF */
-	WINDOW_MIN = 16 * 1024, /* twice TCP_WND_UPDATE_THRESHOLD, and some */
-	WINDOW_MAX = 4 << 20,   /* TCP_WND */
-	DATAGRAMS_MAX = 128,    /* in one super-packet: Linux' UDP_MAX_SEGMENTS */
-	MSS_MIN = 48,           /* as in Linux; below, a peer only wants to hurt */
+	WINDOW_LEAST = 1024,    /* where many are promised */
+	WINDOW_FIRST = 16 * 1024,
+	WINDOW_UNIT = 128,    /* that a window is told in: TCP_RCV_SCALE */
+	WINDOW_MAX = 4 << 20, /* TCP_WND */
+	DATAGRAMS_MAX = 128,  /* in one super-packet: Linux' UDP_MAX_SEGMENTS */
+	MSS_MIN = 48,         /* as in Linux; below, a peer only wants to hurt */
+};
+
+/* Of 32 parts of lwIP's memory so many are used: from there on ... */
+enum {
+	MEMORY_SHORT = 28, /* no connection is let in */
+	MEMORY_TIGHT = 30, /* nobody may have more than WINDOW_LEAST unread */
+	MEMORY_LAST = 31,  /* acknowledgements alone pass */
 };
 
 enum conn_state {

@@ -172,7 +172,7 @@ config_fill(struct stack_config *c)
 	if (!c->memory)
 		c->memory = MEMORY_DEFAULT;
 	c->window = (uint32_t)within(
-		c->window ? c->window : WINDOW_DEFAULT, WINDOW_MIN, WINDOW_MAX);
+		c->window ? c->window : WINDOW_DEFAULT, WINDOW_FIRST, WINDOW_MAX);
 }
 
 /* In the order that stack_new built them. */

@@ -220,6 +220,79 @@ test_hard(void **state)
 	free(b);
 }
 
+/* The application sends all that it may; nobody reads it. */
+static void
+send_stalled(struct peer *p, const uint8_t *b)
+{
+	peer_open(p);
+	peer_send(p, "x", 1);
+	peer_pump(p);
+	peer_send(p, b, p->their_window);
+	peer_pump(p);
+	peer_fini(p);
+}
+
+/* What servers do not take fills the windows of those who send it, which are the smaller
+ * the more they are, and nothing else: those that were open before upload and talk, and
+ * others come. */
+static void
+test_stalled_uploads(void **state)
+{
+	enum { STALLED = 600 };
+	uint8_t *b = pattern(EACH), *mem = malloc(EACH);
+	char me[32];
+	struct peer p;
+	int i;
+
+	(void)state;
+	host.config.conns_max = 1024;
+	open_some(4 << 20);
+	for (i = 0; i < STALLED; i++) {
+		snprintf(me, sizeof(me), "198.18.0.3:%d", 1024 + i);
+		peer_init(&p, me, "203.0.113.8:443");
+		send_stalled(&p, b);
+	}
+	for (i = 0; i < SOME; i++)
+		pass(i, b, mem);
+	assert_true(windows() <= 1 << 20);
+	peer_init(&p, "198.18.0.4:1024", "203.0.113.9:443");
+	conns[0] = peer_open(&p);
+	peer_fini(&peers[0]);
+	peers[0] = p;
+	peer_send(&peers[0], "x", 1);
+	peer_pump(&peers[0]);
+	pass(0, b, mem);
+	assert_int_equal(stack_counters(host.stack)->over_limit, 0);
+	close_all();
+	free(b);
+	free(mem);
+}
+
+/* A window of less than a segment is told again when half of it is free, without an
+ * acknowledgement that would go anyway. */
+static void
+test_small_window(void **state)
+{
+	uint8_t *b = pattern(EACH), *mem = malloc(EACH);
+	size_t n = 0;
+	uint32_t w;
+
+	(void)state;
+	host.config.conns_max = 8192;
+	open_some(2 << 20);
+	w = peers[0].their_window;
+	assert_int_equal(w, 1024 - 128);
+	peer_send(&peers[0], b, w);
+	peer_pump(&peers[0]);
+	assert_true(peers[0].their_window < 128);
+	conn_read(conns[0], mem, 512, &n);
+	peer_pump(&peers[0]);
+	assert_true(peers[0].their_window >= 512);
+	close_all();
+	free(b);
+	free(mem);
+}
+
 /* Who is gone for its user, and takes nothing, keeps no memory from those who are not. */
 static void
 test_lingering_gives_way(void **state)
@@ -259,6 +332,8 @@ main(void)
 		TEST(test_stalled),
 		TEST(test_hard),
 		TEST(test_lingering_gives_way),
+		TEST(test_stalled_uploads),
+		TEST(test_small_window),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "host.h"
 
+#include "stack/memory.h"
+
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -238,6 +240,58 @@ test_out_of_order_floods(void **state)
 	free(got);
 }
 
+/*
+ * Each byte by itself, out of order: it costs a hundred times what it promised.  There is a
+ * bound to that, and in what is kept back of it the words and acknowledgements of others
+ * pass.
+ */
+static void
+test_memory_is_bounded(void **state)
+{
+	enum { CROWD = 300, BOUND = (256 << 10) + (1 << 20) / 2 + 2 * CROWD * 1024 };
+	static struct peer p[CROWD];
+	struct peer other;
+	struct stream *c;
+	uint8_t got[100];
+	char me[32];
+	size_t n;
+	int i, at;
+
+	(void)state;
+	host.config.memory = 1 << 20;
+	host.config.conns_max = 2 * CROWD;
+	host_restart();
+	peer_init(&other, "198.18.0.3:1000", "203.0.113.7:443");
+	c = peer_open(&other);
+	for (i = 0; i < CROWD; i++) {
+		snprintf(me, sizeof(me), "198.18.0.2:%d", 40000 + i);
+		peer_init(&p[i], me, "203.0.113.7:443");
+		peer_open(&p[i]);
+	}
+	for (i = 0; i < CROWD; i++) {
+		for (at = 0; at < 400; at++) {
+			p[i].snd += 2;
+			peer_send(&p[i], "x", 1);
+			p[i].snd--;
+		}
+		assert_true(memory_used() <= BOUND);
+		drain();
+	}
+	assert_true(memory_used() > BOUND / 32 * 30);
+	assert_true(stack_counters(host.stack)->over_limit > 0);
+	for (i = 0; i < 1000; i++) {
+		peer_send(&other, "0123456789", 10);
+		peer_pump(&other);
+		n = 0;
+		conn_read(c, got, sizeof(got), &n);
+		assert_int_equal(n, 10);
+		assert_int_equal(conn_write(c, got, n), n);
+		peer_pump(&other);
+		assert_int_equal(other.ngot, 10 * (i + 1));
+	}
+	peer_fini(&other);
+}
+
 int
 main(void)
 {
@@ -248,6 +302,7 @@ main(void)
 		TEST(test_by_the_byte),
 		TEST(test_syn_with_data),
 		TEST(test_out_of_order_floods),
+		TEST(test_memory_is_bounded),
 	};
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
