@@ -46,6 +46,12 @@ is_device_work(const struct stack *s, const struct run *r)
 		header + r->len <= TUN_PACKET;
 }
 
+static int
+count_of(size_t len, size_t segment)
+{
+	return len > segment ? (int)((len + segment - 1) / segment) : 1;
+}
+
 /* One packet whose checksum, and whose cutting, is left to the device. The field of the
  * checksum holds the sum of the pseudo header until then. */
 static int
@@ -56,7 +62,9 @@ leave_to_device(struct stack *s, struct run *r)
 	struct offload o = { .partial = true };
 	uint32_t sum;
 
-	ip = reply_header(mem, &r->source->ip, &r->to->ip, PROTO_UDP, len);
+	/* The device numbers what it makes of one from its id on. */
+	ip = reply_header(mem, &r->source->ip, &r->to->ip, PROTO_UDP, len,
+		reply_id(s, (size_t)count_of(r->len, r->segment)));
 	header_write(mem + ip, r);
 	sum = packet_pseudo(&r->source->ip, &r->to->ip, PROTO_UDP, len);
 	be16_put(mem + ip + 6, (uint16_t)~checksum_fold(sum));
@@ -99,12 +107,6 @@ stack_udp_send(struct stack *s, const struct endpoint *source, const struct endp
 		return -EMSGSIZE;
 	r.v[1] = (struct iovec){ (void *)(uintptr_t)p, len };
 	return is_device_work(s, &r) ? leave_to_device(s, &r) : send_whole(s, &r);
-}
-
-static int
-count_of(size_t len, size_t segment)
-{
-	return len > segment ? (int)((len + segment - 1) / segment) : 1;
 }
 
 /* What has been gathered, as one packet or one by one. How many went. */

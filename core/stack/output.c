@@ -101,6 +101,16 @@ sum_field(uint8_t *tcp)
 	return tcp + 16;
 }
 
+/* The device numbers the packets that it makes of one from its id on; lwIP counts one, so
+ * that packets behind it would have the ids of these. */
+static void
+number(uint8_t *ip, size_t packets)
+{
+	be16_put(ip + 4, (uint16_t)reply_id(owner, packets));
+	be16_put(ip + 10, 0);
+	be16_put(ip + 10, checksum_fold(checksum_add(0, ip, IP4_HEADER)));
+}
+
 /* Leaves the checksum to the device, and the cutting where there is more than one segment
  * in p.  The field holds the sum of the pseudo header until then. */
 static void
@@ -110,6 +120,7 @@ leave_to_device(const struct pbuf *p, size_t header, struct offload *o)
 	struct conn *c = sending ? sending->callback_arg : NULL;
 	size_t addresses = header == IP4_HEADER ? 8 : 32, len = p->tot_len - header;
 	uint8_t tail[4] = { 0, PROTO_TCP };
+	size_t packets = 1;
 	uint32_t sum;
 
 	be16_put(tail + 2, (uint16_t)len);
@@ -122,7 +133,10 @@ leave_to_device(const struct pbuf *p, size_t header, struct offload *o)
 	if (c && len > c->mss + (o->hdr_len - header)) {
 		o->gso = OFFLOAD_TCP;
 		o->segment = c->mss;
+		packets = (p->tot_len - o->hdr_len + c->mss - 1u) / c->mss;
 	}
+	if (header == IP4_HEADER)
+		number(ip, packets);
 }
 
 /* ERR_MEM makes lwIP keep the segment; port_resume sends it.  A RST is kept here, since

@@ -6,7 +6,7 @@
 #include <errno.h>
 #include <string.h>
 
-enum { HOPS = 64, IP4_MORE = 0x2000, NEXT_FRAGMENT = 44 };
+enum { HOPS = 64, IP4_UNCUT = 0x4000, IP4_MORE = 0x2000, NEXT_FRAGMENT = 44 };
 
 /* A packet in the making; the pieces are the payload of the whole packet. */
 struct outgoing {
@@ -15,19 +15,35 @@ struct outgoing {
 	struct iovec v[2];
 	size_t len;
 	uint32_t id;
+	bool uncut; /* it goes whole, and needs no id */
 };
+
+/*
+ * RFC 6864 4.1: packets from one place to another that may be cut on their way are told
+ * apart by their id, or the pieces of one become a part of the next.
+ */
+uint32_t
+reply_id(struct stack *s, size_t packets)
+{
+	uint32_t id = s->fragment_id;
+
+	s->fragment_id += (uint32_t)packets;
+	return id;
+}
 
 static size_t
 ip4_write(const struct outgoing *o, uint8_t *mem, size_t at, size_t len, bool part)
 {
-	size_t end = at + len;
+	uint16_t flags = part && at + len < o->len ? IP4_MORE : 0;
 	struct writer w;
 
+	if (o->uncut)
+		flags = IP4_UNCUT;
 	writer_init(&w, mem, IP4_HEADER);
 	writer_be16(&w, 0x4500);
 	writer_be16(&w, (uint16_t)(IP4_HEADER + len));
 	writer_be16(&w, (uint16_t)o->id);
-	writer_be16(&w, (uint16_t)(at / 8 | (part && end < o->len ? IP4_MORE : 0)));
+	writer_be16(&w, (uint16_t)(at / 8 | flags));
 	writer_u8(&w, HOPS);
 	writer_u8(&w, o->proto);
 	writer_be16(&w, 0);
@@ -68,9 +84,9 @@ header_write(const struct outgoing *o, uint8_t *mem, size_t at, size_t len, bool
 
 size_t
 reply_header(uint8_t *mem, const struct ip *source, const struct ip *to, uint8_t proto,
-	size_t len)
+	size_t len, uint32_t id)
 {
-	const struct outgoing o = { source, to, proto, .len = len };
+	const struct outgoing o = { source, to, proto, .len = len, .id = id };
 
 	return header_write(&o, mem, 0, len, false);
 }
@@ -123,6 +139,7 @@ outgoing_init(struct outgoing *o, const struct ip *source, const struct ip *to,
 	memcpy(o->v, v, sizeof(o->v));
 	o->len = v[0].iov_len + v[1].iov_len;
 	o->id = 0;
+	o->uncut = false;
 }
 
 size_t
@@ -141,9 +158,9 @@ reply_send(struct stack *s, const struct ip *source, const struct ip *to, uint8_
 	int r = 0;
 
 	outgoing_init(&o, source, to, proto, v);
+	o.id = reply_id(s, 1);
 	if (head + o.len <= mtu)
 		return part_send(s, &o, 0, o.len, false, false);
-	o.id = s->fragment_id++;
 	unit = (mtu - head - (source->family == 6 ? IP6_FRAGMENT : 0)) & ~(size_t)7;
 	for (at = 0; at < o.len && r == 0; at += len) {
 		len = o.len - at < unit ? o.len - at : unit;
@@ -175,6 +192,7 @@ segment_send(struct stack *s, const struct segment *r)
 			packet_pseudo(&r->target.ip, &r->app.ip, PROTO_TCP, sizeof(h)), h,
 			sizeof(h))));
 	outgoing_init(&o, &r->target.ip, &r->app.ip, PROTO_TCP, v);
+	o.uncut = true; /* every link takes 68 bytes (RFC 791 3.2) */
 	part_send(s, &o, 0, o.len, false, true);
 }
 
@@ -247,7 +265,7 @@ icmp_send(struct stack *s, const struct quoted *q, struct icmp_code c, uint32_t 
 	be32_put(mem + 4, rest);
 	n = ICMP_HEADER +
 		reply_header(mem + ICMP_HEADER, &q->app->ip, &q->target->ip, q->proto,
-			q->whole);
+			q->whole, 0);
 	memcpy(mem + n, q->head, q->len);
 	n += q->len;
 	if (six)
@@ -255,6 +273,7 @@ icmp_send(struct stack *s, const struct quoted *q, struct icmp_code c, uint32_t 
 	be16_put(mem + 2, checksum_fold(checksum_add(sum, mem, n)));
 	v[0].iov_len = n;
 	outgoing_init(&o, &q->target->ip, &q->app->ip, icmp, v);
+	o.id = reply_id(s, 1);
 	part_send(s, &o, 0, n, false, true);
 }
 

@@ -226,9 +226,11 @@ void reply_reset(struct stack *s, const struct segment *g);
 /* What no sane peer says in the middle of a connection, from our numbers in g: who has it
  * says where it stands (RFC 5961, 4), and who has not resets it. */
 void reply_challenge(struct stack *s, const struct segment *g);
+/* The first of so many ids that no other packet has soon. */
+uint32_t reply_id(struct stack *s, size_t packets);
 /* An IP header for `len` bytes behind it; its length. */
 size_t reply_header(uint8_t *mem, const struct ip *source, const struct ip *to,
-	uint8_t proto, size_t len);
+	uint8_t proto, size_t len, uint32_t id);
 /* A packet that an ICMP error is about: of the `whole` bytes behind its IP header the
  * first `len`, which begin with ports. */
 struct quoted {

@@ -66,14 +66,17 @@ sum_put(uint8_t *p, size_t header, size_t len)
 	be16_put(field, checksum_fold(checksum_add(sum, p + header, len - header)));
 }
 
-/* The segment of n bytes at `at` of the payload behind `head` bytes. */
+/* The segment of n bytes at `at` of the payload behind `head` bytes, `i` segments behind
+ * the first: IPv4's ids go on from the first one's. */
 static void
-segment_put(const uint8_t *p, size_t len, size_t head, size_t at, size_t n)
+segment_put(const uint8_t *p, size_t len, size_t head, size_t at, size_t n, uint16_t i)
 {
 	static uint8_t mem[PACKET_MAX];
 	size_t header = header_of(p);
 
 	memcpy(mem, p, head);
+	if (header == 20)
+		be16_put(mem + 4, (uint16_t)(be16_get(mem + 4) + i));
 	memcpy(mem + head, p + head + at, n);
 	if (is_udp(p, header))
 		be16_put(mem + header + 4, (uint16_t)(8 + n));
@@ -90,11 +93,12 @@ static void
 cut(const uint8_t *p, size_t len, const struct offload *o)
 {
 	size_t at, n, whole = len - o->hdr_len;
+	uint16_t i = 0;
 
 	assert_true(o->partial && o->segment > 0 && whole > o->segment);
 	for (at = 0; at < whole; at += n) {
 		n = whole - at < o->segment ? whole - at : o->segment;
-		segment_put(p, len, o->hdr_len, at, n);
+		segment_put(p, len, o->hdr_len, at, n, i++);
 	}
 }
 

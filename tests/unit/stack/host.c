@@ -443,8 +443,9 @@ ip4_see(struct seen *k, struct reader *r, size_t len)
 	assert_int_equal(checksum_fold(checksum_add(0, r->p, 20)), 0);
 	assert_int_equal(reader_be16(r), 0x4500);
 	assert_int_equal(reader_be16(r), len);
-	reader_skip(r, 2);
+	k->number = reader_be16(r);
 	fragment = reader_be16(r);
+	k->uncut = fragment & 0x4000;
 	assert_true(reader_u8(r) > 0);
 	k->proto = reader_u8(r);
 	reader_skip(r, 2);

@@ -45,6 +45,8 @@ struct seen {
 	bool part;       /* a fragment: p is what it carries */
 	bool more;
 	uint16_t offset;
+	uint16_t number;  /* IPv4's id */
+	bool uncut;       /* IPv4's "don't fragment" */
 	const uint8_t *p; /* payload, borrowed until the next host_take */
 	size_t len;
 };

@@ -538,6 +538,79 @@ test_parts_syn(void **state)
 	assert_int_equal(k.flags, SYN | ACK);
 }
 
+/* The number of each packet that may be cut, once; others, which cannot be, need none. */
+static void
+numbers_see(bool seen[static 65536], uint8_t proto, size_t least)
+{
+	struct seen k;
+	size_t n = 0;
+
+	while (host_take(&k)) {
+		assert_int_equal(k.proto, proto);
+		if (k.uncut) {
+			assert_true(k.len == 0 && !k.part);
+			continue;
+		}
+		assert_false(seen[k.number]);
+		seen[k.number] = true;
+		n++;
+	}
+	assert_true(n >= least);
+}
+
+/* Packets that may be cut on their way are told apart by their ids (RFC 6864 4.1). */
+static void
+test_numbers(void **state)
+{
+	struct endpoint me = at(pairs[0].me), to = at(pairs[0].to);
+	static bool seen[65536];
+	uint8_t b[14000];
+	struct iovec v = { b, sizeof(b) };
+	struct peer p;
+	int i;
+
+	(void)state;
+	fill(b, sizeof(b));
+	memset(seen, 0, sizeof(seen));
+	for (i = 0; i < 5; i++) {
+		assert_int_equal(stack_udp_send(host.stack, &to, &me, b, 100), 0);
+		assert_int_equal(
+			stack_udp_send_many(host.stack, &to, &me, &v, 1, 1000), 14);
+	}
+	numbers_see(seen, 17, 75);
+	for (i = 0; i < 5; i++) {
+		stack_udp_refuse(host.stack, &me, &to, STACK_RESET);
+		assert_int_equal(
+			stack_echo_reply(host.stack, &to.ip, &me.ip, 1, 2, b, 100), 0);
+	}
+	numbers_see(seen, 1, 10);
+	memset(seen, 0, sizeof(seen));
+	peer_init(&p, pairs[0].me, pairs[0].to);
+	p.window = 128 << 10;
+	(void)peer_open(&p);
+	peer_ack(&p);
+	for (i = 0; i < 3; i++)
+		(void)conn_write(host.conn[0], b, sizeof(b));
+	host_settle();
+	numbers_see(seen, 6, 3);
+	peer_fini(&p);
+}
+
+/* No link has too little room for a header alone: it needs no id. */
+static void
+test_uncut(void **state)
+{
+	struct endpoint me = at(pairs[0].me), to = at(pairs[0].to);
+	struct seen k;
+
+	(void)state;
+	host_input_tcp(&me, &to, ACK, 1, 1, 0, NULL, 0, NULL, 0);
+	assert_true(host_take(&k));
+	assert_int_equal(k.flags, RST);
+	assert_true(k.uncut);
+	assert_int_equal(k.number, 0);
+}
+
 int
 main(void)
 {
@@ -556,6 +629,9 @@ main(void)
 		HOST_TEST(test_parts_spoilt),
 		HOST_TEST(test_parts_bounded),
 		HOST_TEST(test_parts_syn),
+		HOST_TEST(test_uncut),
+		HOST_TEST(test_numbers),
+		HOST_TEST_OFFLOAD(test_numbers),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
