@@ -22,7 +22,7 @@ struct loop {
 	} signals[SIGNALS_MAX];
 
 	struct list urgent, ready, later;
-	bool late; /* one of `later` runs */
+	bool late;                   /* one of `later` runs */
 	struct task *running_urgent; /* NULL outside its run */
 	struct heap timers, due;
 	struct turn_end *ends, *next_end;
