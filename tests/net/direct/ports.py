@@ -5,7 +5,7 @@ import errno
 
 from direct import NEAR, NEAR6, World, lab, read_exactly, running, tcp
 
-PORTS = 20
+PORTS = 10
 TIMES = 3
 
 
