@@ -467,7 +467,7 @@ flow_gone(void *cookie)
 /* The table. */
 
 /* A burst may go on: what it needs is not given away between two waves. */
-enum { TRIM_MS = 2000, TRIM_LEAST = 512 };
+enum { TRIM_MS = 2000, TRIM_LEAST = 512, TRIM_BYTES = 2 << 20 };
 
 static void
 trim(struct timer *timer)
@@ -476,21 +476,29 @@ trim(struct timer *timer)
 	struct flows *fs = container_of(t, struct flows, tcp);
 
 	t->peak = fs->count.tcp;
+	t->peak_bytes = flows_memory(fs);
 	pool_trim(&t->pool);
 	pool_trim(&t->openings);
 	sys_memory_trim();
 }
 
-/* Whether so many have ended that it is worth the time. */
+static bool
+has_shrunk(size_t *peak, size_t now, size_t least)
+{
+	if (*peak < now)
+		*peak = now;
+	return *peak - now >= least && now <= *peak / 2;
+}
+
+/* Whether so many have ended, or have so much less under way, that it is worth the time. */
 static void
 trim_look(struct flows *fs)
 {
 	struct flow_table *t = &fs->tcp;
-	size_t now = fs->count.tcp;
+	bool fewer = has_shrunk(&t->peak, fs->count.tcp, TRIM_LEAST);
+	bool less = has_shrunk(&t->peak_bytes, flows_memory(fs), TRIM_BYTES);
 
-	if (t->peak < now)
-		t->peak = now;
-	if (t->peak - now >= TRIM_LEAST && now <= t->peak / 2 && !t->trim.armed)
+	if ((fewer || less) && !t->trim.armed)
 		timer_arm(&t->trim, TRIM_MS);
 }
 
@@ -553,13 +561,19 @@ flow_table_init(struct flows *fs, size_t max)
 	list_init(&t->dead);
 }
 
-void
-flow_table_reap(struct flows *fs)
+static void
+dead_free(struct flow_table *t)
 {
 	struct list *n;
 
-	while ((n = list_take(&fs->tcp.dead)) != NULL)
+	while ((n = list_take(&t->dead)) != NULL)
 		flow_free(container_of(n, struct flow, node));
+}
+
+void
+flow_table_reap(struct flows *fs)
+{
+	dead_free(&fs->tcp);
 	trim_look(fs);
 }
 
@@ -588,7 +602,7 @@ flow_table_fini(struct flows *fs)
 {
 	/* Orphans whose end the stack had no reason to tell. */
 	list_join(&fs->tcp.dead, &fs->tcp.leaving);
-	flow_table_reap(fs);
+	dead_free(&fs->tcp);
 	timer_stop(&fs->tcp.trim);
 	timer_stop(&fs->tcp.relief);
 	return pool_fini(&fs->tcp.pool) + pool_fini(&fs->tcp.openings) +

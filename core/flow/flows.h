@@ -22,9 +22,9 @@ struct flow_table {
 	struct list leaving; /* will end in this turn, or when the stack lets go */
 	struct list dead;
 	size_t max;
-	size_t peak;         /* the most at a time, since memory was given back */
-	struct timer relief; /* ends those who hold what others wait for */
-	struct timer trim;   /* gives it back, a while after many have ended */
+	size_t peak, peak_bytes; /* the most at a time, since memory was given back */
+	struct timer relief;     /* ends those who hold what others wait for */
+	struct timer trim;       /* gives it back, a while after many have ended */
 };
 
 struct flows {

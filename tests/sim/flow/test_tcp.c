@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "sim/flow/sim.h"
 
+#include "flow/flows.h"
 #include "unit/flow/hello.h"
 
 #include <errno.h>
@@ -417,6 +418,41 @@ table_is_full_of_admitted(void **state)
 	sim_end();
 }
 
+/* What few flows held, but much of it, goes back to the system after a while. */
+static void
+bytes_are_given_back(void **state)
+{
+	enum { MANY = 160 };
+	static uint8_t much[100000];
+	struct sim_config c = { 0 };
+	struct app *a[MANY];
+	struct far *f;
+	char from[32];
+	size_t rest;
+
+	(void)state;
+	sim_begin(&c);
+	for (int i = 0; i < MANY; i++) {
+		snprintf(from, sizeof(from), "198.18.0.1:%d", 4000 + i);
+		a[i] = sim_connected(from, "192.0.2.7:80", &f);
+		a[i]->deaf = true;
+	}
+	rest = flows_memory(flows);
+	for (int i = 0; i < MANY; i++)
+		far_says(far_at((size_t)i), much, sizeof(much));
+	sim_settle();
+	assert_true(flows_memory(flows) > rest + (2 << 20));
+	assert_false(flows->tcp.trim.armed);
+	for (int i = 0; i < MANY; i++)
+		app_resets(a[i]);
+	sim_settle();
+	assert_true(flows_memory(flows) < rest);
+	assert_true(flows->tcp.trim.armed);
+	sim_pass(2100);
+	assert_false(flows->tcp.trim.armed);
+	sim_end();
+}
+
 /* Flows keep what they started with. */
 static void
 setups_are_swapped(void **state)
@@ -580,6 +616,7 @@ main(void)
 		cmocka_unit_test(reset_before_the_way_out),
 		cmocka_unit_test(table_is_full),
 		cmocka_unit_test(table_is_full_of_admitted),
+		cmocka_unit_test(bytes_are_given_back),
 		cmocka_unit_test(setups_are_swapped),
 		cmocka_unit_test(setup_that_cannot_be_read),
 		cmocka_unit_test(no_way_back),
