@@ -96,23 +96,36 @@ on_gone(struct stack_user *u, void *cookie)
 	held_forget(cookie);
 }
 
-/* Cut as it was meant, there and back: every byte is there, and so is every border. */
+/* Reads every byte: AddressSanitizer sees those that are not there. */
+static void
+touch(const uint8_t *p, size_t len)
+{
+	static volatile uint8_t last;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		last = p[i];
+	(void)last;
+}
+
+/* Cut as it was meant, there and back: as many leave, unless the device is full. */
 static void
 datagrams_return(const struct stack_datagram *d)
 {
 	struct iovec v = { (void *)(uintptr_t)d->p, d->len };
 	size_t count = (d->len + d->segment - 1) / d->segment;
+	int sent;
 
 	must(d->len > d->segment && count <= 128);
-	must(stack_udp_send_many(f.stack, &d->target, &d->source, &v, 1, d->segment) <=
-		(int)count);
+	sent = stack_udp_send_many(f.stack, &d->target, &d->source, &v, 1, d->segment);
+	must(f.room < 0 ? sent == (int)count : sent >= 0 && sent <= (int)count);
 }
 
 static void
 on_datagram(struct stack_user *u, const struct stack_datagram *d)
 {
 	(void)u;
-	must(checksum_add(0, d->p, d->len) || 1); /* every byte is there */
+	touch(d->p, d->len);
 	if (d->segment)
 		datagrams_return(d);
 	else if (f.answer & 1)
@@ -346,8 +359,8 @@ conn_use(struct reader *r, size_t i)
 	case 0:
 	case 1:
 		while (n-- && stream_recv_buf(c, &w) == STREAM_OK) {
-			must(w.len > 0 &&
-				w.p[0] == w.p[w.len - 1] + (w.p[0] - w.p[w.len - 1]));
+			must(w.len > 0);
+			touch(w.p, w.len);
 			stream_recv_ack(c, what & 8 ? (w.len + 1) / 2 : w.len);
 		}
 		return;

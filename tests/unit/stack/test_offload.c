@@ -140,6 +140,45 @@ test_lies(void **state)
 	assert_int_equal(host.segment, 300);
 }
 
+/* Beside them, and in their name, a connection's bytes are those that were sent. */
+static void
+test_lies_beside(void **state)
+{
+	static const struct offload lies[] = {
+		{ .partial = true, .csum_start = 24 },
+		{ .partial = true, .csum_start = 65535 },
+		{ OFFLOAD_TCP, 0, 40, .csum_start = 20, .partial = true },
+		{ OFFLOAD_UDP, 100, 40, .csum_start = 20, .partial = true },
+	};
+	enum { LIES = sizeof(lies) / sizeof(*lies), PIECE = 5000 };
+	uint8_t *b = pattern(LIES * PIECE), got[LIES * PIECE];
+	static uint8_t mem[PACKET_MAX], wrong[PIECE];
+	struct stream *c;
+	size_t i, len, n = 0;
+	struct peer p;
+
+	(void)state;
+	peer_init(&p, "198.18.0.2:40000", "203.0.113.7:443");
+	p.large = PIECE;
+	p.plain = true;
+	c = peer_open(&p);
+	for (i = 0; i < LIES; i++) {
+		len = tcp_build(mem, &p.me, &p.to, ACK, p.snd, p.rcv, 500, NULL, 0, wrong,
+			sizeof(wrong));
+		stack_input(host.stack, mem, len, &lies[i]);
+		peer_send(&p, b + i * PIECE, PIECE);
+		stack_input(host.stack, mem, len, &lies[i]);
+		peer_pump(&p);
+		assert_int_equal(p.acked, p.snd);
+		conn_read(c, got, sizeof(got), &n);
+	}
+	assert_int_equal(n, sizeof(got));
+	assert_memory_equal(got, b, n);
+	assert_int_equal(stack_counters(host.stack)->malformed, 2 * LIES);
+	peer_fini(&p);
+	free(b);
+}
+
 /* A fragment has no checksum of its own to complete. */
 static void
 test_part(void **state)
@@ -165,6 +204,7 @@ main(void)
 		TEST(test_kept),
 		TEST(test_narrow),
 		TEST(test_lies),
+		TEST(test_lies_beside),
 		TEST(test_part),
 	};
 

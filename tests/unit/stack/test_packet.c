@@ -450,94 +450,6 @@ test_extensions(void **state)
 	}
 }
 
-/* One fragment of a datagram that begins with `offset`. */
-static void
-part(size_t i, uint16_t offset, size_t len, bool more, uint32_t id)
-{
-	struct endpoint me = at(pairs[i].me), to = at(pairs[i].to);
-	struct shape s = { .from = &me,
-		.to = &to,
-		.proto = 17,
-		.part = true,
-		.more = more,
-		.offset = offset,
-		.id = id };
-	static uint8_t mem[PACKET_MAX], b[PACKET_MAX];
-
-	stack_input(host.stack, mem, ip_build(mem, &s, b, len), NULL);
-}
-
-static void
-test_parts_spoilt(void **state)
-{
-	const struct stack_counters *n = stack_counters(host.stack);
-	uint64_t was;
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < 2; i++) {
-		was = n->malformed;
-		part(i, 0, 13, true, 1); /* not a multiple of 8 */
-		assert_int_equal(n->malformed, was + 1);
-		part(i, 65528, 64, false, 2); /* beyond the end of the world */
-		assert_int_equal(n->malformed, was + 2);
-		part(i, 0, 64, true, 3);
-		part(i, 32, 64, true, 3); /* overlaps */
-		assert_int_equal(n->malformed, was + 3);
-		part(i, 0, 64, true, 4);
-		part(i, 0, 64, true, 4); /* twice */
-		assert_int_equal(n->malformed, was + 3);
-		part(i, 64, 64, false, 5);
-		part(i, 128, 64, true, 5); /* behind the end */
-		assert_int_equal(n->malformed, was + 4);
-		part(i, 64, 64, false, 6);
-		part(i, 72, 48, false, 6); /* another end */
-		assert_int_equal(n->malformed, was + 5);
-	}
-	assert_int_equal(host.ndatagram, 0);
-}
-
-/* Fragments that never become whole are bounded in number, bytes and time. */
-static void
-test_parts_bounded(void **state)
-{
-	uint32_t id;
-
-	(void)state;
-	for (id = 0; id < 5000; id++)
-		part(id % 2, 32768, 1448, true, id);
-	for (id = 0; id < 100; id++)
-		part(id % 2, 0, 60000, true, id + 70000);
-	host_pass(20000);
-	assert_int_equal(stack_counters(host.stack)->malformed, 0);
-	assert_int_equal(stack_counters(host.stack)->over_limit, 0);
-	assert_int_equal(host.ndatagram, 0);
-	host_quiet();
-}
-
-/* A SYN in two fragments is asked for like any other. */
-static void
-test_parts_syn(void **state)
-{
-	struct endpoint me = at(pairs[1].me), to = at(pairs[1].to);
-	struct shape s = { .from = &me, .to = &to, .proto = 6, .part = true, .id = 9 };
-	uint8_t mem[128], piece[128];
-	struct seen k;
-	size_t n;
-
-	(void)state;
-	n = tcp_build(mem, &me, &to, SYN, 1, 0, 1000, NULL, 0, NULL, 0);
-	s.more = true;
-	stack_input(host.stack, piece, ip_build(piece, &s, mem + 40, 8), NULL);
-	s.more = false;
-	s.offset = 8;
-	stack_input(host.stack, piece, ip_build(piece, &s, mem + 48, n - 48), NULL);
-	assert_int_equal(host.nsyn, 1);
-	host_settle();
-	assert_true(host_take(&k));
-	assert_int_equal(k.flags, SYN | ACK);
-}
-
 /* The number of each packet that may be cut, once; others, which cannot be, need none. */
 static void
 numbers_see(bool seen[static 65536], uint8_t proto, size_t least)
@@ -626,9 +538,6 @@ main(void)
 		HOST_TEST(test_offload),
 		HOST_TEST(test_options),
 		HOST_TEST(test_extensions),
-		HOST_TEST(test_parts_spoilt),
-		HOST_TEST(test_parts_bounded),
-		HOST_TEST(test_parts_syn),
 		HOST_TEST(test_uncut),
 		HOST_TEST(test_numbers),
 		HOST_TEST_OFFLOAD(test_numbers),
