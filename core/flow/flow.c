@@ -3,7 +3,6 @@
 #include "flow/ending.h"
 #include "flow/life.h"
 #include "flow/sniff.h"
-#include "platform/sys.h"
 
 #include <assert.h>
 #include <stdarg.h>
@@ -466,42 +465,6 @@ flow_gone(void *cookie)
 
 /* The table. */
 
-/* A burst may go on: what it needs is not given away between two waves. */
-enum { TRIM_MS = 2000, TRIM_LEAST = 512, TRIM_BYTES = 2 << 20 };
-
-static void
-trim(struct timer *timer)
-{
-	struct flow_table *t = container_of(timer, struct flow_table, trim);
-	struct flows *fs = container_of(t, struct flows, tcp);
-
-	t->peak = fs->count.tcp;
-	t->peak_bytes = flows_memory(fs);
-	pool_trim(&t->pool);
-	pool_trim(&t->openings);
-	sys_memory_trim();
-}
-
-static bool
-has_shrunk(size_t *peak, size_t now, size_t least)
-{
-	if (*peak < now)
-		*peak = now;
-	return *peak - now >= least && now <= *peak / 2;
-}
-
-/* Whether so many have ended, or have so much less under way, that it is worth the time. */
-static void
-trim_look(struct flows *fs)
-{
-	struct flow_table *t = &fs->tcp;
-	bool fewer = has_shrunk(&t->peak, fs->count.tcp, TRIM_LEAST);
-	bool less = has_shrunk(&t->peak_bytes, flows_memory(fs), TRIM_BYTES);
-
-	if ((fewer || less) && !t->trim.armed)
-		timer_arm(&t->trim, TRIM_MS);
-}
-
 static bool
 is_starved(const struct flows *fs)
 {
@@ -550,7 +513,7 @@ flow_table_init(struct flows *fs, size_t max)
 	struct flow_table *t = &fs->tcp;
 
 	timer_init(&t->relief, fs->loop, relieve);
-	timer_init(&t->trim, fs->loop, trim);
+	trim_init(fs);
 	t->max = max;
 	pool_init(&t->pool, "flows", sizeof(struct flow), max + TURN_SYNS, 64);
 	pool_init(&t->openings, "openings of flows", sizeof(struct opening),

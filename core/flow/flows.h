@@ -71,6 +71,12 @@ int flows_device(const struct flows *fs, const struct ip *ip);
 /* What a direct outbound sends to this address comes back by the device, for ever. */
 bool flows_lead_back(const struct flows *fs, const struct ip *target);
 
+/* trim.c */
+void trim_init(struct flows *fs);
+/* Where so many flows have ended, or so much less is under way, that it is worth the time,
+ * memory goes back to the system two seconds later. */
+void trim_look(struct flows *fs);
+
 void flow_table_init(struct flows *fs, size_t max);
 /* Ends all flows; those whose connection the stack still keeps go with flow_table_fini.
  */
