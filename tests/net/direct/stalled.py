@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: MIT
-"""10,000 downloads that stop in the middle: within sluice.memory, others are served, and all bytes are right when they go
-on."""
+"""Downloads and uploads that stop in the middle: within sluice.memory, others are served, and all bytes are right when
+they go on."""
 import json
 import pathlib
 import subprocess
+import threading
 
 from direct import NEAR, TUN, World, at_once, count_exactly, lab, noise, private, read_exactly, running, sites, tcp, works
 
@@ -49,5 +50,41 @@ def test_10000_readers(l):
         works(w)
 
 
+def test_stalled_uploads(l):
+    """Uploads to servers that do not read: who was there before talks and uploads, and others come."""
+    w = World(l)
+    sites(w)
+    over = threading.Event()
+    for space in (w.app, w.near):
+        space.sysctl("net.core.somaxconn", 4096)
+        space.sysctl("net.ipv4.tcp_rmem", "4096 4096 4096")
+    l.server(w.near, NEAR, 7, lab.echo)
+    l.server(w.near, NEAR, 4000, lambda c, _: over.wait(60))
+    content = noise(64 * 1024)
+    with running(w, sluice={"memory": "16 MB", "geoip": w.database()}), tcp(w.app, NEAR, 7) as other:
+        ones = [tcp(w.app, NEAR, 4000) for _ in range(400)]
+        for s in ones:
+            s.setblocking(False)
+
+        def full():
+            """Nobody could send any more."""
+            sent = 0
+            for s in ones:
+                try:
+                    sent += s.send(content)
+                except BlockingIOError:
+                    pass
+            return sent == 0
+
+        lab.until(full, "400 uploads to stop", seconds=60)
+        other.sendall(b"still here")
+        assert read_exactly(other, 10) == b"still here"
+        transfer(w)
+        works(w)
+        over.set()
+        for s in ones:
+            s.close()
+
+
 count_exactly()
-lab.main(test_10000_readers)
+lab.main(test_10000_readers, test_stalled_uploads)
