@@ -33,6 +33,15 @@ first_window(const struct stack *s)
 	return n < WINDOW_FIRST ? (uint32_t)n : WINDOW_FIRST;
 }
 
+/* Beyond what lwIP can tell it would keep nothing of what is given back. */
+static uint32_t
+window_most(const struct conn *c)
+{
+	uint32_t told = port_window_max(c), most = c->stack->config.window;
+
+	return told < most ? told : most;
+}
+
 void
 credit_begin(struct conn *c)
 {
@@ -71,11 +80,11 @@ static void
 grow(struct conn *c)
 {
 	struct stack *s = c->stack;
-	uint32_t more = c->offered;
+	uint32_t more = c->offered, most = window_most(c);
 
 	c->drained = 0;
-	if (more > s->config.window - c->offered)
-		more = s->config.window - c->offered;
+	if (more > most - c->offered)
+		more = most - c->offered;
 	if (s->promised + more > s->config.memory / 2 / 4 * 3)
 		return;
 	c->offered += more;
@@ -94,7 +103,7 @@ credit_take(struct conn *c, size_t n)
 		return;
 	}
 	c->drained += n;
-	if (c->drained >= c->offered && c->offered < c->stack->config.window)
+	if (c->drained >= c->offered && c->offered < window_most(c))
 		grow(c);
 }
 

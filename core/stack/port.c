@@ -303,6 +303,12 @@ port_input(struct conn *c, const struct segment *g, const struct syn_options *o)
 	output_rest();
 }
 
+uint32_t
+port_window_max(const struct conn *c)
+{
+	return TCP_WND_MAX(c->pcb);
+}
+
 bool
 port_is_over(const struct conn *c)
 {

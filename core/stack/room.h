@@ -198,6 +198,8 @@ size_t port_end(struct stack *s);
 struct tcp_pcb *port_enter(struct conn *c);
 /* Hands a segment to lwIP, without options except a first SYN's. */
 void port_input(struct conn *c, const struct segment *g, const struct syn_options *o);
+/* What can be told of a window: less where the application knows no scale. */
+uint32_t port_window_max(const struct conn *c);
 /* Both sides have ended, and the application has all: nothing is lost with c. */
 bool port_is_over(const struct conn *c);
 /* The application has acknowledged all that was written, and the FIN behind it. */

@@ -160,6 +160,7 @@ struct peer {
 	size_t large; /* bytes of a segment that it sends; 0: as the MTU, cut and summed */
 	bool silent;  /* takes what comes, but acknowledges nothing */
 	bool plain;   /* knows no timestamps, as old systems */
+	bool unscaled;        /* its windows, and the stack's, have 16 bits */
 	uint32_t stamp, echo; /* of its timestamps: the next, and the stack's last */
 	bool open, fin, reset;
 	uint8_t *got;

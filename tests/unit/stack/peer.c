@@ -40,7 +40,7 @@ enum { PEER_SCALE = 7 };
 static void
 peer_out(struct peer *p, uint8_t flags, const void *b, size_t len)
 {
-	uint16_t window = (uint16_t)(p->window >> PEER_SCALE);
+	uint16_t window = (uint16_t)(p->window >> (p->unscaled ? 0 : PEER_SCALE));
 	uint8_t stamp[STAMP];
 	size_t n = stamp_write(p, stamp);
 
@@ -61,6 +61,8 @@ peer_syn(struct peer *p)
 	uint8_t options[12 + STAMP] = { 2, 4, 5, 180, 1, 1, 4, 2, 1, 3, 3, PEER_SCALE };
 	size_t n = 12 + stamp_write(p, options + 12);
 
+	if (p->unscaled)
+		memset(options + 9, 1, 3); /* no operation */
 	host_input_tcp(&p->me, &p->to, SYN, p->iss, 0, 64240, options, n, NULL, 0);
 	p->snd = p->acked = p->iss + 1;
 }
@@ -95,7 +97,7 @@ peer_synack(struct peer *p, const struct seen *k)
 	p->irs = k->seq;
 	p->rcv = p->irs + 1;
 	p->right = p->rcv + 64240;
-	p->their_scale = k->scale;
+	p->their_scale = k->scale < 0 ? 0 : k->scale;
 	p->their_window = k->window;
 	p->open = true;
 }

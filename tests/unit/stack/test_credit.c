@@ -13,21 +13,36 @@ static struct peer peers[SOME];
 static struct stream *conns[SOME];
 
 static void
-open_some(size_t memory)
+begin(size_t memory)
 {
-	char me[32];
-	int i;
-
 	host.config.memory = memory;
 	host.config.window = 256 * K;
 	host_restart();
-	for (i = 0; i < SOME; i++) {
-		snprintf(me, sizeof(me), "198.18.0.2:%d", 40000 + i);
-		peer_init(&peers[i], me, "203.0.113.7:443");
-		conns[i] = peer_open(&peers[i]);
-		peer_send(&peers[i], "x", 1); /* the SYN-ACK's window has no scale */
-		peer_pump(&peers[i]);
-	}
+}
+
+static void
+open_one(int i, bool unscaled)
+{
+	char me[32];
+
+	snprintf(me, sizeof(me), "198.18.0.2:%d", 40000 + i);
+	peer_init(&peers[i], me, "203.0.113.7:443");
+	peers[i].unscaled = unscaled;
+	if (unscaled)
+		peers[i].window = 65535;
+	conns[i] = peer_open(&peers[i]);
+	peer_send(&peers[i], "x", 1); /* the SYN-ACK's window has no scale */
+	peer_pump(&peers[i]);
+}
+
+static void
+open_some(size_t memory)
+{
+	int i;
+
+	begin(memory);
+	for (i = 0; i < SOME; i++)
+		open_one(i, false);
 }
 
 static void
@@ -232,6 +247,47 @@ send_stalled(struct peer *p, const uint8_t *b)
 	peer_fini(p);
 }
 
+static void
+stalled_uploads(int n, const uint8_t *b)
+{
+	char me[32];
+	struct peer p;
+	int i;
+
+	for (i = 0; i < n; i++) {
+		snprintf(me, sizeof(me), "198.18.0.3:%d", 1024 + i);
+		peer_init(&p, me, "203.0.113.8:443");
+		send_stalled(&p, b);
+	}
+}
+
+/* Who knows no scale is promised what it can be told, and so has something left when much
+ * of that is taken back. */
+static void
+test_unscaled(void **state)
+{
+	enum { GROWN = 12, STALLED = 300 };
+	uint8_t *b = pattern(EACH), *mem = malloc(EACH);
+	int i;
+
+	(void)state;
+	begin(8 << 20);
+	open_one(0, true);
+	pass(0, b, mem);
+	pass(0, b, mem);
+	assert_int_equal(peers[0].their_window, 65535);
+	for (i = 1; i < GROWN; i++) {
+		open_one(i, false);
+		pass(i, b, mem);
+	}
+	stalled_uploads(STALLED, b);
+	pass(0, b, mem);
+	assert_true(peers[0].their_window >= 1460);
+	close_all();
+	free(b);
+	free(mem);
+}
+
 /* What servers do not take fills the windows of those who send it, which are the smaller
  * the more they are, and nothing else: those that were open before upload and talk, and
  * others come. */
@@ -240,18 +296,13 @@ test_stalled_uploads(void **state)
 {
 	enum { STALLED = 600 };
 	uint8_t *b = pattern(EACH), *mem = malloc(EACH);
-	char me[32];
 	struct peer p;
 	int i;
 
 	(void)state;
 	host.config.conns_max = 1024;
 	open_some(4 << 20);
-	for (i = 0; i < STALLED; i++) {
-		snprintf(me, sizeof(me), "198.18.0.3:%d", 1024 + i);
-		peer_init(&p, me, "203.0.113.8:443");
-		send_stalled(&p, b);
-	}
+	stalled_uploads(STALLED, b);
 	for (i = 0; i < SOME; i++)
 		pass(i, b, mem);
 	assert_true(windows() <= 1 << 20);
@@ -328,6 +379,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(test_grows),
 		TEST(test_bounded),
+		TEST(test_unscaled),
 		TEST(test_even),
 		TEST(test_stalled),
 		TEST(test_hard),
