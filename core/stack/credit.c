@@ -8,16 +8,23 @@
  * A window is a promise of memory, and a ring is memory: the sum of each has a
  * bound.  A connection begins with little, and the less the more is promised;
  * its window doubles each time that as much as it holds has been taken by the
- * way out, up to three quarters of the room.  Beyond, what is taken is not
- * promised again, until the window is a small one.
+ * way out, up to three quarters of the room.  Beyond, what is taken of a large
+ * window is not promised again.  The last quarter is for windows that are worth
+ * a turn, since those that are idle, whose promises stand, may hold the rest;
+ * and of that the last half for a segment each, and for those who still come.
  */
 
-/* Whether the promises leave a quarter of the room at most: for those who still come, with
- * little each. */
-static bool
-is_pressed(const struct stack *s)
+static uint32_t
+lesser(uint32_t a, uint32_t b)
 {
-	return s->promised > s->config.memory / 2 / 4 * 3;
+	return a < b ? a : b;
+}
+
+/* Whether the promises, and `more`, are within so many eighths of the room. */
+static bool
+is_within(const struct stack *s, size_t more, unsigned eighths)
+{
+	return s->promised + more <= s->config.memory / 2 / 8 * eighths;
 }
 
 /* Half of the room is for first windows: of what is left of it, what each of an eighth of
@@ -37,9 +44,7 @@ first_window(const struct stack *s)
 static uint32_t
 window_most(const struct conn *c)
 {
-	uint32_t told = port_window_max(c), most = c->stack->config.window;
-
-	return told < most ? told : most;
+	return lesser(port_window_max(c), c->stack->config.window);
 }
 
 void
@@ -56,54 +61,79 @@ credit_end(struct conn *c)
 	c->offered = 0;
 }
 
-/* How many of n bytes that were taken stay unpromised.  Who has sent whole segments does not
- * send smaller ones but after a silence: one of them always fits. */
-static size_t
-withheld(struct conn *c, size_t n)
+/* A window that is worth a turn. */
+static uint32_t
+window_fair(const struct conn *c)
 {
-	uint32_t least = first_window(c->stack), segment = c->mss + WINDOW_UNIT;
-	size_t most;
+	uint32_t two = 2 * (uint32_t)c->mss + WINDOW_UNIT;
 
-	if (least < segment)
-		least = segment;
-	most = c->offered > least ? c->offered - least : 0;
+	return lesser(two > WINDOW_FIRST ? two : WINDOW_FIRST, window_most(c));
+}
 
-	if (n > most)
-		n = most;
+/* Who has sent whole segments does not send smaller ones but after a silence: one of them
+ * always fits. */
+static uint32_t
+window_scant(const struct conn *c)
+{
+	uint32_t one = c->mss + WINDOW_UNIT;
+
+	return one > WINDOW_LEAST ? one : WINDOW_LEAST;
+}
+
+/* What a window shrinks to as things stand. */
+static uint32_t
+window_now(const struct conn *c)
+{
+	if (is_within(c->stack, 0, 6))
+		return window_most(c);
+	return is_within(c->stack, 0, 7) ? window_fair(c) : window_scant(c);
+}
+
+/* n bytes that were taken stay unpromised, as far as the window is larger than `least`. */
+static void
+withhold(struct conn *c, size_t n, uint32_t least)
+{
+	if (n > c->offered - least)
+		n = c->offered - least;
+	c->credit -= (uint32_t)n;
 	c->offered -= (uint32_t)n;
 	c->stack->promised -= n;
 	c->drained = 0;
-	return n;
 }
 
 static void
 grow(struct conn *c)
 {
 	struct stack *s = c->stack;
-	uint32_t more = c->offered, most = window_most(c);
+	uint32_t to = lesser(2 * c->offered, window_most(c));
 
 	c->drained = 0;
-	if (more > most - c->offered)
-		more = most - c->offered;
-	if (s->promised + more > s->config.memory / 2 / 4 * 3)
+	if (!is_within(s, to - c->offered, 6))
+		to = lesser(to, window_fair(c));
+	if (to > c->offered && !is_within(s, to - c->offered, 7))
+		to = lesser(to, window_scant(c));
+	if (to <= c->offered || !is_within(s, to - c->offered, 8))
 		return;
-	c->offered += more;
-	s->promised += more;
-	c->credit += more;
+	c->credit += to - c->offered;
+	s->promised += to - c->offered;
+	c->offered = to;
 }
 
 void
 credit_take(struct conn *c, size_t n)
 {
+	uint32_t now;
+
 	if (!c->pcb)
 		return;
 	c->credit += n;
-	if (is_pressed(c->stack)) {
-		c->credit -= withheld(c, n);
+	now = window_now(c);
+	if (c->offered > now) {
+		withhold(c, n, now);
 		return;
 	}
 	c->drained += n;
-	if (c->drained >= c->offered && c->offered < window_most(c))
+	if (c->drained >= c->offered && c->offered < now)
 		grow(c);
 }
 

@@ -288,6 +288,35 @@ test_unscaled(void **state)
 	free(mem);
 }
 
+/* Those that have grown, and are idle, keep what they were promised; who comes then still
+ * has a window that is worth a turn. */
+static void
+test_idle(void **state)
+{
+	enum { GROWN = 12, NEW = 20, ROUNDS = 5 };
+	uint8_t *b = pattern(EACH), *mem = malloc(EACH);
+	int i, round;
+
+	(void)state;
+	begin(8 << 20);
+	for (i = 0; i < GROWN; i++) {
+		open_one(i, false);
+		pass(i, b, mem);
+		assert_true(peers[i].their_window > 255 * K);
+	}
+	for (; i < GROWN + NEW; i++) {
+		open_one(i, false);
+		for (round = 0; round < ROUNDS; round++) {
+			pass(i, b, mem);
+			assert_true(peers[i].their_window >= 16 * K);
+		}
+		assert_true(peers[i].their_window <= 16 * K);
+	}
+	close_all();
+	free(b);
+	free(mem);
+}
+
 /* What servers do not take fills the windows of those who send it, which are the smaller
  * the more they are, and nothing else: those that were open before upload and talk, and
  * others come. */
@@ -380,6 +409,7 @@ main(void)
 		TEST(test_grows),
 		TEST(test_bounded),
 		TEST(test_unscaled),
+		TEST(test_idle),
 		TEST(test_even),
 		TEST(test_stalled),
 		TEST(test_hard),
