@@ -53,7 +53,7 @@ serve_ends_orphans(const struct serve *s)
 }
 
 void
-serve_ends_all(const struct serve *s)
+serve_ends_all(const struct serve *s, bool asked)
 {
 	struct net_direct d;
 	int r;
@@ -61,7 +61,7 @@ serve_ends_all(const struct serve *s)
 	if (!s->direct4 && !s->direct6)
 		return;
 	serve_direct_of(s, 4, &d);
-	r = net_direct_end_all(&d);
+	r = net_direct_end_all(&d, asked);
 	if (r > 0)
 		log_info("connections that the kernel carried: %d, ended", r);
 }

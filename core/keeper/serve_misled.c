@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 #include "keeper/serve_direct.h"
+#include "keeper/serve_routes.h"
 #include "platform/misled.h"
 #include "platform/sys.h"
 
@@ -50,20 +51,34 @@ is_kernels(const struct serve *s, int family)
 	return family == 6 ? s->direct6 : s->direct4;
 }
 
+/* `whole` is asked for once a turn: below 0 nobody has asked yet. */
+static void
+report_see(struct serve *s, const struct net_misled *m, int *whole)
+{
+	if (m->how != NET_MISLED_BACK) {
+		if (is_kernels(s, m->source.ip.family) &&
+			net_misled_is_answer(m, OUR_KEPT) == 1)
+			serve_direct_unseen(s, m->source.ip.family);
+		return;
+	}
+	if (*whole < 0)
+		*whole = serve_routes_hold(s);
+	/* Where our own rules were away for a moment, it is sent again. */
+	if (*whole)
+		led_back(s, m);
+}
+
 void
 serve_misled_follow(struct serve *s)
 {
 	struct net_misled m;
-	int r = 0;
+	int whole = -1, r = 0;
 
 	for (int i = 0; i < MISLED_TURN && r == 0; i++) {
 		r = net_misled_next(s->misled, &m);
 		if (r == -ENOBUFS)
 			r = 0;
-		else if (r == 0 && m.how == NET_MISLED_BACK)
-			led_back(s, &m);
-		else if (r == 0 && is_kernels(s, m.source.ip.family) &&
-			net_misled_is_answer(&m, OUR_KEPT) == 1)
-			serve_direct_unseen(s, m.source.ip.family);
+		else if (r == 0)
+			report_see(s, &m, &whole);
 	}
 }

@@ -10,6 +10,7 @@
 enum {
 	SAID_MOST = 8,      /* lines of the log, where somebody goes on and on, */
 	SAID_WITHIN = 1000, /* in so many ms */
+	LATELY = 1000,      /* ms: what was led astray may have been so until then */
 };
 
 /*
@@ -110,17 +111,16 @@ mended_say(struct serve *s)
 			s->sayings == SAID_MOST ? " (again and again)" : "");
 }
 
-void
-serve_routes_mend(struct serve *s)
+/* How much there was to do, or below 0. */
+static int
+mend(struct serve *s)
 {
 	struct err e;
 	int n;
 
-	if (!net_changes_lost(s->changes, s->index, OUR_TABLE) && !s->astray)
-		return;
 	if (net_link_index(s->tun_name) != s->index) {
 		s->gone = true;
-		return;
+		return -1;
 	}
 	n = all_mend(s, &e);
 	if (n < 0 && !s->astray)
@@ -131,4 +131,20 @@ serve_routes_mend(struct serve *s)
 	s->astray = n < 0;
 	if (n > 0)
 		mended_say(s);
+	return n;
+}
+
+void
+serve_routes_mend(struct serve *s)
+{
+	if (net_changes_lost(s->changes, s->index, OUR_TABLE) || s->astray)
+		(void)mend(s);
+}
+
+bool
+serve_routes_hold(struct serve *s)
+{
+	if (s->gone || mend(s) != 0)
+		return false;
+	return s->mends == 0 || sys_boottime() - s->mended >= LATELY;
 }

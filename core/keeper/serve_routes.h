@@ -18,6 +18,8 @@ void serve_routes_watch(struct serve *s);
 /* There is news of any of it, or something is still missing. s->gone: the device is, which
  * only another start can mend. */
 void serve_routes_mend(struct serve *s);
+/* Whether all of it is there, and was a second ago; what is missing is put back. */
+bool serve_routes_hold(struct serve *s);
 /* There is news of the settings. */
 void serve_routes_settings_mend(struct serve *s);
 

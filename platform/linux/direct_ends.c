@@ -118,6 +118,7 @@ struct aborts {
 	const struct net_direct *direct;
 	struct mnl_socket *bus;
 	struct mnl_socket *tracked; /* orphans: to ask conntrack by */
+	bool asked;                 /* those too that are only asked for */
 	int n;
 };
 
@@ -137,13 +138,13 @@ is_device(const struct net_direct *d, const struct ip *ip)
 	return false;
 }
 
-/* Nobody else's connection, whatever mark it has.  Who only asks for one asks again. */
+/* Nobody else's connection, whatever mark it has. */
 static void
 connection_abort(const struct net_direct_end *end, void *arg)
 {
 	struct aborts *a = arg;
 
-	if (end->network == NETWORK_TCP && end->answered && !end->over &&
+	if (end->network == NETWORK_TCP && (end->answered || a->asked) && !end->over &&
 		is_device(a->direct, &end->source.ip) &&
 		diag_abort(a->bus, &end->source, &end->target) == 0)
 		a->n++;
@@ -163,13 +164,14 @@ net_direct_can_end(void)
 }
 
 int
-net_direct_end_all(const struct net_direct *d)
+net_direct_end_all(const struct net_direct *d, bool asked)
 {
 	struct aborts a;
 	int r = aborts_begin(&a, d);
 
 	if (r < 0)
 		return r;
+	a.asked = asked;
 	r = conntrack_forget(0, d->kept, connection_abort, &a);
 	mnl_socket_close(a.bus);
 	return r < 0 ? r : a.n;

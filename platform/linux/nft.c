@@ -167,9 +167,11 @@ add_tell(struct script *s, const struct net_firewall *f, bool tells, const char 
  * Should a rule or a mark of somebody else's lead any of that into the device
  * after all, it ends there: it would only come round again.  TCP does not
  * listen to who drops its packets, so of the engine's connections the keeper
- * is told.  What the kernel carries ends as the translation sees where it
- * goes, but for the application's first packet: where only those are led
- * astray, the flow goes by the engine (enum stage of nft_direct.c).  The
+ * is told.  What the kernel carries and has another's mark ends as the
+ * translation sees where it goes, but for the application's first packet:
+ * where only those are led astray, the flow goes by the engine (enum stage of
+ * nft_direct.c).  With our own mark it is our routing rules that are gone, for
+ * a moment: what is lost then is sent again.  The
  * engine's sockets are asked for where somebody has changed the connection's
  * mark, too.
  */
@@ -184,8 +186,9 @@ add_into_device(struct script *s, const struct net_firewall *f, bool tells)
 	add_tell(s, f, tells, engines, "drop");
 	add_tell(s, f, tells, "limit rate 1/second burst 5 packets", "");
 	if (f->kept != 0)
-		script_add(s, "ct mark & 65535 == %u ct mark != %u return\n", f->kept,
-			f->kept | CONNTRACK_ASKED);
+		script_add(s,
+			"meta mark != %u ct mark & 65535 == %u ct mark != %u return\n",
+			f->mark, f->kept, f->kept | CONNTRACK_ASKED);
 	script_add(s,
 		"drop\n"
 		"}\n"
@@ -242,7 +245,7 @@ add_unseen(struct script *s, const struct net_firewall *f, bool tells)
 	script_add(s,
 		"chain unseen {\n"
 		"fib daddr type != local return\n"
-		"meta mark set %u\n",
+		"meta mark 0 meta mark set %u\n",
 		f->mark);
 	add_tell(s, f, tells,
 		"ct state untracked meta l4proto { tcp, udp } limit rate 20/second burst 20 "
@@ -253,7 +256,8 @@ add_unseen(struct script *s, const struct net_firewall *f, bool tells)
 
 /*
  * What arrives: a connection that begins outside and is meant for this machine
- * is marked, so that its replies leave there.  What the machine forwards, from
+ * is marked, so that its replies leave there; a mark that others have put on its
+ * packets is left to those who ask for it.  What the machine forwards, from
  * its containers say, is not: it takes the way of the machine's own
  * applications.  A TCP packet proves that only when it is a SYN; any
  * other one of which conntrack has not heard belongs to a connection that is
@@ -284,7 +288,7 @@ add_prerouting(struct script *s, const struct net_firewall *f)
 		"}\n"
 		"chain outside {\n"
 		"jump asked\n"
-		"meta mark set %u\n"
+		"meta mark 0 meta mark set %u\n"
 		"}\n"
 		"chain prerouting {\n"
 		"type filter hook prerouting priority mangle + 5; policy accept;\n",

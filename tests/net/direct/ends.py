@@ -8,14 +8,14 @@ import json
 import os
 import re
 import resource
+import select
 import signal
 import socket
 import struct
 import threading
 import time
-import time
 
-from direct import (ACK, APP, APP6, FAR, FAR6, NEAR, NEAR6, SLUICE, SYN, TUN, Injector, World, datagram, engine_of, family, ip4,
+from direct import (ACK, APP, APP6, DEAD, DEAD6, FAR, FAR6, NEAR, NEAR6, SLUICE, SYN, TUN, Injector, World, datagram, engine_of, family, ip4,
                     ip6, lab, read_exactly, segment, sites, tcp, tun_address, udp, works)
 from handed import BOTH, echoes, heard, kernel, killed, said
 
@@ -109,6 +109,23 @@ def serving(ended):
         connection.sendall(b"hello")
         ended.append(fault(connection))
     return serve
+
+
+def test_stop_while_asking(l):
+    """Who still waits for an answer hears of the end, too."""
+    w = World(l)
+    waiting = []
+    with lab.Sniffer(w.app, "eth0") as out:
+        with kernel(w):
+            for address in (DEAD, DEAD6):
+                s = w.app.socket(family(address), socket.SOCK_STREAM)
+                s.setblocking(False)
+                assert s.connect_ex((address, 80)) == errno.EINPROGRESS
+                waiting.append(s)
+                lab.until(lambda a=address: out.seen(lambda q: q.dst == a and q.proto == 6), "its SYN to leave")
+    for s in waiting:
+        lab.until(lambda s=s: select.select([], [s], [], 0)[1], "the end of one", 3)
+        assert s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == ABORTED
 
 
 def test_stop(l):
@@ -551,6 +568,6 @@ def test_exceptions(l):
         assert "with the kernel 0," in p.text, p.text
 
 
-lab.main(test_stop, test_lost_network, test_other_link, test_another_connections, test_killed, test_engine_killed,
+lab.main(test_stop_while_asking, test_stop, test_lost_network, test_other_link, test_another_connections, test_killed, test_engine_killed,
          test_engine_killed_amid_many, test_other_rules, test_forgotten, test_forgotten_strictly,
          test_forgotten_strictly_by_now, test_forgotten_strictly_no_more, test_half_closed, test_forged, test_exceptions)

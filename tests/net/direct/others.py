@@ -184,6 +184,26 @@ def test_marked_as_usual(l):
             words(w)
 
 
+def test_marked_to_be_let_in(l):
+    """A firewall lets in from outside what it has marked itself."""
+    w = World(l)
+    for own in (APP, APP6):
+        l.server(w.app, own, 22, lab.echo)
+    chains = (PREROUTING, "tcp dport 22 " + MARK), \
+        ("type filter hook input priority filter", "tcp dport 22 meta mark != 0x99 drop")
+
+    def let_in():
+        for own in (APP, APP6):
+            with tcp(w.near, own, 22) as s:
+                said(s, b"from outside")
+
+    for way in ("kernel", "stack"):
+        with ruled(w, *chains), kernel(w, way=way):
+            let_in()
+        with kernel(w, way=way), ruled(w, *chains):
+            let_in()
+
+
 def test_marked_late(l):
     """What comes in is marked behind us, where the way back is looked up strictly."""
     w = World(l)
@@ -247,4 +267,4 @@ def test_unseen(l):
 
 
 lab.main(test_marks_restored, test_way_back, test_remarked, test_remarked_with_none, test_remarked_user,
-         test_marked_as_usual, test_marked_late, test_untracked, test_unseen)
+         test_marked_as_usual, test_marked_to_be_let_in, test_marked_late, test_untracked, test_unseen)
