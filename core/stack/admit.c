@@ -182,9 +182,34 @@ refuse(struct stack *s, const struct segment *g, const struct held *h,
 		reply_refuse(s, &q, a);
 }
 
+/* Those to a host that is silent leave some places to all others, and who has waited for
+ * long, to whatever host, has the least hope.  Who would give way to one more to that
+ * target; NULL: a place is free. */
+static struct held *
+in_the_way(struct stack *s, const struct endpoint *target)
+{
+	size_t max = s->config.held_max;
+
+	if (s->n.waiting < max && *share_of(s, target) < max - max / 8)
+		return NULL;
+	return container_of(s->waits.next, struct held, age);
+}
+
+/* Whether one more SYN may be held.  Each of them has a way out that is being opened, so
+ * this is looked at before one is.  Nobody gives way yet: it may not have to be held. */
+static bool
+may_hold(struct stack *s, const struct endpoint *target)
+{
+	const struct held *h = in_the_way(s, target);
+
+	return !h || loop_now(s->loop) - h->since >= HELD_MS;
+}
+
 static void
 hold(struct stack *s, struct held *h)
 {
+	struct held *oldest = in_the_way(s, &h->target);
+
 	s->n.held++;
 	s->n.waiting++;
 	++*share_of(s, &h->target);
@@ -192,26 +217,8 @@ hold(struct stack *s, struct held *h)
 	list_append(&s->waits, &h->age);
 	table_insert(&s->helds, &h->node, tuple_hash(&s->helds, &h->app, &h->target));
 	timer_arm(&h->timer, 2 * BACKOFF_FIRST_MS);
-}
-
-/*
- * Whether one more SYN may be held.  Each of them has a way out that is being opened, so
- * this is looked at before one is.  Those to a host that is silent leave some places to
- * all others, and who has waited for long, to whatever host, has the least hope.
- */
-static bool
-may_hold(struct stack *s, const struct endpoint *target)
-{
-	size_t max = s->config.held_max;
-	struct held *oldest;
-
-	if (s->n.waiting < max && *share_of(s, target) < max - max / 8)
-		return true;
-	oldest = container_of(s->waits.next, struct held, age);
-	if (loop_now(s->loop) - oldest->since < HELD_MS)
-		return false;
-	held_end(oldest);
-	return true;
+	if (oldest)
+		held_end(oldest);
 }
 
 /* False, and counted: there is no room for another connection. */

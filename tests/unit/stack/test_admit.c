@@ -286,6 +286,41 @@ test_held_give_way(void **state)
 	assert_int_equal(stack_counters(host.stack)->waiting, HELD);
 }
 
+/* But for one that is to be held, and for nothing else. */
+static void
+test_held_stay(void **state)
+{
+	static const enum stack_answer answers[] = { STACK_ADMIT, STACK_RESET,
+		STACK_NO_HOST, STACK_IGNORE };
+	char from[64];
+	struct peer p;
+	size_t i;
+
+	(void)state;
+	host.config.held_max = HELD;
+	host_restart();
+	host.answer = STACK_HOLD;
+	for (i = 0; i < 3; i++) {
+		held_some("203.0.113.9:81", HELD / 2);
+		held_some("203.0.113.10:81", HELD / 2);
+		host_pass(1400);
+	}
+	for (i = 0; i < sizeof(answers) / sizeof(answers[0]); i++) {
+		host.answer = answers[i];
+		snprintf(from, sizeof(from), "198.18.0.9:%zu", i + 1);
+		peer_init(&p, from, "203.0.113.11:81");
+		peer_syn(&p);
+		host_settle();
+		assert_int_equal(host.nsyn, HELD + i + 1);
+		assert_int_equal(host.ngone, 0);
+		assert_int_equal(stack_counters(host.stack)->waiting, HELD);
+	}
+	host.answer = STACK_HOLD;
+	held_some("203.0.113.11:81", 1);
+	assert_int_equal(host.ngone, 1);
+	assert_int_equal(stack_counters(host.stack)->waiting, HELD);
+}
+
 /* A flood of SYNs whose handshakes are never completed. */
 static void
 test_flood(void **state)
@@ -499,6 +534,7 @@ main(void)
 		HOST_TEST(test_held_given_up),
 		HOST_TEST(test_held_limit),
 		HOST_TEST(test_held_give_way),
+		HOST_TEST(test_held_stay),
 		HOST_TEST(test_flood),
 		HOST_TEST(test_conns_limit),
 		HOST_TEST(test_elsewhere_when_full),
