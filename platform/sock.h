@@ -57,8 +57,9 @@ int sock_tcp_listen(const struct endpoint *at, int backlog);
 int sock_accept(int fd, struct endpoint *from);
 
 ssize_t sock_read(int fd, void *p, size_t cap);
-/* Wakes who waits to read only once there are so many bytes, or an end or an error; 1 as at
- * first. 0, or -errno: not of this kind of descriptor. */
+/* Wakes who waits to read only once there are so many bytes, at most a quarter of its buffer,
+ * or an end or an error; 1 as at first. 0, or -errno: not of this kind of descriptor, or its
+ * buffer is too small (-ENOBUFS). */
 int sock_low_water(int fd, int bytes);
 ssize_t sock_writev(int fd, const struct iovec *v, int n);
 int sock_shut_write(int fd);

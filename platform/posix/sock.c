@@ -10,6 +10,8 @@
 #include <string.h>
 #include <unistd.h>
 
+enum { LOW_WATER_LEAST = 16 * 1024 }; /* bytes; fewer are worth no waiting */
+
 static int
 domain_of(int family)
 {
@@ -287,9 +289,20 @@ sock_writev(int fd, const struct iovec *v, int n)
 	return r == -1 ? -errno : r;
 }
 
+/* Linux makes the window as small as the mark where the buffer is small. */
 int
 sock_low_water(int fd, int bytes)
 {
+	socklen_t len = sizeof(int);
+	int room;
+
+	if (bytes > 1) {
+		if (getsockopt(fd, SOL_SOCKET, SO_RCVBUF, &room, &len) == -1)
+			return -errno;
+		bytes = bytes < room / 4 ? bytes : room / 4;
+		if (bytes < LOW_WATER_LEAST)
+			return -ENOBUFS;
+	}
 	return setsockopt(fd, SOL_SOCKET, SO_RCVLOWAT, &bytes, sizeof bytes) == -1
 		? -errno
 		: 0;

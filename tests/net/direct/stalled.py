@@ -59,7 +59,7 @@ def test_stalled_uploads(l):
         space.sysctl("net.core.somaxconn", 4096)
         space.sysctl("net.ipv4.tcp_rmem", "4096 4096 4096")
     l.server(w.near, NEAR, 7, lab.echo)
-    l.server(w.near, NEAR, 4000, lambda c, _: over.wait(150))
+    l.server(w.near, NEAR, 4000, lambda c, _: over.wait(60))
     content = noise(64 * 1024)
     with running(w, sluice={"memory": "16 MB", "geoip": w.database()}), tcp(w.app, NEAR, 7) as other:
         ones = [tcp(w.app, NEAR, 4000) for _ in range(400)]
