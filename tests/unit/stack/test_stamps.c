@@ -77,11 +77,22 @@ test_syn_repeated(void **state)
 	assert_int_equal(k.echo, 1100);
 }
 
+/* What the stack sends next says that it has all before `ack`, and that `stamp` came. */
+static void
+echoes(uint32_t ack, uint32_t stamp)
+{
+	struct seen k;
+
+	host_settle();
+	assert_true(host_take(&k));
+	assert_int_equal(k.ack, ack);
+	assert_int_equal(k.echo, stamp);
+}
+
 /* The segment that an acknowledgement is due for is echoed; not one behind a gap. */
 static void
 test_echo(void **state)
 {
-	struct seen k;
 	struct peer p;
 
 	(void)state;
@@ -90,24 +101,15 @@ test_echo(void **state)
 	p.stamp = 500;
 	peer_send(&p, "a", 1);
 	peer_send(&p, "b", 1); /* 501: the acknowledgement says when the first came */
-	host_settle();
-	assert_true(host_take(&k));
-	assert_int_equal(k.ack, p.snd);
-	assert_int_equal(k.echo, 500);
+	echoes(p.snd, 500);
 	p.snd += 1;
 	p.stamp = 600;
 	peer_send(&p, "d", 1);
-	host_settle();
-	assert_true(host_take(&k));
-	assert_int_equal(k.ack, p.snd - 2);
-	assert_int_equal(k.echo, 500);
+	echoes(p.snd - 2, 500);
 	p.snd -= 2;
 	p.stamp = 700;
 	peer_send(&p, "c", 1);
-	host_settle();
-	assert_true(host_take(&k));
-	assert_int_equal(k.ack, p.snd + 1);
-	assert_int_equal(k.echo, 700);
+	echoes(p.snd + 1, 700);
 }
 
 /* Others write the option unpadded, and behind others. */
@@ -115,7 +117,6 @@ static void
 test_odd_place(void **state)
 {
 	uint8_t options[16] = { 1, 5, 2, 8, 10, 0, 0, 9, 9 };
-	struct seen k;
 	struct peer p;
 
 	(void)state;
@@ -123,10 +124,7 @@ test_odd_place(void **state)
 	peer_open(&p);
 	host_input_tcp(
 		&p.me, &p.to, ACK, p.snd, p.rcv, 100, options, sizeof(options), "a", 1);
-	host_settle();
-	assert_true(host_take(&k));
-	assert_int_equal(k.ack, p.snd + 1);
-	assert_int_equal(k.echo, 0x909);
+	echoes(p.snd + 1, 0x909);
 }
 
 /* Milliseconds. */
