@@ -8,6 +8,10 @@
 #include "lwip/priv/tcp_priv.h"
 #include "lwip/sys.h"
 
+/* Of a peer's clock, that a stamp can be older than another: what seems more is newer, since
+ * the clock went half round in a silence (RFC 7323 5.5). */
+enum { OLDER_MAX = 1 << 24 };
+
 static struct loop *timekeeper;
 
 void
@@ -29,14 +33,19 @@ stamps_len(const struct tcp_pcb *pcb)
 	return pcb->flags & TF_TIMESTAMP ? TCP_STAMP : 0;
 }
 
-/* lwIP would read it from options, which it is not given.  That a stamp is not older than
- * the last is not asked (RFC 7323 5.3): nothing old can still arrive. */
+/*
+ * RFC 7323 4.3: what is echoed never goes back.  lwIP would read it from options, which it
+ * is not given.  A segment with an older stamp is taken all the same (5.3): in a queue no
+ * duplicate comes after what was sent behind it, and so none finds its numbers in use again.
+ */
 void
 stamps_take(struct tcp_pcb *pcb, const struct segment *g)
 {
 	uint32_t stamp;
 
-	if ((int32_t)(g->seq - pcb->ts_lastacksent) <= 0 && segment_stamp(g, &stamp))
+	if ((int32_t)(g->seq - pcb->ts_lastacksent) > 0 || !segment_stamp(g, &stamp))
+		return;
+	if (pcb->ts_recent - stamp - 1 >= OLDER_MAX)
 		pcb->ts_recent = stamp;
 }
 

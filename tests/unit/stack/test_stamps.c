@@ -112,6 +112,31 @@ test_echo(void **state)
 	echoes(p.snd + 1, 700);
 }
 
+/* What came before is not echoed again because it comes once more; nor is it lost. */
+static void
+test_never_back(void **state)
+{
+	struct peer p;
+
+	(void)state;
+	peer_init(&p, me, to);
+	peer_open(&p);
+	p.stamp = 500;
+	peer_send(&p, "a", 1);
+	echoes(p.snd, 500);
+	p.snd -= 1;
+	p.stamp = 400;
+	peer_send(&p, "a", 1);
+	echoes(p.snd, 500);
+	p.stamp = 499;
+	peer_send(&p, "b", 1);
+	echoes(p.snd, 500);
+	/* Days later the clock is more than half round. */
+	p.stamp = 500 + 0x80000001;
+	peer_send(&p, "c", 1);
+	echoes(p.snd, 500 + 0x80000001);
+}
+
 /* Others write the option unpadded, and behind others. */
 static void
 test_odd_place(void **state)
@@ -237,6 +262,7 @@ main(void)
 		HOST_TEST(test_plain_megabyte),
 		HOST_TEST(test_syn_repeated),
 		HOST_TEST(test_echo),
+		HOST_TEST(test_never_back),
 		HOST_TEST(test_odd_place),
 		HOST_TEST(test_clock),
 		HOST_TEST(test_full_segment),
