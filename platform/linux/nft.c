@@ -22,16 +22,16 @@ enum {
 	EPHEMERAL = 32768,   /* the first port that the kernel chooses by itself */
 };
 
+/* What has one of the device's addresses for its `end`, saddr or daddr, is dropped. */
 static void
-add_addresses(struct script *s, const struct net_firewall *f)
+add_drops(struct script *s, const struct net_firewall *f, const char *end)
 {
 	char text[IP_TEXT];
 	int i;
 
-	/* Who shares a link with us could else send into connections that run inside. */
 	for (i = 0; i < f->naddrs; i++)
-		script_add(s, "%s daddr %s drop\n",
-			f->addrs[i].ip.family == 6 ? "ip6" : "ip",
+		script_add(s, "%s %s %s drop\n",
+			f->addrs[i].ip.family == 6 ? "ip6" : "ip", end,
 			ip_format(&f->addrs[i].ip, text));
 }
 
@@ -217,18 +217,12 @@ add_into_device(struct script *s, const struct net_firewall *f, bool tells)
 static void
 add_fence(struct script *s, const struct net_firewall *f)
 {
-	char text[IP_TEXT];
-	int i;
-
 	script_add(s,
 		"chain last {\n"
 		"type filter hook postrouting priority srcnat + 200; policy accept;\n"
 		"oif { \"%s\", \"lo\" } accept\n",
 		f->dev);
-	for (i = 0; i < f->naddrs; i++)
-		script_add(s, "%s saddr %s drop\n",
-			f->addrs[i].ip.family == 6 ? "ip6" : "ip",
-			ip_format(&f->addrs[i].ip, text));
+	add_drops(s, f, "saddr");
 	script_add(s, "}\n");
 }
 
@@ -297,7 +291,8 @@ add_prerouting(struct script *s, const struct net_firewall *f)
 	if (f->kept != 0)
 		script_add(s, "ct mark & 65535 == %u accept\n", f->kept);
 	script_add(s, "iifname { \"%s\", \"lo\" } goto inside\n", f->dev);
-	add_addresses(s, f);
+	/* Who shares a link with us could else send into connections that run inside. */
+	add_drops(s, f, "daddr");
 	script_add(s,
 		"ct mark != %u jump began_outside\n"
 		"ct mark %u goto outside\n"
