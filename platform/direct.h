@@ -64,10 +64,10 @@ int net_direct_follow(unsigned kept);
  */
 /* 0, or -errno: this kernel cannot. */
 int net_direct_can_end(void);
-/* Ends all, of both families, while the tables still lead their resets to the peers, and
- * forgets them; with `asked` also those that are only asked for, which else ask again. How
- * many, or -errno. */
-int net_direct_end_all(const struct net_direct *d, bool asked);
+/* Ends all of a family (0: of both), while the tables still lead their resets to the peers,
+ * and forgets them; with `asked` also those that are only asked for, which else ask again.
+ * How many, or -errno. */
+int net_direct_end_all(const struct net_direct *d, int family, bool asked);
 /* Ends those that an engine carried, which has died: all that the system does not, and that
  * are not only asked for.  `kept` is 0 where it carries none. How many, or -errno. */
 int net_direct_end_orphans(const struct net_direct *d);

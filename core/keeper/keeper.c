@@ -296,7 +296,7 @@ engine_dismiss(struct keeper *k)
 	if (k->sock >= 0 && k->serve.ready)
 		(void)shutdown(k->sock, SHUT_WR);
 	/* While there is an engine that counts them. */
-	serve_ends_all(&k->serve, true);
+	serve_ends_last(&k->serve);
 	sock_end(k);
 }
 
@@ -535,7 +535,7 @@ finish(struct keeper *k)
 		engine_kill(k);
 		/* Those that began since, or all: before the addresses and the routes go,
 		 * so that their resets leave nowhere by another way. */
-		serve_ends_all(&k->serve, true);
+		serve_ends_last(&k->serve);
 		if (k->lock >= 0)
 			undone = journal_undo(&k->journal, 0);
 		if (k->lock >= 0 && journal_has_session(&k->journal))

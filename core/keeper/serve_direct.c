@@ -229,7 +229,7 @@ serve_direct_unseen(struct serve *s, int family)
 		family, unseen_why);
 	if (net_direct_forget(family, &e) < 0)
 		log_warn("%s", e.text);
-	serve_ends_all(s, false);
+	serve_ends_all(s, family);
 }
 
 /* While the rules cannot be read, what was known of them holds. */
@@ -274,7 +274,7 @@ by_user_follow(struct serve *s, int family)
 		return;
 	log_warn("direct IPv%d flows are carried by sluice itself from now on: %s",
 		family, why);
-	serve_ends_all(s, false);
+	serve_ends_all(s, family);
 }
 
 void
@@ -337,7 +337,7 @@ serve_direct_settle(struct serve *s)
 {
 	/* Before the tables go, so that the other ends hear of it, too. */
 	if (!s->asked4 && !s->asked6)
-		serve_ends_all(s, false);
+		serve_ends_all(s, 0);
 	if (s->direct4 && !s->asked4)
 		direct_release(s, 4);
 	if (s->direct6 && !s->asked6)
@@ -440,8 +440,10 @@ give_up(const struct serve *s, unsigned left, const struct err *e)
 		  "cannot be put back: %s; sluice tries again each second%s",
 		e->text,
 		direct ? ", and carries direct flows itself until they are" : "");
-	if (direct)
-		serve_ends_all(s, false);
+	if ((left & NET_RULES_DIRECT4) != 0)
+		serve_ends_all(s, 4);
+	if ((left & NET_RULES_DIRECT6) != 0)
+		serve_ends_all(s, 6);
 }
 
 void

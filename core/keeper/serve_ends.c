@@ -52,8 +52,8 @@ serve_ends_orphans(const struct serve *s)
 		log_info("connections that the engine carried: %d, ended", r);
 }
 
-void
-serve_ends_all(const struct serve *s, bool asked)
+static void
+all_end(const struct serve *s, int family, bool asked)
 {
 	struct net_direct d;
 	int r;
@@ -61,7 +61,19 @@ serve_ends_all(const struct serve *s, bool asked)
 	if (!s->direct4 && !s->direct6)
 		return;
 	serve_direct_of(s, 4, &d);
-	r = net_direct_end_all(&d, asked);
+	r = net_direct_end_all(&d, family, asked);
 	if (r > 0)
 		log_info("connections that the kernel carried: %d, ended", r);
+}
+
+void
+serve_ends_all(const struct serve *s, int family)
+{
+	all_end(s, family, false);
+}
+
+void
+serve_ends_last(const struct serve *s)
+{
+	all_end(s, 0, true);
 }

@@ -12,8 +12,10 @@ void serve_ends_watch(struct serve *s);
 void serve_ends_lost(const struct serve *s);
 /* The engine has died: ends what it carried, whose applications may only be waiting. */
 void serve_ends_orphans(const struct serve *s);
-/* Ends all that the kernel carries; the engine is told of each.  With `asked` also what is
- * only asked for: nobody will be there to be asked again. */
-void serve_ends_all(const struct serve *s, bool asked);
+/* Ends all that the kernel carries of a family (0: of both), which is asked for again; the
+ * engine is told of each. */
+void serve_ends_all(const struct serve *s, int family);
+/* Of both, also what is only asked for: nobody will be there to be asked again. */
+void serve_ends_last(const struct serve *s);
 
 #endif

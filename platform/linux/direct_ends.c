@@ -164,7 +164,7 @@ net_direct_can_end(void)
 }
 
 int
-net_direct_end_all(const struct net_direct *d, bool asked)
+net_direct_end_all(const struct net_direct *d, int family, bool asked)
 {
 	struct aborts a;
 	int r = aborts_begin(&a, d);
@@ -172,7 +172,7 @@ net_direct_end_all(const struct net_direct *d, bool asked)
 	if (r < 0)
 		return r;
 	a.asked = asked;
-	r = conntrack_forget(0, d->kept, connection_abort, &a);
+	r = conntrack_forget(family, d->kept, connection_abort, &a);
 	mnl_socket_close(a.bus);
 	return r < 0 ? r : a.n;
 }

@@ -2,6 +2,7 @@
 """Beside rule sets of others that change what ours depend on: flows that go directly take one way or the other."""
 import contextlib
 import errno
+import os
 import socket
 
 from direct import APP, APP6, NEAR, NEAR6, SLUICE, TUN, World, family, lab, tcp, tcp_error, udp
@@ -116,7 +117,7 @@ def test_remarked(l):
     w = World(l)
     echoes(w)
     for way in ("kernel", "stack"):
-        for rule in (MARK, MARK + " ct mark set meta mark"):
+        for rule in (MARK, MARK + " ct mark set meta mark", MARK + " ct mark set 0"):
             with ruled(w, (LATER, rule)), kernel(w, way=way) as p, lab.Sniffer(w.app, TUN) as into:
                 is_led_back(w, p)
                 circles = into.seen(lambda q: q.outgoing and q.src == APP)
@@ -135,6 +136,22 @@ def test_remarked(l):
                     said(ones[1], b"word")
                 is_led_back(w, p)
             words(w)                # and when it has gone, as before
+
+
+def test_remarked_without_ends(l):
+    """Where the kernel cannot end connections of others, none is said to be ended."""
+    w = World(l)
+    echoes(w)
+    program = l.program("lacking.so", [os.path.join(os.path.dirname(__file__), "lacking.c")], "-shared", "-fPIC")
+    for lacks in ("ends", "lists"):
+        env = {"LD_PRELOAD": program, "DIAG_LACKS": lacks,
+               "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+        with kernel(w, way="stack", env=env) as p, ruled(w, (LATER, MARK)), contextlib.ExitStack() as stack:
+            p.wait_line("this kernel ends no connection of others", again=True)
+            s = stack.enter_context(w.app.socket(socket.AF_INET, socket.SOCK_STREAM))
+            s.setblocking(False)
+            s.connect_ex((NEAR, 7))
+            p.wait_line("IPv4 packets that have to leave are led back into .*connections .* wait in vain")
 
 
 def test_remarked_with_none(l):
@@ -260,11 +277,16 @@ def test_unseen(l):
                 heard(u, b"after", (address, 7))
             words(w)
             lab.equal(direct_of(w), {("stack", WHY)}, "who carries")
-    # A new start is a new try.
-    with kernel(w):
+    # A new start is a new try, and a family is no matter of the other's.
+    with kernel(w) as p:
         words(w)
         lab.equal(direct_of(w), {("kernel", None)}, "who carries")
+        with tcp(w.app, NEAR6, 7) as other, ruled(w, (untracked[0], "meta nfproto ipv4 " + untracked[1])):
+            said(other, b"word")
+            words(w)
+            lab.equal(direct_of(w), {("stack", WHY), ("kernel", None)}, "who carries")
+            said(other, b"word")
 
 
-lab.main(test_marks_restored, test_way_back, test_remarked, test_remarked_with_none, test_remarked_user,
+lab.main(test_marks_restored, test_way_back, test_remarked, test_remarked_without_ends, test_remarked_with_none, test_remarked_user,
          test_marked_as_usual, test_marked_to_be_let_in, test_marked_late, test_untracked, test_unseen)
