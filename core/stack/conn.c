@@ -145,9 +145,8 @@ conn_wake(struct conn *c)
 		loop_ready(c->stack->loop, c->owner);
 }
 
-/* Whether bytes are still to be sent, or to be acknowledged. */
-static bool
-owes(const struct conn *c)
+bool
+conn_owes(const struct conn *c)
 {
 	return c->ring && ring_held(c->ring) > 0;
 }
@@ -156,7 +155,7 @@ owes(const struct conn *c)
 static void
 ring_rest(struct conn *c)
 {
-	if (!c->ring || owes(c))
+	if (!c->ring || conn_owes(c))
 		return;
 	credit_ring_drop(c);
 	if (c->cramped && c->ring_cap < c->stack->config.ring)
@@ -243,11 +242,11 @@ flush(struct stream *s)
 {
 	struct conn *c = conn_of(s);
 
-	if (!c->error && owes(c))
+	if (!c->error && conn_owes(c))
 		conn_push(c);
 	if (c->error)
 		return c->error;
-	return owes(c) ? STREAM_AGAIN : STREAM_OK;
+	return conn_owes(c) ? STREAM_AGAIN : STREAM_OK;
 }
 
 /* What came before an error is still read, as from a socket of the kernel. */

@@ -27,10 +27,18 @@ error_of(err_t err)
 	}
 }
 
+/* Both sides have ended, and the application has all but the word of it: nothing is lost
+ * where lwIP forgets it now, and what the application has sent is still read to its end. */
+static bool
+is_complete(const struct conn *c)
+{
+	return c->ended && c->sent_fin && !conn_owes(c);
+}
+
 static void
 on_error(struct conn *c, err_t err)
 {
-	if (!c->error)
+	if (!c->error && !is_complete(c))
 		c->error = error_of(err);
 }
 

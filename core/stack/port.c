@@ -312,7 +312,7 @@ port_window_max(const struct conn *c)
 bool
 port_is_over(const struct conn *c)
 {
-	return c->pcb && (c->pcb->state == TIME_WAIT || c->pcb->state == LAST_ACK);
+	return c->pcb && c->pcb->state == TIME_WAIT;
 }
 
 bool

@@ -180,6 +180,8 @@ struct conn *conn_find(
 /* Sends what can be sent, acknowledges, gives an empty ring back. */
 void conn_push(struct conn *c);
 void conn_wake(struct conn *c);
+/* Whether bytes are still to be sent, or to be acknowledged. */
+bool conn_owes(const struct conn *c);
 /* Ends it now, with a RST where `reset`. */
 void conn_drop(struct conn *c, bool reset);
 /* A connection whose user has gone: whether the application has all by now. */
@@ -200,7 +202,7 @@ struct tcp_pcb *port_enter(struct conn *c);
 void port_input(struct conn *c, const struct segment *g, const struct syn_options *o);
 /* What can be told of a window: less where the application knows no scale. */
 uint32_t port_window_max(const struct conn *c);
-/* Both sides have ended, and the application has all: nothing is lost with c. */
+/* Both sides have ended, and know it: nothing is lost with c. */
 bool port_is_over(const struct conn *c);
 /* The application has acknowledged all that was written, and the FIN behind it. */
 bool port_has_delivered(const struct conn *c);

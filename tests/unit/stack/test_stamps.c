@@ -230,30 +230,6 @@ test_beside(void **state)
 	assert_true(k.stamped);
 }
 
-/* The last acknowledgement was lost, and the application's kernel uses the port again. */
-static void
-test_port_again(void **state)
-{
-	struct stream *c;
-	struct peer p;
-
-	(void)state;
-	peer_init(&p, me, to);
-	c = peer_open(&p);
-	peer_fin(&p);
-	peer_pump(&p);
-	p.silent = true;
-	conn_leave(c);
-	peer_pump(&p);
-	assert_true(p.fin);
-	peer_init(&p, me, to);
-	p.iss += 100000;
-	peer_open(&p);
-	assert_int_equal(host.nsyn, 2);
-	host_quiet();
-	peer_fini(&p);
-}
-
 int
 main(void)
 {
@@ -267,7 +243,6 @@ main(void)
 		HOST_TEST(test_clock),
 		HOST_TEST(test_full_segment),
 		HOST_TEST(test_beside),
-		HOST_TEST(test_port_again),
 	};
 
 	int failed = cmocka_run_group_tests(tests, NULL, NULL);
