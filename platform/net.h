@@ -71,8 +71,9 @@ struct net_firewall {
 int net_firewall_add(const struct net_firewall *f, struct err *e);
 int net_firewall_del(struct err *e);
 
-/* A sysctl by its dotted name; values are one line without its end, with the tabs
- * that the kernel puts between numbers. */
+/* A sysctl by its dotted name, in which a slash stands for a dot within a part, as in that
+ * of an interface; values are one line without its end, with the tabs that the kernel
+ * puts between numbers. */
 int net_sysctl_get(const char *name, char *value, size_t cap, struct err *e);
 int net_sysctl_set(const char *name, const char *value, struct err *e);
 /* A descriptor that becomes readable when anybody on this machine writes one of these; or

@@ -327,10 +327,14 @@ add_way_back(struct script *s, const struct net_firewall *f)
 static int
 rp_filter_of(const char *dev)
 {
-	char name[64 + IF_NAMESIZE], value[16];
+	char part[IF_NAMESIZE], name[64 + IF_NAMESIZE], value[16], *p;
 	struct err e;
 
-	snprintf(name, sizeof name, "net.ipv4.conf.%s.rp_filter", dev);
+	/* VLANs have dots in their names. */
+	snprintf(part, sizeof part, "%s", dev);
+	while ((p = strchr(part, '.')) != NULL)
+		*p = '/';
+	snprintf(name, sizeof name, "net.ipv4.conf.%s.rp_filter", part);
 	if (net_sysctl_get(name, value, sizeof value, &e) < 0)
 		return -1;
 	return value[0] - '0';

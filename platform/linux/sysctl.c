@@ -10,21 +10,25 @@
 
 enum { SYSCTL_PATH = 256 };
 
-/* net.ipv4.x -> /proc/sys/net/ipv4/x. The names are our own or the journal's. */
+/* net.ipv4.conf.eth0/100.x -> /proc/sys/net/ipv4/conf/eth0.100/x. The names are our own or
+ * the journal's. */
 static int
 sysctl_path(char path[static SYSCTL_PATH], const char *name)
 {
+	static const char all[] = "/proc/sys/";
 	char *p;
 	int n;
 
-	n = snprintf(path, SYSCTL_PATH, "/proc/sys/%s", name);
-	if (n < 0 || n >= SYSCTL_PATH || strchr(name, '/'))
+	n = snprintf(path, SYSCTL_PATH, "%s%s", all, name);
+	if (n < 0 || n >= SYSCTL_PATH)
 		return -EINVAL;
-	for (p = path; *p; p++) {
+	for (p = path + strlen(all); *p; p++) {
 		if (*p == '.')
 			*p = '/';
+		else if (*p == '/')
+			*p = '.';
 	}
-	return 0;
+	return strstr(path, "/../") ? -EINVAL : 0;
 }
 
 static int

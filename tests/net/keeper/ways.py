@@ -63,6 +63,17 @@ def test_rp_filter_2(l):
     ways(l, 2)
 
 
+def test_strict_by_name(l):
+    """A strict reverse path filter is seen on interfaces whose names have dots, as those of VLANs."""
+    w = World(l)
+    w.box.run("ip link add eth0.100 type veth peer name other")
+    for strict in (0, 1):
+        w.box.run(f"sysctl -q -w net.ipv4.conf.eth0/100.rp_filter={strict}")
+        p = w.start()
+        assert ("chain routing" in w.box.run("nft list table inet sluice")) == (strict == 1), strict
+        assert p.stop() == 0
+
+
 def test_nothing_of_roots(l):
     w = World(l)
     p = w.start(CONFIG + "status\nready\n")
@@ -96,4 +107,4 @@ def test_two_spaces_have_two_uids(l):
     assert p.stop() == 0 and q.stop() == 0
 
 
-lab.main(test_rp_filter_0, test_rp_filter_1, test_rp_filter_2, test_nothing_of_roots, test_two_spaces_have_two_uids)
+lab.main(test_rp_filter_0, test_rp_filter_1, test_rp_filter_2, test_strict_by_name, test_nothing_of_roots, test_two_spaces_have_two_uids)

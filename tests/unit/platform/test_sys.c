@@ -234,6 +234,8 @@ sysctls(void **state)
 	assert_string_equal(value, "Linux");
 	assert_int_equal(net_sysctl_get("net.none.such", value, sizeof value, &e), -1);
 	assert_int_equal(net_sysctl_get("../etc/passwd", value, sizeof value, &e), -1);
+	assert_int_equal(net_sysctl_get("kernel/ostype", value, sizeof value, &e), -1);
+	assert_int_equal(net_sysctl_get("//.//.etc.passwd", value, sizeof value, &e), -1);
 }
 
 int
