@@ -172,12 +172,14 @@ void peer_fini(struct peer *p);
 void peer_syn(struct peer *p);
 /* SYN, settle, and the last step of the handshake. The stack's stream. */
 struct stream *peer_open(struct peer *p);
+/* peer_init, and that. */
+struct stream *peer_start(struct peer *p, const char *me, const char *to);
 void peer_ack(struct peer *p);
 void peer_send(struct peer *p, const void *b, size_t len);
 void peer_fin(struct peer *p);
-/* Two bytes, with the window that the peer has now: lwIP believes in a smaller one when
+/* Takes its window down and says so, with two bytes: lwIP believes in a smaller one when
  * newer bytes come with it. */
-void peer_shrink(struct peer *p);
+void peer_shrink(struct peer *p, uint32_t window);
 void peer_reset(struct peer *p);
 /* Takes all that the stack has sent, until it sends nothing more. */
 void peer_pump(struct peer *p);

@@ -162,6 +162,13 @@ peer_open(struct peer *p)
 	return host.conn[n];
 }
 
+struct stream *
+peer_start(struct peer *p, const char *me, const char *to)
+{
+	peer_init(p, me, to);
+	return peer_open(p);
+}
+
 void
 peer_send(struct peer *p, const void *b, size_t len)
 {
@@ -226,8 +233,9 @@ conn_write(struct stream *c, const uint8_t *p, size_t len)
 }
 
 void
-peer_shrink(struct peer *p)
+peer_shrink(struct peer *p, uint32_t window)
 {
+	p->window = window;
 	peer_send(p, "x", 1);
 	peer_send(p, "y", 1);
 }

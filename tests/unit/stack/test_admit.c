@@ -246,8 +246,7 @@ test_held_limit(void **state)
 	assert_int_equal(stack_counters(host.stack)->over_limit, 5000 - HELD / 8 * 7);
 	assert_int_equal(host.ngone, 0);
 	host.answer = STACK_ADMIT;
-	peer_init(&p, "198.18.0.9:9", "203.0.113.10:81");
-	peer_open(&p);
+	peer_start(&p, "198.18.0.9:9", "203.0.113.10:81");
 	host_pass(2100);
 	assert_int_equal(host.ngone, HELD / 8 * 7);
 	assert_int_equal(stack_counters(host.stack)->waiting, 0);
@@ -359,8 +358,7 @@ test_conns_limit(void **state)
 	host_restart();
 	for (i = 0; i < 3; i++) {
 		snprintf(from, sizeof(from), "198.18.0.2:%d", 1024 + i);
-		peer_init(&p[i], from, "203.0.113.9:81");
-		peer_open(&p[i]);
+		peer_start(&p[i], from, "203.0.113.9:81");
 	}
 	peer_init(&p[3], "198.18.0.2:5", "203.0.113.9:81");
 	peer_syn(&p[3]);
@@ -398,8 +396,7 @@ test_elsewhere_when_full(void **state)
 	(void)state;
 	host.config.conns_max = 1;
 	host_restart();
-	peer_init(&p[0], "198.18.0.2:1024", "203.0.113.9:82");
-	peer_open(&p[0]);
+	peer_start(&p[0], "198.18.0.2:1024", "203.0.113.9:82");
 	host.user.elsewhere = to_the_kernel;
 	asked = 0;
 	peer_init(&p[1], "198.18.0.2:1025", "203.0.113.9:81");
@@ -435,8 +432,7 @@ test_lingering_limit(void **state)
 	host_restart();
 	for (i = 0; i < 200; i++) {
 		snprintf(from, sizeof(from), "198.18.0.2:%d", 1024 + i);
-		peer_init(&p, from, "203.0.113.9:81");
-		c = peer_open(&p);
+		c = peer_start(&p, from, "203.0.113.9:81");
 		stream_shut(c);
 		stream_free(c);
 		host.nconn = 0;
@@ -492,10 +488,7 @@ test_syn_again(void **state)
 static struct stream *
 last_ack(struct peer *p)
 {
-	struct stream *c;
-
-	peer_init(p, "198.18.0.2:40000", "203.0.113.9:81");
-	c = peer_open(p);
+	struct stream *c = peer_start(p, "198.18.0.2:40000", "203.0.113.9:81");
 	peer_send(p, "question", 8);
 	peer_fin(p);
 	peer_pump(p);

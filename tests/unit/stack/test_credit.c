@@ -136,8 +136,7 @@ test_even(void **state)
 		for (n = 0; n < EACH; peer_pump(&peers[i]))
 			n += conn_write(conns[i], b + n, EACH - n);
 	for (i = 0; i < SOME; i++) {
-		peers[i].window = 0;
-		peer_shrink(&peers[i]);
+		peer_shrink(&peers[i], 0);
 		for (kept = 0; (n = conn_write(conns[i], b, EACH)) > 0; kept += n)
 			;
 		most = kept > most ? kept : most;
@@ -165,8 +164,7 @@ test_stalled(void **state)
 	host.config.conns_max = SOME;
 	open_some(2 << 20);
 	for (i = 0; i < SOME; i++) {
-		peers[i].window = 0;
-		peer_shrink(&peers[i]);
+		peer_shrink(&peers[i], 0);
 		n[i] = conn_write(conns[i], b, EACH);
 		peer_pump(&peers[i]);
 		assert_true(n[i] >= 16 * K);
@@ -203,8 +201,7 @@ test_hard(void **state)
 	(void)state;
 	open_some(32 * K);
 	for (i = 0; i < USED; i++) {
-		peers[i].window = 0;
-		peer_shrink(&peers[i]);
+		peer_shrink(&peers[i], 0);
 		peer_pump(&peers[i]);
 	}
 	for (i = 0; i < USED; i++) {
@@ -335,8 +332,7 @@ test_stalled_uploads(void **state)
 	for (i = 0; i < SOME; i++)
 		pass(i, b, mem);
 	assert_true(windows() <= 1 << 20);
-	peer_init(&p, "198.18.0.4:1024", "203.0.113.9:443");
-	conns[0] = peer_open(&p);
+	conns[0] = peer_start(&p, "198.18.0.4:1024", "203.0.113.9:443");
 	peer_fini(&peers[0]);
 	peers[0] = p;
 	peer_send(&peers[0], "x", 1);
@@ -384,8 +380,7 @@ test_lingering_gives_way(void **state)
 	(void)state;
 	open_some(32 * K);
 	for (i = 0; i < RINGS; i++) {
-		peers[i].window = 0;
-		peer_shrink(&peers[i]);
+		peer_shrink(&peers[i], 0);
 		assert_int_equal(conn_write(conns[i], b, K), K);
 		conn_leave(conns[i]);
 		peers[i].silent = true;

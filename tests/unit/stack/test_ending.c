@@ -22,8 +22,7 @@ test_fin_from_application(void **state)
 	struct peer p;
 
 	(void)state;
-	peer_init(&p, pairs[0].me, pairs[0].to);
-	c = peer_open(&p);
+	c = peer_start(&p, pairs[0].me, pairs[0].to);
 	peer_send(&p, "question", 8);
 	peer_fin(&p);
 	assert_int_equal(stream_recv_buf(c, &w), STREAM_OK);
@@ -54,8 +53,7 @@ test_fin_lost(void **state)
 	struct peer p;
 
 	(void)state;
-	peer_init(&p, pairs[0].me, pairs[0].to);
-	c = peer_open(&p);
+	c = peer_start(&p, pairs[0].me, pairs[0].to);
 	peer_send(&p, "question", 8);
 	p.snd++;
 	peer_ack(&p);
@@ -84,8 +82,7 @@ test_fin_from_user(void **state)
 	size_t n = 0;
 
 	(void)state;
-	peer_init(&p, pairs[0].me, pairs[0].to);
-	c = peer_open(&p);
+	c = peer_start(&p, pairs[0].me, pairs[0].to);
 	while (n < 100000) {
 		n += conn_write(c, b + n, 100000 - n);
 		if (n == 100000)
@@ -117,10 +114,8 @@ test_linger(void **state)
 	struct peer p;
 
 	(void)state;
-	peer_init(&p, pairs[1].me, pairs[1].to);
-	c = peer_open(&p);
-	p.window = 4000;
-	peer_shrink(&p);
+	c = peer_start(&p, pairs[1].me, pairs[1].to);
+	peer_shrink(&p, 4000);
 	assert_int_equal(conn_write(c, b, 16000), 16000);
 	conn_leave(c);
 	assert_int_equal(stack_counters(host.stack)->conns, 0);
@@ -145,10 +140,8 @@ test_linger_ends(void **state)
 	struct peer p;
 
 	(void)state;
-	peer_init(&p, pairs[0].me, pairs[0].to);
-	c = peer_open(&p);
-	p.window = 0;
-	peer_shrink(&p);
+	c = peer_start(&p, pairs[0].me, pairs[0].to);
+	peer_shrink(&p, 0);
 	assert_int_equal(conn_write(c, b, 16000), 16000);
 	conn_leave(c);
 	p.silent = true;
@@ -167,8 +160,7 @@ test_abort(void **state)
 	struct peer p;
 
 	(void)state;
-	peer_init(&p, pairs[0].me, pairs[0].to);
-	c = peer_open(&p);
+	c = peer_start(&p, pairs[0].me, pairs[0].to);
 	conn_write(c, (const uint8_t *)"half", 4);
 	stream_free(c);
 	host.nconn = 0;
@@ -190,8 +182,7 @@ test_reset_from_application(void **state)
 	struct peer p;
 
 	(void)state;
-	peer_init(&p, pairs[1].me, pairs[1].to);
-	c = peer_open(&p);
+	c = peer_start(&p, pairs[1].me, pairs[1].to);
 	peer_send(&p, "last", 4);
 	peer_reset(&p);
 	assert_int_equal(stream_recv_buf(c, &w), STREAM_OK);
@@ -243,10 +234,8 @@ test_linger_swallows(void **state)
 	struct peer p;
 
 	(void)state;
-	peer_init(&p, pairs[0].me, pairs[0].to);
-	c = peer_open(&p);
-	p.window = 4000;
-	peer_shrink(&p);
+	c = peer_start(&p, pairs[0].me, pairs[0].to);
+	peer_shrink(&p, 4000);
 	assert_int_equal(conn_write(c, b, 16000), 16000);
 	conn_leave(c);
 	peer_send(&p, b, 1000);
@@ -273,10 +262,8 @@ test_slow_reader(void **state)
 	struct peer p;
 
 	(void)state;
-	peer_init(&p, pairs[0].me, pairs[0].to);
-	c = peer_open(&p);
-	p.window = 0;
-	peer_shrink(&p);
+	c = peer_start(&p, pairs[0].me, pairs[0].to);
+	peer_shrink(&p, 0);
 	peer_fin(&p);
 	assert_int_equal(stream_recv_buf(c, &w), STREAM_OK);
 	assert_int_equal(conn_write(c, b, 16000), 16000);
@@ -306,8 +293,7 @@ test_asked(void **state)
 	struct seen k;
 
 	(void)state;
-	peer_init(&p, pairs[0].me, pairs[0].to);
-	c = peer_open(&p);
+	c = peer_start(&p, pairs[0].me, pairs[0].to);
 	peer_fin(&p);
 	peer_pump(&p);
 	host_quiet();
@@ -356,11 +342,9 @@ leave(struct peer *p, int i, enum left how)
 	struct stream *c;
 
 	snprintf(me, sizeof(me), "198.18.0.2:%d", 41000 + i);
-	peer_init(p, me, pairs[0].to);
-	c = peer_open(p);
+	c = peer_start(p, me, pairs[0].to);
 	if (how == DELIVERS) {
-		p->window = 0;
-		peer_shrink(p);
+		peer_shrink(p, 0);
 	}
 	assert_int_equal(conn_write(c, (const uint8_t *)"bye", 3), 3);
 	stream_shut(c);
@@ -389,10 +373,8 @@ test_linger_beside_others(void **state)
 		struct stream *c;
 
 		few_conns();
-		peer_init(&p, pairs[0].me, pairs[0].to);
-		c = peer_open(&p);
-		p.window = 0;
-		peer_shrink(&p);
+		c = peer_start(&p, pairs[0].me, pairs[0].to);
+		peer_shrink(&p, 0);
 		assert_int_equal(conn_write(c, b, 14000), 14000);
 		conn_leave(c);
 		peer_pump(&p);

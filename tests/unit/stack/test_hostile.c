@@ -27,10 +27,8 @@ closed_open(struct peer *p)
 {
 	struct stream *c;
 
-	peer_init(p, "198.18.0.2:40000", "203.0.113.7:443");
-	c = peer_open(p);
-	p->window = 0;
-	peer_shrink(p);
+	c = peer_start(p, "198.18.0.2:40000", "203.0.113.7:443");
+	peer_shrink(p, 0);
 	drain();
 	return c;
 }
@@ -191,8 +189,7 @@ honest(const uint8_t *b)
 	struct peer p;
 	size_t n = 0;
 
-	peer_init(&p, "198.18.0.3:1000", "203.0.113.7:443");
-	c = peer_open(&p);
+	c = peer_start(&p, "198.18.0.3:1000", "203.0.113.7:443");
 	peer_send(&p, b, sizeof(got));
 	peer_pump(&p);
 	conn_read(c, got, sizeof(got), &n);
@@ -216,8 +213,7 @@ test_out_of_order_floods(void **state)
 	host_restart();
 	for (i = 0; i < FLOODS; i++) {
 		snprintf(me, sizeof(me), "198.18.0.2:%zu", 40000 + i);
-		peer_init(&p[i], me, "203.0.113.7:443");
-		c[i] = peer_open(&p[i]);
+		c[i] = peer_start(&p[i], me, "203.0.113.7:443");
 		flood(&p[i], b);
 		drain();
 	}
@@ -261,12 +257,10 @@ test_memory_is_bounded(void **state)
 	host.config.memory = 1 << 20;
 	host.config.conns_max = 2 * CROWD;
 	host_restart();
-	peer_init(&other, "198.18.0.3:1000", "203.0.113.7:443");
-	c = peer_open(&other);
+	c = peer_start(&other, "198.18.0.3:1000", "203.0.113.7:443");
 	for (i = 0; i < CROWD; i++) {
 		snprintf(me, sizeof(me), "198.18.0.2:%d", 40000 + i);
-		peer_init(&p[i], me, "203.0.113.7:443");
-		peer_open(&p[i]);
+		peer_start(&p[i], me, "203.0.113.7:443");
 	}
 	for (i = 0; i < CROWD; i++) {
 		for (at = 0; at < 400; at++) {

@@ -162,8 +162,7 @@ test_lies(void **state)
 	tell(&p, first, 1500);
 	tell(&p, first, 9000);
 	assert_int_equal(lose(&again), 0);
-	peer_init(&other, "[2001:db8::2]:40001", to);
-	c = peer_open(&other);
+	c = peer_start(&other, "[2001:db8::2]:40001", to);
 	conn_write(c, b, SIZE);
 	assert_int_equal(lose(&again), 1500);
 	/* And one that is true is believed once. */
@@ -197,8 +196,7 @@ test_later(void **state)
 	(void)state;
 	transfer(1400, 1400);
 	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		peer_init(&p, cases[i].me, cases[i].to);
-		conn_write(peer_open(&p), b, SIZE);
+		conn_write(peer_start(&p, cases[i].me, cases[i].to), b, SIZE);
 		assert_int_equal(lose(&first), cases[i].longest);
 		peer_fini(&p);
 	}

@@ -70,9 +70,8 @@ test_narrow(void **state)
 	host.room = 0; /* long segments are built, and stay */
 	n += conn_write(c, b, MEGABYTE);
 	host_settle();
-	p.window = 2048;
-	p.right = p.rcv + p.window;
-	peer_shrink(&p);
+	p.right = p.rcv + 2048;
+	peer_shrink(&p, 2048);
 	host.room = -1;
 	for (i = 0; i < 4000 && p.ngot < MEGABYTE; i++) {
 		stack_resume(host.stack);

@@ -57,8 +57,7 @@ test_data_in(void **state)
 	size_t n = 0;
 
 	(void)state;
-	peer_init(&p, pairs[0].me, pairs[0].to);
-	c = peer_open(&p);
+	c = peer_start(&p, pairs[0].me, pairs[0].to);
 	assert_int_equal(conn_read(c, mem, sizeof(mem), &n), STREAM_AGAIN);
 	peer_send(&p, "GET /", 5);
 	peer_send(&p, " HTTP/1.1", 9);
@@ -81,8 +80,7 @@ test_ack_waits(void **state)
 	size_t n = 0;
 
 	(void)state;
-	peer_init(&p, pairs[0].me, pairs[0].to);
-	c = peer_open(&p);
+	c = peer_start(&p, pairs[0].me, pairs[0].to);
 	peer_send(&p, "question", 8);
 	conn_read(c, mem, sizeof(mem), &n);
 	assert_true(script_settle(host.loop));
@@ -121,8 +119,7 @@ test_ack_waits_for_the_reader(void **state)
 	size_t n = 0;
 
 	(void)state;
-	peer_init(&p, pairs[0].me, pairs[0].to);
-	c = peer_open(&p);
+	c = peer_start(&p, pairs[0].me, pairs[0].to);
 	peer_send(&p, b, 4000);
 	assert_true(script_settle(host.loop));
 	host_quiet();
@@ -165,8 +162,7 @@ test_window_in(void **state)
 	(void)state;
 	host.config.window = 16 << 10;
 	host_restart();
-	peer_init(&p, pairs[0].me, pairs[0].to);
-	c = peer_open(&p);
+	c = peer_start(&p, pairs[0].me, pairs[0].to);
 	peer_send(&p, b, 1);
 	peer_pump(&p);
 	assert_true(p.their_window <= 16 << 10 && p.their_window >= 15 << 10);
@@ -197,10 +193,8 @@ test_window_out(void **state)
 	struct peer p;
 
 	(void)state;
-	peer_init(&p, pairs[1].me, pairs[1].to);
-	c = peer_open(&p);
-	p.window = 0;
-	peer_shrink(&p);
+	c = peer_start(&p, pairs[1].me, pairs[1].to);
+	peer_shrink(&p, 0);
 	total = n = conn_write(c, b, MEGABYTE);
 	assert_true(n > 0 && n < MEGABYTE);
 	peer_pump(&p);
@@ -241,8 +235,7 @@ test_wakes(void **state)
 	(void)state;
 	woken = 0;
 	task_init(&t, count);
-	peer_init(&p, pairs[0].me, pairs[0].to);
-	c = peer_open(&p);
+	c = peer_start(&p, pairs[0].me, pairs[0].to);
 	peer_send(&p, "x", 1);
 	conn_own(c, &t);
 	host_settle();
@@ -324,8 +317,7 @@ test_full_ack(void **state)
 	size_t n = 0;
 
 	(void)state;
-	peer_init(&p, pairs[0].me, pairs[0].to);
-	c = peer_open(&p);
+	c = peer_start(&p, pairs[0].me, pairs[0].to);
 	host.room = 0;
 	peer_send(&p, "x", 1);
 	conn_read(c, mem, sizeof(mem), &n);
@@ -345,8 +337,7 @@ test_sleeps(void **state)
 	struct peer p;
 
 	(void)state;
-	peer_init(&p, pairs[0].me, pairs[0].to);
-	c = peer_open(&p);
+	c = peer_start(&p, pairs[0].me, pairs[0].to);
 	conn_write(c, (const uint8_t *)"hello", 5);
 	peer_pump(&p);
 	host_pass(1000);
@@ -370,10 +361,8 @@ test_probe(void **state)
 	int i;
 
 	(void)state;
-	peer_init(&p, pairs[0].me, pairs[0].to);
-	c = peer_open(&p);
-	p.window = 0;
-	peer_shrink(&p);
+	c = peer_start(&p, pairs[0].me, pairs[0].to);
+	peer_shrink(&p, 0);
 	for (i = 0; i < 2; i++) {
 		if (i == 0)
 			assert_int_equal(conn_write(c, (const uint8_t *)"z", 1), 1);
@@ -406,8 +395,7 @@ test_crumbs(void **state)
 	struct peer p;
 
 	(void)state;
-	peer_init(&p, pairs[0].me, pairs[0].to);
-	c = peer_open(&p);
+	c = peer_start(&p, pairs[0].me, pairs[0].to);
 	for (i = 0; i < N; i++) {
 		peer_send(&p, b + i, 1);
 		if (i == N / 2)
@@ -467,8 +455,7 @@ test_contradictions(void **state)
 	(void)state;
 	host.config.window = 16 << 10;
 	host_restart();
-	peer_init(&p, pairs[0].me, pairs[0].to);
-	c = peer_open(&p);
+	c = peer_start(&p, pairs[0].me, pairs[0].to);
 	from = p.snd;
 	p.snd = from + (16 << 10) - 10; /* half of it is beyond the window */
 	peer_send(&p, b, 20);
@@ -487,8 +474,7 @@ test_contradictions(void **state)
 	while (host_take(&k))
 		;
 
-	peer_init(&p, pairs[1].me, pairs[1].to);
-	c = peer_open(&p);
+	c = peer_start(&p, pairs[1].me, pairs[1].to);
 	from = p.snd;
 	p.snd = from + 500;
 	peer_fin(&p);
@@ -514,8 +500,7 @@ test_repeats(void **state)
 	struct peer p;
 
 	(void)state;
-	peer_init(&p, pairs[0].me, pairs[0].to);
-	c = peer_open(&p);
+	c = peer_start(&p, pairs[0].me, pairs[0].to);
 	conn_write(c, (const uint8_t *)"hello", 5);
 	host_settle();
 	assert_true(host_take(&k));

@@ -96,8 +96,7 @@ test_echo(void **state)
 	struct peer p;
 
 	(void)state;
-	peer_init(&p, me, to);
-	peer_open(&p);
+	peer_start(&p, me, to);
 	p.stamp = 500;
 	peer_send(&p, "a", 1);
 	peer_send(&p, "b", 1); /* 501: the acknowledgement says when the first came */
@@ -119,8 +118,7 @@ test_never_back(void **state)
 	struct peer p;
 
 	(void)state;
-	peer_init(&p, me, to);
-	peer_open(&p);
+	peer_start(&p, me, to);
 	p.stamp = 500;
 	peer_send(&p, "a", 1);
 	echoes(p.snd, 500);
@@ -145,8 +143,7 @@ test_odd_place(void **state)
 	struct peer p;
 
 	(void)state;
-	peer_init(&p, me, to);
-	peer_open(&p);
+	peer_start(&p, me, to);
 	host_input_tcp(
 		&p.me, &p.to, ACK, p.snd, p.rcv, 100, options, sizeof(options), "a", 1);
 	echoes(p.snd + 1, 0x909);
@@ -160,8 +157,7 @@ test_clock(void **state)
 	struct peer p;
 
 	(void)state;
-	peer_init(&p, me, to);
-	peer_open(&p);
+	peer_start(&p, me, to);
 	before = p.echo;
 	host_pass(12345);
 	peer_send(&p, "a", 1);
@@ -181,8 +177,7 @@ test_full_segment(void **state)
 	int i;
 
 	(void)state;
-	peer_init(&p, me, to);
-	c = peer_open(&p);
+	c = peer_start(&p, me, to);
 	conn_write(c, b, 10 * (1460 - STAMPED));
 	host_settle();
 	for (i = 0; i < 4; i++) {
@@ -206,14 +201,12 @@ test_beside(void **state)
 	struct peer p;
 
 	(void)state;
-	peer_init(&p, me, to);
-	c = peer_open(&p);
+	c = peer_start(&p, me, to);
 	conn_ask(c, false);
 	assert_true(host_take(&k));
 	assert_int_equal(k.seq + 1, p.rcv);
 	assert_true(k.stamped);
-	p.window = 0;
-	peer_shrink(&p);
+	peer_shrink(&p, 0);
 	host_settle();
 	assert_true(host_take(&k));
 	conn_write(c, (const uint8_t *)"z", 1);
