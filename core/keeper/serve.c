@@ -5,6 +5,7 @@
 #include "keeper/check.h"
 #include "keeper/files.h"
 #include "keeper/serve_direct.h"
+#include "keeper/serve_ends.h"
 #include "keeper/serve_misled.h"
 #include "keeper/serve_routes.h"
 #include "platform/sock.h"
@@ -260,6 +261,7 @@ routes_serve(struct serve *s, const struct request *q, struct reply *r, struct e
 	s->routes = routes;
 	serve_rules_watch(s);
 	serve_misled_watch(s);
+	serve_ends_find(s);
 	return 0;
 }
 

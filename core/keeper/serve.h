@@ -40,6 +40,7 @@ struct serve {
 	int policy;     /* net_policy_watch; -1: none; closed by serve_fini */
 	int changes;    /* net_changes_watch; -1: none; closed by serve_fini */
 	int misled;     /* net_misled_watch; -1: none; closed by serve_fini */
+	bool can_end;   /* the kernel ends connections of others */
 	unsigned index; /* of the device */
 	bool astray;    /* of it or what leads there something is missing */
 	bool gone;      /* the device is */

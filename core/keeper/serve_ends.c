@@ -9,21 +9,30 @@
 #include <string.h>
 
 void
-serve_ends_watch(struct serve *s)
+serve_ends_find(struct serve *s)
 {
 	int r = net_direct_can_end();
 
-	if (s->losses >= 0)
-		return;
-	if (r == 0)
-		r = s->losses = net_direct_losses(OUR_KEPT);
+	s->can_end = r == 0;
 	if (r == -EOPNOTSUPP)
-		log_warn("this kernel ends no connection of others "
-			 "(CONFIG_INET_DIAG_DESTROY): where it carries one, and sluice "
-			 "ends or the network is lost, the application learns of it "
-			 "only when it sends");
+		log_warn(
+			"this kernel ends no connection of others "
+			"(CONFIG_INET_DIAG_DESTROY): where sluice or its engine ends, or "
+			"the network of one that the kernel carries is lost, the "
+			"application learns of it only when it sends");
 	else if (r < 0)
-		log_warn("flows in the kernel will end without a word: %s", strerror(-r));
+		log_warn("connections will end without a word: %s", strerror(-r));
+}
+
+void
+serve_ends_watch(struct serve *s)
+{
+	if (s->losses >= 0 || !s->can_end)
+		return;
+	s->losses = net_direct_losses(OUR_KEPT);
+	if (s->losses < 0)
+		log_warn("flows in the kernel will end without a word: %s",
+			strerror(-s->losses));
 }
 
 void

@@ -6,6 +6,8 @@
 
 /* The ends of flows in the kernel: applications hear of them at once. */
 
+/* Looks whether connections can be ended at all: s->can_end. */
+void serve_ends_find(struct serve *s);
 /* Begins to listen for connections that the system forgets, once: s->losses. */
 void serve_ends_watch(struct serve *s);
 /* Ends what the system has forgotten. */

@@ -36,13 +36,14 @@ led_back(struct serve *s, const struct net_misled *m)
 	s->led_back++;
 	s->led = now;
 	s->led_mark = m->mark;
-	if (m->network == NETWORK_TCP && m->is_socket && m->uid == s->uid)
+	if (s->can_end && m->network == NETWORK_TCP && m->is_socket && m->uid == s->uid)
 		(void)net_misled_end(m);
 	log_limited(&s->led_said, now, LOG_WARNING,
 		"IPv%d packets that have to leave are led back into %s, by a firewall rule "
 		"(they have the mark 0x%x) or a routing rule of somebody else's: they are "
-		"dropped, and sluice's own connections (user %u) that this meets are ended",
-		m->source.ip.family, s->tun_name, m->mark, (unsigned)s->uid);
+		"dropped, and sluice's own connections (user %u) that this meets %s",
+		m->source.ip.family, s->tun_name, m->mark, (unsigned)s->uid,
+		s->can_end ? "are ended" : "wait in vain");
 }
 
 static bool

@@ -218,9 +218,17 @@ int
 diag_can_abort(struct mnl_socket *bus)
 {
 	struct endpoint nobody = { .ip = { .family = 4 } };
+	struct inet_diag_req_v2 *q;
 	struct netlink_message m;
 	int r;
 
+	/* Those of no state; else "no such connection" could be "no such question". */
+	q = netlink_begin(&m, SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, sizeof *q);
+	q->sdiag_family = AF_INET;
+	q->sdiag_protocol = IPPROTO_TCP;
+	r = netlink_say(bus, &m, NULL, NULL);
+	if (r < 0)
+		return r == -ENOENT ? -EOPNOTSUPP : r;
 	abort_begin(&m, SOCK_DESTROY, &nobody, &nobody);
 	r = netlink_say(bus, &m, NULL, NULL);
 	return r == -ENOENT ? 0 : r;

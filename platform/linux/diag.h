@@ -49,7 +49,7 @@ struct mnl_socket;
  */
 int diag_abort(struct mnl_socket *bus, const struct endpoint *local,
 	const struct endpoint *remote);
-/* Whether this kernel can: 0, -EOPNOTSUPP, or -errno. */
+/* Whether this kernel can: 0, -EOPNOTSUPP (without CONFIG_INET_DIAG, too), or -errno. */
 int diag_can_abort(struct mnl_socket *bus);
 
 #endif
