@@ -171,9 +171,11 @@ add_tell(struct script *s, const struct net_firewall *f, bool tells, const char 
  * translation sees where it goes, but for the application's first packet:
  * where only those are led astray, the flow goes by the engine (enum stage of
  * nft_direct.c).  With our own mark it is our routing rules that are gone, for
- * a moment: what is lost then is sent again.  The
- * engine's sockets are asked for where somebody has changed the connection's
- * mark, too.
+ * a moment: what is lost then is sent again.
+ *
+ * The engine's sockets are asked for first, since somebody may have taken our
+ * mark from the connection as well.  Everybody else's packets have to go into
+ * the device, so to let them is no way out for any program, with whatever marks.
  */
 static void
 add_into_device(struct script *s, const struct net_firewall *f, bool tells)
@@ -193,11 +195,11 @@ add_into_device(struct script *s, const struct net_firewall *f, bool tells)
 		"drop\n"
 		"}\n"
 		"chain into_device {\n"
+		"meta skuid %u goto led_back\n"
 		"ct mark 0 meta mark != %u accept\n"
 		"meta mark %u goto led_back\n"
-		"ct mark %u goto led_back\n"
-		"meta skuid %u goto led_back\n",
-		f->mark, f->mark, f->mark, (unsigned)f->uid);
+		"ct mark %u goto led_back\n",
+		(unsigned)f->uid, f->mark, f->mark, f->mark);
 	if (f->kept != 0)
 		script_add(s, "ct mark & 65535 == %u goto led_back\n", f->kept);
 	script_add(s,
