@@ -451,7 +451,7 @@ flow_conn(void *cookie, struct stream *conn)
 }
 
 void
-flow_gone(void *cookie)
+flow_gone(void *cookie, enum stack_gone why)
 {
 	struct flow *f = cookie;
 
@@ -460,7 +460,10 @@ flow_gone(void *cookie)
 	if (f->state == FLOW_ORPHAN)
 		orphan_step(f);
 	else if (f->state != FLOW_DEAD)
-		flow_end(f, STACK_IGNORE, "the application gave up");
+		flow_end(f, STACK_IGNORE,
+			why == STACK_GAVE_UP
+				? "the application gave up"
+				: "not opened: no room among those that wait");
 }
 
 /* The table. */

@@ -37,10 +37,10 @@ on_conn(struct stack_user *u, void *cookie, struct stream *conn)
 }
 
 static void
-on_gone(struct stack_user *u, void *cookie)
+on_gone(struct stack_user *u, void *cookie, enum stack_gone why)
 {
 	(void)u;
-	flow_gone(cookie);
+	flow_gone(cookie, why);
 }
 
 static void

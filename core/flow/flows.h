@@ -89,6 +89,6 @@ void flow_table_reap(struct flows *fs);
 enum stack_answer flow_syn(struct flows *fs, const struct endpoint *source,
 	const struct endpoint *target, struct held *held, void **cookie);
 void flow_conn(void *cookie, struct stream *conn);
-void flow_gone(void *cookie);
+void flow_gone(void *cookie, enum stack_gone why);
 
 #endif

@@ -61,20 +61,23 @@ held_free(struct held *h)
 }
 
 static void
-held_end(struct held *h)
+held_end(struct held *h, enum stack_gone why)
 {
 	struct stack_user *u = h->stack->user;
 	void *cookie = h->cookie;
 
-	h->stack->n.forgotten++;
+	if (why == STACK_GAVE_UP)
+		h->stack->n.forgotten++;
 	held_free(h);
-	u->gone(u, cookie);
+	u->gone(u, cookie, why);
 }
 
 static void
 forget(struct timer *t)
 {
-	held_end(container_of(t, struct held, timer));
+	struct held *h = container_of(t, struct held, timer);
+
+	held_end(h, h->answered ? STACK_GAVE_WAY : STACK_GAVE_UP);
 }
 
 /* The header in our own words: what held_segment reads again. */
@@ -146,6 +149,15 @@ held_again(struct held *h, const struct segment *g)
 	timer_arm(&h->timer, 2 * next);
 }
 
+/* To one that comes. */
+static void
+opening_give_way(struct conn *c)
+{
+	c->stack->n.over_limit++;
+	c->error = -ENOMEM;
+	conn_drop(c, false);
+}
+
 /* False when there is no room for it. */
 static bool
 admit(struct stack *s, const struct segment *g, void *cookie)
@@ -155,7 +167,7 @@ admit(struct stack *s, const struct segment *g, void *cookie)
 
 	s->n.admitted++;
 	while (s->nopening >= OPENING_MAX)
-		conn_drop(container_of(s->opening.next, struct conn, place), false);
+		opening_give_way(container_of(s->opening.next, struct conn, place));
 	c = conn_new(s, g, cookie);
 	if (!c) {
 		s->n.over_limit++;
@@ -163,8 +175,10 @@ admit(struct stack *s, const struct segment *g, void *cookie)
 	}
 	syn_options_read(&o, g->options, g->optlen);
 	port_input(c, g, &o);
-	if (!c->pcb && list_empty(&c->place))
+	if (!c->pcb && list_empty(&c->place)) {
+		c->error = -ENOMEM;
 		list_append(&s->news, &c->place);
+	}
 	return true;
 }
 
@@ -217,8 +231,10 @@ hold(struct stack *s, struct held *h)
 	list_append(&s->waits, &h->age);
 	table_insert(&s->helds, &h->node, tuple_hash(&s->helds, &h->app, &h->target));
 	timer_arm(&h->timer, 2 * BACKOFF_FIRST_MS);
-	if (oldest)
-		held_end(oldest);
+	if (!oldest)
+		return;
+	s->n.over_limit++;
+	held_end(oldest, STACK_GAVE_WAY);
 }
 
 /* False, and counted: there is no room for another connection. */
@@ -267,7 +283,7 @@ ask(struct stack *s, const struct segment *g)
 		return;
 	case STACK_ADMIT:
 		if (!admit(s, g, h->cookie))
-			s->user->gone(s->user, h->cookie);
+			s->user->gone(s->user, h->cookie, STACK_GAVE_WAY);
 		break;
 	case STACK_RESET:
 	case STACK_NO_HOST:
@@ -356,7 +372,7 @@ held_reset(struct stack *s, const struct segment *g)
 		return false;
 	held_segment(h, &syn);
 	if (g->seq == syn.seq || g->seq == syn.seq + 1)
-		held_end(h);
+		held_end(h, STACK_GAVE_UP);
 	return true;
 }
 
@@ -390,7 +406,7 @@ static void
 end_each(struct table_node *n, void *arg)
 {
 	(void)arg;
-	held_end(container_of(n, struct held, node));
+	held_end(container_of(n, struct held, node), STACK_GAVE_UP);
 }
 
 void

@@ -79,6 +79,7 @@ opening_tell(struct conn *c)
 {
 	struct stack_user *u = c->stack->user;
 	void *cookie = c->cookie;
+	enum stack_gone why;
 
 	if (c->accepted) {
 		c->state = CONN_OPEN;
@@ -86,8 +87,9 @@ opening_tell(struct conn *c)
 		u->conn(u, cookie, &c->stream);
 		return;
 	}
+	why = c->error == -ENOMEM ? STACK_GAVE_WAY : STACK_GAVE_UP;
 	conn_release(c);
-	u->gone(u, cookie);
+	u->gone(u, cookie, why);
 }
 
 void

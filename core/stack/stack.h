@@ -30,6 +30,12 @@ enum stack_answer {
 	STACK_IGNORE,     /* silence */
 };
 
+/* Why there is no connection in the end. */
+enum stack_gone {
+	STACK_GAVE_UP, /* the application stopped asking, or began no more than a handshake */
+	STACK_GAVE_WAY, /* there was no room, or others came and it had waited longest */
+};
+
 struct held; /* a SYN that is being held */
 
 /* A UDP datagram of an application, whole and verified; or several of `segment` bytes each
@@ -59,8 +65,8 @@ struct stack_user {
 	/* The application has completed the handshake. The connection is the user's: it
 	 * ends with stream_free. Its owner is set by conn_own. */
 	void (*conn)(struct stack_user *, void *cookie, struct stream *conn);
-	/* It never did, or stopped asking: nothing of it is left in the stack. */
-	void (*gone)(struct stack_user *, void *cookie);
+	/* It never did, or could not: nothing of it is left in the stack. */
+	void (*gone)(struct stack_user *, void *cookie, enum stack_gone why);
 	void (*datagram)(struct stack_user *, const struct stack_datagram *d);
 	/* An ICMP echo request. */
 	void (*echo)(struct stack_user *, const struct ip *source,

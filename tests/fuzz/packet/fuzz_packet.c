@@ -90,9 +90,10 @@ on_conn(struct stack_user *u, void *cookie, struct stream *conn)
 }
 
 static void
-on_gone(struct stack_user *u, void *cookie)
+on_gone(struct stack_user *u, void *cookie, enum stack_gone why)
 {
 	(void)u;
+	(void)why;
 	held_forget(cookie);
 }
 

@@ -34,11 +34,12 @@ on_conn(struct stack_user *u, void *cookie, struct stream *conn)
 }
 
 static void
-on_gone(struct stack_user *u, void *cookie)
+on_gone(struct stack_user *u, void *cookie, enum stack_gone why)
 {
 	(void)u;
 	assert_ptr_equal(cookie, &host);
 	host.ngone++;
+	host.nyielded += why == STACK_GAVE_WAY;
 }
 
 static void

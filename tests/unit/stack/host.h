@@ -63,6 +63,7 @@ struct host {
 	struct endpoint source, target; /* of the last SYN, datagram or echo */
 	struct stream *conn[HOST_CONNS];
 	size_t nconn, ngone, nsyn, ndatagram, necho;
+	size_t nyielded; /* of those that are gone, to others */
 	uint8_t datagram[PACKET_MAX];
 	size_t datagram_len, segment;
 	bool uncut;

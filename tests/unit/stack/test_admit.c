@@ -180,6 +180,7 @@ test_forgotten(void **state)
 	assert_int_equal(host.ngone, 0);
 	host_pass(200);
 	assert_int_equal(host.ngone, 1);
+	assert_int_equal(host.nyielded, 0);
 	assert_int_equal(stack_counters(host.stack)->forgotten, 1);
 	peer_syn(&p);
 	for (i = 0; i < sizeof(gaps) / sizeof(gaps[0]); i++) {
@@ -282,6 +283,8 @@ test_held_give_way(void **state)
 	held_some("203.0.113.11:81", 1);
 	assert_int_equal(host.nsyn, HELD + 1);
 	assert_int_equal(host.ngone, 1);
+	assert_int_equal(host.nyielded, 1);
+	assert_int_equal(stack_counters(host.stack)->forgotten, 0);
 	assert_int_equal(stack_counters(host.stack)->waiting, HELD);
 }
 
@@ -339,10 +342,13 @@ test_flood(void **state)
 		assert_true(stack_counters(host.stack)->conns <= 1025);
 	}
 	assert_int_equal(host.ngone, 20000 - 1024);
+	assert_int_equal(host.nyielded, 20000 - 1024);
+	assert_int_equal(stack_counters(host.stack)->over_limit, 20000 - 1024);
 	host_pass(12000);
 	while (host_take(&k))
 		assert_int_equal(k.flags, SYN | ACK);
 	assert_int_equal(host.ngone, 20000);
+	assert_int_equal(host.nyielded, 20000 - 1024);
 	assert_int_equal(stack_counters(host.stack)->conns, 0);
 }
 
