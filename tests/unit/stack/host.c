@@ -11,6 +11,11 @@
 struct host host;
 bool host_offload;
 
+const struct pair pairs[2] = {
+	{ "198.18.0.2:40000", "203.0.113.7:443" },
+	{ "[2001:db8::2]:40000", "[2001:db8:ffff::7]:443" },
+};
+
 static enum stack_answer
 on_syn(struct stack_user *u, const struct endpoint *source, const struct endpoint *target,
 	struct held *held, void **cookie)

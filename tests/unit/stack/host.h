@@ -102,6 +102,10 @@ unsigned host_flags(void);
 void host_quiet(void);
 
 struct endpoint at(const char *text);
+/* An application and whom it talks to, of either family. */
+extern const struct pair {
+	const char *me, *to;
+} pairs[2];
 /* Bytes of which no two stretches are alike; free them. */
 uint8_t *pattern(size_t len);
 

@@ -12,11 +12,6 @@
 
 enum { BYTES = 200000 };
 
-static const char *const pairs[2][2] = {
-	{ "198.18.0.2:40000", "203.0.113.7:443" },
-	{ "[2001:db8::2]:40000", "[2001:db8::7]:443" },
-};
-
 /* The next datagram that comes out, put together where it is in fragments; its length. */
 static size_t
 datagram_take(uint8_t *mem)
@@ -45,7 +40,7 @@ datagram_take(uint8_t *mem)
 static void
 passes(size_t pair, size_t len, size_t each, size_t segment)
 {
-	struct endpoint me = at(pairs[pair][0]), to = at(pairs[pair][1]);
+	struct endpoint me = at(pairs[pair].me), to = at(pairs[pair].to);
 	uint8_t *b = pattern(BYTES), *got = malloc(65536);
 	struct iovec v[32];
 	size_t done, n, want, count = 0;
@@ -93,7 +88,7 @@ test_out(void **state)
 static void
 test_one_packet(void **state)
 {
-	struct endpoint me = at(pairs[0][0]), to = at(pairs[0][1]);
+	struct endpoint me = at(pairs[0].me), to = at(pairs[0].to);
 	struct iovec v;
 	uint8_t *b = pattern(BYTES);
 	uint64_t before = stack_counters(host.stack)->out;
@@ -112,13 +107,13 @@ test_one_packet(void **state)
 static void
 test_refusals(void **state)
 {
-	struct endpoint me = at(pairs[0][0]), to = at(pairs[1][1]);
+	struct endpoint me = at(pairs[0].me), to = at(pairs[1].to);
 	struct iovec v[33] = { { (void *)"x", 1 } };
 
 	(void)state;
 	assert_int_equal(
 		stack_udp_send_many(host.stack, &to, &me, v, 1, 1), -EAFNOSUPPORT);
-	to = at(pairs[0][1]);
+	to = at(pairs[0].to);
 	assert_int_equal(stack_udp_send_many(host.stack, &to, &me, v, 33, 1), -EMSGSIZE);
 	host.room = 0;
 	assert_int_equal(stack_udp_send_many(host.stack, &to, &me, v, 1, 1), 0);
@@ -131,7 +126,7 @@ test_refusals(void **state)
 static void
 input(size_t pair, size_t len, size_t segment)
 {
-	struct endpoint me = at(pairs[pair][0]), to = at(pairs[pair][1]);
+	struct endpoint me = at(pairs[pair].me), to = at(pairs[pair].to);
 	struct offload o = { .partial = true, .gso = OFFLOAD_UDP };
 	uint8_t *b = pattern(BYTES), *mem = malloc(PACKET_MAX + 100);
 	size_t n = udp_build(mem, &me, &to, b, len);
@@ -190,7 +185,7 @@ test_too_big(void **state)
 
 	(void)state;
 	for (i = 0; i < 2; i++) {
-		struct endpoint me = at(pairs[i][0]), to = at(pairs[i][1]);
+		struct endpoint me = at(pairs[i].me), to = at(pairs[i].to);
 		struct seen k;
 
 		stack_udp_too_big(host.stack, &me, &to, 4000, 1966);
@@ -207,7 +202,7 @@ test_too_big(void **state)
 static void
 test_uncut(void **state)
 {
-	struct endpoint me = at(pairs[0][0]), to = at(pairs[0][1]);
+	struct endpoint me = at(pairs[0].me), to = at(pairs[0].to);
 	uint8_t mem[200];
 	size_t n;
 
@@ -221,8 +216,8 @@ test_uncut(void **state)
 	stack_input(host.stack, mem, n, NULL);
 	assert_int_equal(host.ndatagram, 2);
 	assert_true(host.uncut);
-	me = at(pairs[1][0]);
-	to = at(pairs[1][1]);
+	me = at(pairs[1].me);
+	to = at(pairs[1].to);
 	stack_input(host.stack, mem, udp_build(mem, &me, &to, "x", 1), NULL);
 	assert_true(host.uncut);
 	host_input_udp_parts(&me, &to, mem, 100, 8);
@@ -240,7 +235,7 @@ tell_too_big(struct endpoint from, struct endpoint to, uint32_t mtu)
 static int
 parts_of(size_t len, size_t *longest)
 {
-	struct endpoint me = at(pairs[1][0]), to = at(pairs[1][1]);
+	struct endpoint me = at(pairs[1].me), to = at(pairs[1].to);
 	uint8_t *b = pattern(len);
 	struct seen k;
 	int n = 0;
@@ -259,7 +254,7 @@ parts_of(size_t len, size_t *longest)
 static void
 test_narrow_path(void **state)
 {
-	struct endpoint me = at(pairs[1][0]), to = at(pairs[1][1]);
+	struct endpoint me = at(pairs[1].me), to = at(pairs[1].to);
 	struct endpoint other = at("[2001:db8::3]:1");
 	size_t longest;
 	int i;

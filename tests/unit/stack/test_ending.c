@@ -6,13 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct {
-	const char *me, *to;
-} pairs[] = {
-	{ "198.18.0.2:40000", "203.0.113.7:443" },
-	{ "[2001:db8::2]:40000", "[2001:db8:ffff::7]:443" },
-};
-
 /* The application ends first, and still gets a late answer. */
 static void
 test_fin_from_application(void **state)

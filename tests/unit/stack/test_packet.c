@@ -7,13 +7,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-static const struct {
-	const char *me, *to;
-} pairs[] = {
-	{ "198.18.0.2:40000", "203.0.113.7:53" },
-	{ "[2001:db8::2]:40000", "[2001:db8:ffff::7]:53" },
-};
-
 static void
 fill(uint8_t *p, size_t len)
 {
@@ -248,7 +241,7 @@ static const struct spoilt spoilt[] = {
 	{ "source broadcast", 4, 6, SOURCE, "255.255.255.255:5" },
 	{ "source loopback", 4, 6, SOURCE, "127.0.0.1:5" },
 	{ "source port 0", 4, 6, SOURCE, "198.18.0.2:0" },
-	{ "source is target", 4, 6, SOURCE, "203.0.113.7:53" },
+	{ "source is target", 4, 6, SOURCE, "203.0.113.7:443" },
 	{ "source unspecified, IPv6", 6, 17, SOURCE, "[::]:5" },
 	{ "source multicast, IPv6", 6, 6, SOURCE, "[ff02::1]:5" },
 	{ "source loopback, IPv6", 6, 6, SOURCE, "[::1]:5" },

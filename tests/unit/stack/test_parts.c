@@ -5,13 +5,6 @@
 
 /* Fragments, sound and not. */
 
-static const struct {
-	const char *me, *to;
-} pairs[] = {
-	{ "198.18.0.2:40000", "203.0.113.7:53" },
-	{ "[2001:db8::2]:40000", "[2001:db8:ffff::7]:53" },
-};
-
 /* One fragment of a datagram that begins with `offset`. */
 static void
 part(size_t i, uint16_t offset, size_t len, bool more, uint32_t id)

@@ -10,7 +10,7 @@
 
 static const struct {
 	const char *label, *me, *to;
-} pairs[] = {
+} ends[] = {
 	{ "IPv4", "198.18.0.2:40000", "203.0.113.7:443" },
 	{ "IPv6", "[2001:db8::2]:40000", "[2001:db8:ffff::7]:443" },
 	{ "lowest and highest port", "198.18.0.2:1", "192.0.2.1:65535" },
@@ -25,8 +25,8 @@ test_handshake(void **state)
 	size_t i;
 
 	(void)state;
-	for (i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++) {
-		peer_init(&p, pairs[i].me, pairs[i].to);
+	for (i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		peer_init(&p, ends[i].me, ends[i].to);
 		peer_syn(&p);
 		assert_true(endpoint_equal(&host.source, &p.me));
 		assert_true(endpoint_equal(&host.target, &p.to));
