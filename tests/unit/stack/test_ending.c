@@ -98,24 +98,39 @@ test_fin_from_user(void **state)
 	free(b);
 }
 
+/* An application that takes no more than `window`, and a user that leaves n bytes to it. */
+static void
+left_with(struct peer *p, size_t pair, uint32_t window, const uint8_t *b, size_t n)
+{
+	struct stream *c = peer_start(p, pairs[pair].me, pairs[pair].to);
+
+	peer_shrink(p, window);
+	assert_int_equal(conn_write(c, b, n), n);
+	conn_leave(c);
+}
+
+/* It gets them all, and the end behind them. */
+static void
+takes_all(struct peer *p, const uint8_t *b, size_t n)
+{
+	peer_pump(p);
+	assert_int_equal(p->ngot, n);
+	assert_memory_equal(p->got, b, n);
+	assert_true(p->fin);
+	assert_false(p->reset);
+}
+
 /* Freed after shut: what was written still goes, though the user is gone. */
 static void
 test_linger(void **state)
 {
 	uint8_t *b = pattern(16000);
-	struct stream *c;
 	struct peer p;
 
 	(void)state;
-	c = peer_start(&p, pairs[1].me, pairs[1].to);
-	peer_shrink(&p, 4000);
-	assert_int_equal(conn_write(c, b, 16000), 16000);
-	conn_leave(c);
+	left_with(&p, 1, 4000, b, 16000);
 	assert_int_equal(stack_counters(host.stack)->conns, 0);
-	peer_pump(&p);
-	assert_int_equal(p.ngot, 16000);
-	assert_memory_equal(p.got, b, 16000);
-	assert_true(p.fin);
+	takes_all(&p, b, 16000);
 	peer_fin(&p);
 	peer_pump(&p);
 	assert_int_equal(p.acked, p.snd);
@@ -129,14 +144,10 @@ static void
 test_linger_ends(void **state)
 {
 	uint8_t *b = pattern(16000);
-	struct stream *c;
 	struct peer p;
 
 	(void)state;
-	c = peer_start(&p, pairs[0].me, pairs[0].to);
-	peer_shrink(&p, 0);
-	assert_int_equal(conn_write(c, b, 16000), 16000);
-	conn_leave(c);
+	left_with(&p, 0, 0, b, 16000);
 	p.silent = true;
 	host_pass(119000);
 	assert_int_equal(host_flags() & RST, 0);
@@ -223,20 +234,13 @@ static void
 test_linger_swallows(void **state)
 {
 	uint8_t *b = pattern(16000);
-	struct stream *c;
 	struct peer p;
 
 	(void)state;
-	c = peer_start(&p, pairs[0].me, pairs[0].to);
-	peer_shrink(&p, 4000);
-	assert_int_equal(conn_write(c, b, 16000), 16000);
-	conn_leave(c);
+	left_with(&p, 0, 4000, b, 16000);
 	peer_send(&p, b, 1000);
 	assert_false(p.reset);
-	peer_pump(&p);
-	assert_int_equal(p.ngot, 16000);
-	assert_true(p.fin);
-	assert_false(p.reset);
+	takes_all(&p, b, 16000);
 	peer_send(&p, b, 1000);
 	peer_pump(&p);
 	assert_true(p.reset);
@@ -267,10 +271,7 @@ test_slow_reader(void **state)
 	p.silent = false;
 	p.window = 64 << 10;
 	peer_ack(&p);
-	peer_pump(&p);
-	assert_int_equal(p.ngot, 16000);
-	assert_true(p.fin);
-	assert_false(p.reset);
+	takes_all(&p, b, 16000);
 	peer_fini(&p);
 	free(b);
 }
@@ -363,13 +364,8 @@ test_linger_beside_others(void **state)
 
 	(void)state;
 	for (how = HALF_CLOSED; how <= IN_TIME_WAIT; how++) {
-		struct stream *c;
-
 		few_conns();
-		c = peer_start(&p, pairs[0].me, pairs[0].to);
-		peer_shrink(&p, 0);
-		assert_int_equal(conn_write(c, b, 14000), 14000);
-		conn_leave(c);
+		left_with(&p, 0, 0, b, 14000);
 		peer_pump(&p);
 		for (i = 0; i < others[how]; i++) {
 			leave(&other, i, how);
@@ -379,11 +375,7 @@ test_linger_beside_others(void **state)
 		peer_reset(&other); /* it leaves its place to this one */
 		p.window = 64 << 10;
 		peer_ack(&p);
-		peer_pump(&p);
-		assert_false(p.reset);
-		assert_int_equal(p.ngot, 14000);
-		assert_memory_equal(p.got, b, 14000);
-		assert_true(p.fin);
+		takes_all(&p, b, 14000);
 		peer_fini(&p);
 	}
 	free(b);
