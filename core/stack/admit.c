@@ -34,7 +34,7 @@ held_find(const struct stack *s, const struct segment *g)
 	return n ? container_of(n, struct held, node) : NULL;
 }
 
-/* How many are held whose target looks like that one. */
+/* How many are held for that target, and for the others that its counter serves. */
 static uint16_t *
 share_of(struct stack *s, const struct endpoint *target)
 {

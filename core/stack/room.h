@@ -30,7 +30,7 @@ enum {
 		1024, /* handshakes that are not complete; beyond, the oldest ends */
 	OPENING_MS = 10000,       /* for the application's ACK */
 	HELD_MS = 3000,           /* that a held SYN waits before it gives way */
-	HELD_SHARES = 256,        /* by which targets of those are told apart */
+	HELD_SHARES = 256,        /* counters of those, by their targets */
 	LINGER_MS = 120000,       /* for an application that does not take the rest */
 	LINGER_HUNGRY_MS = 10000, /* the same where others wait for the memory */
 	ACK_MS = 4,        /* that an acknowledgement waits for something to go with */

@@ -85,8 +85,8 @@ struct stack_user {
 struct stack_config {
 	int mtu;          /* of the device */
 	size_t conns_max; /* connections; 0: 16,384 */
-	/* Held SYNs, seven eighths of them for one target; 8 to 65,535; 0: 1,024. Beyond, the
-	 * oldest gives way after 3 s. */
+	/* Held SYNs, seven eighths of them for one target and those that are counted with
+	 * it; 8 to 65,535; 0: 1,024. Beyond, the oldest gives way after 3 s. */
 	size_t held_max;
 	size_t ring; /* bytes towards the application per connection while in flight; 0:
 			1 MiB */
