@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* Downloads in many small pieces: who is woken how often. */
-#include "unit/stream/check.h"
+#include "unit/stream/bench.h"
 
-#include "stream/pace.h"
-#include "stream/tcp.h"
+#include "base/list.h"
+#include "stream/tcp_inside.h"
 
-#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -80,61 +79,14 @@ test_a_slow_one_is_steady_no_more(void **state)
 	assert_false(pace_is_steady(&p, 1004));
 }
 
-struct bench {
-	struct loop *loop;
-	struct tcp_memory *memory;
-	struct task owner;
-	struct stream *s;
-	int near, far; /* near is the stream's */
-	unsigned woken;
-};
-
-static void
-woken(struct task *t)
-{
-	container_of(t, struct bench, owner)->woken++;
-}
-
 static int
 low_water(const struct bench *b)
 {
 	socklen_t len = sizeof(int);
-	int n;
+	int near = container_of(b->s, struct tcp, s)->w.fd, n;
 
-	assert_int_equal(getsockopt(b->near, SOL_SOCKET, SO_RCVLOWAT, &n, &len), 0);
+	assert_int_equal(getsockopt(near, SOL_SOCKET, SO_RCVLOWAT, &n, &len), 0);
 	return n;
-}
-
-static void
-bench_start(struct bench *b)
-{
-	const uint8_t v4[4] = { 127, 0, 0, 1 };
-	struct endpoint at = { .ip = ip_make(4, v4) }, from;
-	int listener;
-
-	*b = (struct bench){ .loop = loop_new(), .memory = tcp_memory_new() };
-	assert_true(b->loop && b->memory);
-	task_init(&b->owner, woken);
-	listener = sock_tcp_listen(&at, 1);
-	assert_true(listener >= 0);
-	assert_int_equal(sock_local(listener, &at), 0);
-	b->near = sock_tcp_connect(&at, NULL);
-	while ((b->far = sock_accept(listener, &from)) < 0)
-		;
-	sock_close(listener);
-	b->s = tcp_adopt(b->loop, b->memory, b->near, &b->owner);
-	assert_non_null(b->s);
-}
-
-static void
-bench_end(struct bench *b)
-{
-	stream_free(b->s);
-	if (b->far >= 0)
-		close(b->far);
-	task_fini(&b->owner);
-	loop_free(b->loop);
-	tcp_memory_free(b->memory);
 }
 
 static void
@@ -143,8 +95,8 @@ far_says(struct bench *b, size_t len)
 	static const uint8_t zeros[PACE_LOW_WATER];
 
 	while (len > 0) {
-		ssize_t n = send(
-			b->far, zeros, len < sizeof zeros ? len : sizeof zeros, 0);
+		ssize_t n = send(b->far, zeros, len < sizeof zeros ? len : sizeof zeros,
+			MSG_DONTWAIT);
 
 		assert_true(n > 0 || len == 0);
 		len -= (size_t)n;
@@ -166,11 +118,9 @@ read_all(struct bench *b, int *last)
 static size_t
 wait_and_read(struct bench *b)
 {
-	unsigned before = b->woken;
 	int last;
 
-	while (b->woken == before)
-		loop_turn(b->loop, -1);
+	wait_woken(b);
 	return read_all(b, &last);
 }
 
@@ -194,7 +144,7 @@ test_few_bytes_wait_for_the_tick(void **state)
 	struct bench b;
 
 	(void)state;
-	bench_start(&b);
+	bench_connected(&b);
 	become_steady(&b);
 	far_says(&b, PIECE);
 	/* By the tick, since the kernel does not tell; then it is found too slow. */
@@ -216,7 +166,7 @@ test_a_tick_is_not_lost(void **state)
 	int last;
 
 	(void)state;
-	bench_start(&b);
+	bench_connected(&b);
 	do {
 		become_steady(&b);
 		far_says(&b, sizeof p / 2);
@@ -242,7 +192,7 @@ test_many_bytes_wait_for_nothing(void **state)
 	struct bench b;
 
 	(void)state;
-	bench_start(&b);
+	bench_connected(&b);
 	become_steady(&b);
 	far_says(&b, 4 * PACE_LOW_WATER);
 	while (got < 4 * PACE_LOW_WATER)
@@ -258,7 +208,7 @@ test_an_end_is_told(void **state)
 	int last = STREAM_AGAIN;
 
 	(void)state;
-	bench_start(&b);
+	bench_connected(&b);
 	become_steady(&b);
 	far_says(&b, 3);
 	close(b.far);
@@ -279,7 +229,7 @@ test_who_says_something_is_woken_by_each_byte(void **state)
 	size_t n;
 
 	(void)state;
-	bench_start(&b);
+	bench_connected(&b);
 	become_steady(&b);
 	assert_int_equal(stream_writev(b.s, &w, 1, &n), STREAM_OK);
 	assert_int_equal(low_water(&b), 1);
@@ -293,14 +243,12 @@ test_those_without_a_place(void **state)
 	struct pace p[PACE_MOST + 1] = { 0 };
 	struct watch w[PACE_MOST + 1];
 	struct pacer r = { .count = 0 };
-	struct loop *l = loop_new();
-	struct task owner;
+	struct bench b;
 
 	(void)state;
-	assert_non_null(l);
-	task_init(&owner, woken);
+	bench_start(&b);
 	for (size_t i = 0; i <= PACE_MOST; i++) {
-		watch_init(&w[i], l, -1, &owner);
+		watch_init(&w[i], b.loop, -1, &b.owner);
 		assert_int_equal(pacer_hold(&r, &p[i], &w[i]), i < PACE_MOST);
 	}
 	assert_true(pacer_hold(&r, &p[3], &w[3])); /* it has one already */
@@ -309,7 +257,7 @@ test_those_without_a_place(void **state)
 	for (size_t i = 0; i <= PACE_MOST; i++)
 		pacer_leave(&r, &p[i]);
 	assert_int_equal(r.count, 0);
-	loop_free(l);
+	bench_end(&b);
 }
 
 int

@@ -1,58 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 /* The bottom layers over real descriptors, on loopback. */
-#include "unit/stream/check.h"
+#include "unit/stream/bench.h"
 
 #include "stream/packets.h"
-#include "stream/tcp.h"
 #include "stream/udp.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum { MUCH = 8 << 20 };
-
-struct bench {
-	struct loop *loop;
-	struct tcp_memory *memory;
-	struct task owner;
-	struct stream *s;
-	int far; /* the other end; -1: closed */
-	unsigned woken;
-};
-
-static void
-woken(struct task *t)
-{
-	container_of(t, struct bench, owner)->woken++;
-}
-
-static void
-bench_start(struct bench *b)
-{
-	memset(b, 0, sizeof(*b));
-	b->loop = loop_new();
-	b->memory = tcp_memory_new();
-	b->far = -1;
-	assert_non_null(b->loop);
-	assert_non_null(b->memory);
-	task_init(&b->owner, woken);
-}
-
-static void
-bench_end(struct bench *b)
-{
-	stream_free(b->s);
-	if (b->far >= 0)
-		close(b->far);
-	task_fini(&b->owner);
-	loop_free(b->loop);
-	assert_int_equal(tcp_memory_blocks(b->memory)->pool.out, 0);
-	tcp_memory_free(b->memory);
-}
 
 static void
 bench_pair(struct bench *b)
@@ -64,55 +23,6 @@ bench_pair(struct bench *b)
 	b->far = fd[1];
 	b->s = tcp_adopt(b->loop, b->memory, fd[0], &b->owner);
 	assert_non_null(b->s);
-}
-
-static void
-wait_woken(struct bench *b)
-{
-	unsigned before = b->woken;
-
-	while (b->woken == before)
-		loop_turn(b->loop, -1);
-}
-
-static struct endpoint
-loopback(int family, uint16_t port)
-{
-	const uint8_t v4[4] = { 127, 0, 0, 1 }, v6[16] = { [15] = 1 };
-	struct endpoint e = { .ip = ip_make(family, family == 4 ? v4 : v6),
-		.port = port };
-
-	return e;
-}
-
-static int
-open_fully(struct bench *b)
-{
-	int r;
-
-	while ((r = stream_open(b->s)) == STREAM_AGAIN)
-		wait_woken(b);
-	return r;
-}
-
-/* A connection of the kernel's TCP. */
-static void
-bench_connected(struct bench *b)
-{
-	struct endpoint at = loopback(4, 0), from;
-	int listener;
-
-	bench_start(b);
-	listener = sock_tcp_listen(&at, 1);
-	assert_true(listener >= 0);
-	assert_int_equal(sock_local(listener, &at), 0);
-	b->s = tcp_dial(b->loop, b->memory, &at, NULL, &b->owner);
-	assert_non_null(b->s);
-	assert_int_equal(open_fully(b), STREAM_OK);
-	b->far = sock_accept(listener, &from);
-	assert_true(b->far >= 0);
-	fcntl(b->far, F_SETFL, fcntl(b->far, F_GETFL) & ~O_NONBLOCK);
-	close(listener);
 }
 
 static void
