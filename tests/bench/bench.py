@@ -117,7 +117,7 @@ class Bench:
     def sent_again(self, client, count, dropped):
         """By lwIP, in one run of sluice; and what its device has had no room for, of which that may come."""
         where = {"during": self.measure} if count else {}
-        self.note("lwIP retransmissions", client, segments=count, dropped_by_device=dropped, runs=1, **where)
+        self.note("lwIP retransmissions", client, segments=count, dropped_by_device=dropped, **where)
 
     def try_row(self, row, client):
         """Takes one, of a client that is started by it. False: it has failed."""

@@ -71,5 +71,4 @@ def results(rounds, seconds, failures):
             for (client, way), (rate, again) in got.items():
                 yield {"measure": f"{link}, {way}", "client": client, "mbit_s": rate}
                 if client != "kernel":
-                    yield {"measure": "lwIP retransmissions", "client": f"{client}, lossy link", "segments": again,
-                           "runs": 1}
+                    yield {"measure": "lwIP retransmissions", "client": f"{client}, lossy link", "segments": again}

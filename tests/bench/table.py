@@ -2,18 +2,20 @@
 """The results of tests/bench/run as medians, and these as a table."""
 import statistics
 
+ROUNDS = "rounds"
 YARDSTICKS = ("relay", "tunfwd", "kernel")
-APART = ("gbit_s", "mbit_s", "rate", "cpu_s_GB")
 # Of these the sum says more than the median.
-COUNTS = ("unanswered", "failed", "late", "segments", "dropped_by_device", "runs")
-HEAD = "| measure | client | rate | of the yardstick's | CPU s/GB | of the yardstick's | other |"
+COUNTS = ("unanswered", "failed", "late", "segments", "dropped_by_device", ROUNDS)
+APART = ("gbit_s", "mbit_s", "rate", "cpu_s_GB", ROUNDS)
+HEAD = "| measure | client | rate | of the yardstick's | CPU s/GB | of the yardstick's | other | rounds |"
 
 
 def medians(results):
-    """{measure: {client: {value: median}}}; `failed_with` says why rounds are missing."""
+    """{measure: {client: {value: median}}}, and of how many rounds; `failed_with` says why some are missing."""
     table = {}
     for r in results:
         values = table.setdefault(r["measure"], {}).setdefault(r["client"], {})
+        values.setdefault(ROUNDS, []).append("failed_with" not in r)
         for k, v in r.items():
             if k not in ("measure", "client"):
                 values.setdefault(k, []).append(v)
@@ -39,9 +41,9 @@ def rate_of(values):
 
 
 def cells(values, base):
-    """Rate, its share, CPU seconds, their share, all other."""
+    """Rate, its share, CPU seconds, their share, all other, rounds."""
     rate, of_base = rate_of(values), rate_of(base)
-    failed = set(values) == {"failed_with"}
+    failed = not values[ROUNDS]
     yield "-" if failed else f"{rate[0]:.{'3g' if rate[0] < 1000 else '0f'}}{rate[1]}" if rate else ""
     yield f"{rate[0] / of_base[0]:.0%}" if rate and of_base else ""
     cpu, of_base = values.get("cpu_s_GB"), base.get("cpu_s_GB")
@@ -49,11 +51,12 @@ def cells(values, base):
     yield f"{cpu / of_base:.1f} x" if cpu is not None and of_base else ""
     more = (f"{k} {brief(x)}" for k, x in values.items() if k not in APART)
     yield ", ".join(more).replace("|", "/")
+    yield str(values[ROUNDS])
 
 
 def show(table):
     """In Markdown."""
-    print(f"\n{HEAD}\n|{'---|' * 7}")
+    print(f"\n{HEAD}\n|{'---|' * 8}")
     for measure, clients in table.items():
         base = next((clients[c] for c in YARDSTICKS if c in clients), {})
         for client, values in clients.items():

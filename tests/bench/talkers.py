@@ -8,6 +8,7 @@ from bench import Row
 from world import NEAR
 
 
+WORDS = 1000                             # a p99 is of at least so many
 FIRST = ("chrt", "-f", "10")             # who speaks and who echoes are not what is measured: they wait for nobody
 
 
@@ -41,10 +42,12 @@ def beside(w, streams, way, speak, seconds, target, first=()):
 
 def row(name, flows, every, streams=0, way=""):
     def take(bench, client):
+        seconds = max(bench.seconds, WORDS * every // (flows * 1000))
+
         def speak():
             with ahead(bench.echo.pid):
-                return talk(bench.world, bench.tool("latency"), client.target, flows, bench.seconds, every, FIRST)
-        got = beside(bench.world, streams, way, speak, bench.seconds, client.target) if streams else speak()
+                return talk(bench.world, bench.tool("latency"), client.target, flows, seconds, every, FIRST)
+        got = beside(bench.world, streams, way, speak, seconds, client.target) if streams else speak()
         return {"p50_ms": got["p50_ms"], "p99_ms": got["p99_ms"], "echoes_s": got["rate"], "least": got["least"]}
     return Row(name, take)
 

@@ -11,6 +11,7 @@ import sinks                                            # noqa: E402
 from servers import NAME, certificates                  # noqa: E402
 from world import ID, SERVER, VMESS_PORT                # noqa: E402
 
+DISCARD, CHARGEN = 9, 19                    # where the C sink is the target itself
 SINK_CHUNK = 1966                           # as much in a chunk as v2ray has
 MARK = 8                                    # of what Xray and v2ray send directly, past the device
 

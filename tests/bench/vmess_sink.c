@@ -19,9 +19,10 @@
  *	vmess_sink ADDRESS PORT ID CHUNK
  *
  * ID is 32 hex digits; CHUNK is how much payload there is in what it sends at once (v2ray:
- * 1966, Xray: 8110).  It knows targets by IPv4 only, and trusts everybody.
+ * 1966, Xray: 8110).  It knows targets by IPv4 only, and trusts everybody.  At two ports
+ * it is the target itself: it takes bytes, or, once it has had one, makes them.
  */
-enum { WIRE = 96 * 1024, PIECE = 32 * 1024, EVENTS = 64 };
+enum { WIRE = 96 * 1024, PIECE = 32 * 1024, EVENTS = 64, DISCARD = 9, CHARGEN = 19 };
 
 /* Bytes that wait to be written: at <= end. */
 struct queue {
@@ -110,6 +111,12 @@ side_init(struct side *s, struct joined *of, int fd)
 }
 
 static bool
+is_target(const struct joined *j)
+{
+	return j->vmess.port == DISCARD || j->vmess.port == CHARGEN;
+}
+
+static bool
 target_connect(struct joined *j)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET,
@@ -141,6 +148,10 @@ hear(struct joined *j)
 		return false;
 	memmove(j->wire, j->wire + at, j->heard - at);
 	j->heard -= at;
+	if (is_target(j)) {
+		j->to_target.end = 0;
+		return !j->vmess.ended;
+	}
 	if (j->vmess.greeted && j->target.fd < 0 && !target_connect(j))
 		return false;
 	return j->target.fd < 0 || write_out(j->target.fd, &j->to_target);
@@ -156,6 +167,21 @@ say(struct joined *j)
 		return errno == EAGAIN;
 	j->over = n == 0;
 	server_say(&j->vmess, piece, (size_t)n, put, &j->to_client);
+	return write_out(j->client.fd, &j->to_client);
+}
+
+static bool
+makes(const struct joined *j)
+{
+	return j->vmess.port == CHARGEN && j->vmess.chunks > 0;
+}
+
+static bool
+make(struct joined *j)
+{
+	static const uint8_t piece[PIECE];
+
+	server_say(&j->vmess, piece, sizeof(piece), put, &j->to_client);
 	return write_out(j->client.fd, &j->to_client);
 }
 
@@ -194,8 +220,11 @@ joined_run(struct joined *j, struct side *s, uint32_t events)
 		return false;
 	if (j->over && j->to_client.end == 0)
 		return false;
+	if (makes(j) && j->to_client.end == 0 && !make(j))
+		return false;
 	pass_end(j);
-	want(&j->client, j->to_target.end == 0 && !j->vmess.ended, j->to_client.end > 0);
+	want(&j->client, j->to_target.end == 0 && !j->vmess.ended,
+		j->to_client.end > 0 || makes(j));
 	want(&j->target, j->to_client.end == 0 && !j->over, j->to_target.end > 0);
 	return true;
 }
