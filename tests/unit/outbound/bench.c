@@ -164,6 +164,13 @@ call_send(const char *text)
 }
 
 void
+call_ask(void)
+{
+	call_send("x");
+	assert_int_equal(stream_flush(call.s), STREAM_OK);
+}
+
+void
 wait_woken(void)
 {
 	unsigned before = bench.woken;

@@ -69,5 +69,7 @@ void call_end(void);
 /* The server hears what was written so far. */
 void call_hear(void);
 void call_send(const char *text);
+/* A byte, and the header with it, leaves. */
+void call_ask(void);
 
 #endif

@@ -66,8 +66,7 @@ connection(bool old, int64_t ahead)
 		vmess_alter_id(alter, bench.id);
 		server_init_old(&call.server, alter, NOW - ahead);
 	}
-	call_send("x");
-	assert_int_equal(stream_flush(call.s), STREAM_OK);
+	call_ask();
 	good = server_hear(&call.server, call.m.out, call.m.out_len, &call.at, unheard,
 		       NULL) == 0 &&
 		(old || call.server.time == NOW - ahead);
@@ -306,8 +305,7 @@ two_that_wait(void)
 
 	for (i = 0; i < 2; i++) {
 		call_start();
-		call_send("x");
-		assert_int_equal(stream_flush(call.s), STREAM_OK);
+		call_ask();
 		eleven_seconds();
 		if (at_the_end) {
 			loop_stop(bench.loop);
@@ -340,8 +338,7 @@ static void
 one_that_waits(void)
 {
 	call_start();
-	call_send("x");
-	assert_int_equal(stream_flush(call.s), STREAM_OK);
+	call_ask();
 	eleven_seconds();
 	call_end();
 }
@@ -379,8 +376,7 @@ test_mute(void **state)
 	bench_end();
 	start(false, false);
 	call_start();
-	call_send("x");
-	assert_int_equal(stream_flush(call.s), STREAM_OK);
+	call_ask();
 	call_hear();
 	server_answer(&call.server, feed, &call.m);
 	assert_int_equal(stream_recv_buf(call.s, &w), STREAM_AGAIN);

@@ -222,8 +222,7 @@ test_straight_run_until_damage(void **state)
 
 	(void)state;
 	kind_start(0);
-	call_send("x");
-	assert_int_equal(stream_flush(call.s), STREAM_OK);
+	call_ask();
 	call_hear();
 	for (k = 0; k < 3; k++) {
 		head = call.m.in_len;
@@ -254,8 +253,7 @@ test_sealed_length_bits(void **state)
 	(void)state;
 	for (bit = 0; bit < 18 * 8; bit++) {
 		kind_start(4);
-		call_send("x");
-		assert_int_equal(stream_flush(call.s), STREAM_OK);
+		call_ask();
 		call_hear();
 		server_answer(&call.server, feed, &call.m);
 		head = call.m.in_len;
@@ -275,8 +273,7 @@ test_old_answer_of_another(void **state)
 
 	(void)state;
 	kind_start(7);
-	call_send("x");
-	assert_int_equal(stream_flush(call.s), STREAM_OK);
+	call_ask();
 	call_hear();
 	call.server.tag++;
 	server_answer(&call.server, feed, &call.m);

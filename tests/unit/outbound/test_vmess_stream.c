@@ -136,8 +136,7 @@ test_free_without_shut_aborts(void **state)
 	(void)state;
 	bench_start(VMESS_AES128_GCM);
 	call_start();
-	call_send("x");
-	assert_int_equal(stream_flush(call.s), STREAM_OK);
+	call_ask();
 	call_end();
 	assert_false(call.m.shut);
 	bench_end();
@@ -197,8 +196,7 @@ test_targets(void **state)
 			assert_non_null(strstr(stream_reason(call.s), "punycode"));
 		} else {
 			assert_int_equal(stream_open(call.s), STREAM_OK);
-			call_send("x");
-			assert_int_equal(stream_flush(call.s), STREAM_OK);
+			call_ask();
 			call_hear();
 			assert_int_equal(call.server.type, targets[i].type);
 		}
@@ -215,8 +213,7 @@ ending(const char *answer, int want, unsigned unanswered)
 	int r;
 
 	call_start();
-	call_send("x");
-	assert_int_equal(stream_flush(call.s), STREAM_OK);
+	call_ask();
 	call_hear();
 	if (strcmp(answer, "header") == 0)
 		server_answer(&call.server, feed, &call.m);
@@ -275,8 +272,7 @@ garbage(void)
 
 	for (i = 0; i < 3; i++) {
 		call_start();
-		call_send("x");
-		assert_int_equal(stream_flush(call.s), STREAM_OK);
+		call_ask();
 		memory_feed(&call.m, (const uint8_t *)text, sizeof(text) - 1);
 		assert_int_equal(stream_recv_buf(call.s, &w), -EBADMSG);
 		assert_int_equal(bench_vmess()->server[0].unanswered, 0);
@@ -323,8 +319,7 @@ test_wrong_tag(void **state)
 	(void)state;
 	bench_start(VMESS_AES128_GCM);
 	call_start();
-	call_send("x");
-	assert_int_equal(stream_flush(call.s), STREAM_OK);
+	call_ask();
 	call_hear();
 	call.server.tag++;
 	server_say(&call.server, (const uint8_t *)"hello", 5, feed, &call.m);
@@ -348,8 +343,7 @@ test_blocks_run_out(void **state)
 	max = p->max;
 	p->max = 1;
 	call_start();
-	call_send("x");
-	assert_int_equal(stream_flush(call.s), STREAM_OK);
+	call_ask();
 	assert_int_equal(p->out, 1);
 	assert_int_equal(stream_recv_buf(call.s, &w), STREAM_AGAIN);
 	stream_park(call.s);
