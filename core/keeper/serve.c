@@ -16,6 +16,9 @@
 #include <string.h>
 #include <unistd.h>
 
+/* Lines of serve_again, in so many ms. */
+enum { SAID_MOST = 8, SAID_WITHIN = 1000 };
+
 /* What a handler gives back beside success. */
 struct reply {
 	struct answer answer;
@@ -186,6 +189,20 @@ serve_sysctl_again(struct serve *s, const char *name, const char *value, const c
 	if (r < 0)
 		log_warn("%s: %s", e.text, loss);
 	return r == 0;
+}
+
+const char *
+serve_again(struct serve *s)
+{
+	uint64_t now = sys_boottime();
+
+	if (now - s->said >= SAID_WITHIN) {
+		s->said = now;
+		s->sayings = 0;
+	}
+	if (s->sayings == SAID_MOST)
+		return NULL;
+	return ++s->sayings == SAID_MOST ? " (again and again)" : "";
 }
 
 void

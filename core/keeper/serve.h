@@ -46,7 +46,7 @@ struct serve {
 	bool gone;      /* the device is */
 	uint32_t mends; /* how often something was put back, */
 	uint64_t mended, said; /* ms of boot time: the last time; since when are the */
-	unsigned sayings;      /* lines of the log counted that said so */
+	unsigned sayings;      /* lines of serve_again counted */
 	unsigned lost;         /* NET_RULES_ bits: taken away and not back yet, */
 	unsigned missed;       /* and those that were tried in vain, which was said */
 	/* The rule of the machine by which no direct flow of a family is the kernel's; "" */
@@ -83,6 +83,9 @@ serve_sysctl_wish(struct serve *s, const char *name, const char *value, const ch
 /* Sets one that may be in the journal already. Whether it is so now. */
 bool serve_sysctl_again(
 	struct serve *s, const char *name, const char *value, const char *loss);
+/* Before a line that says that what somebody has changed is put back: he may go on and on.
+ * What the line ends with; NULL: there is none any more for now. */
+const char *serve_again(struct serve *s);
 /* The firewall of this device. */
 void serve_firewall(const struct serve *s, struct net_firewall *f);
 

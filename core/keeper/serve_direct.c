@@ -422,10 +422,14 @@ strictness_follow(struct serve *s)
 void
 serve_settings_mend(struct serve *s)
 {
+	const char *again;
+
 	net_sysctl_seen(s->settings);
-	if (news_wish(s))
+	again = news_wish(s) ? serve_again(s) : NULL;
+	if (again)
 		log_warn("somebody took the news and counters of connections away, by "
-			 "nf_conntrack_events or nf_conntrack_acct; they are put back");
+			 "nf_conntrack_events or nf_conntrack_acct; they are put back%s",
+			again);
 	strictness_follow(s);
 }
 

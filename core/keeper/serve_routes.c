@@ -7,11 +7,7 @@
 
 #include <string.h>
 
-enum {
-	SAID_MOST = 8,      /* lines of the log, where somebody goes on and on, */
-	SAID_WITHIN = 1000, /* in so many ms */
-	LATELY = 1000,      /* ms: what was led astray may have been so until then */
-};
+enum { LATELY = 1000 }; /* ms: what was led astray may have been so until then */
 
 /*
  * With src_valid_mark a reverse path filter looks up the route back with the
@@ -52,6 +48,7 @@ void
 serve_routes_settings_mend(struct serve *s)
 {
 	char value[SYSCTL_VALUE];
+	const char *again;
 	struct err e;
 	int i;
 
@@ -60,9 +57,12 @@ serve_routes_settings_mend(struct serve *s)
 		if (net_sysctl_get(settings[i].name, value, sizeof value, &e) < 0 ||
 			strcmp(value, "1") == 0)
 			continue;
-		if (serve_sysctl_again(s, settings[i].name, "1", settings[i].loss))
-			log_warn("somebody set %s to %s; it is put back to 1",
-				settings[i].name, value);
+		if (!serve_sysctl_again(s, settings[i].name, "1", settings[i].loss))
+			continue;
+		again = serve_again(s);
+		if (again)
+			log_warn("somebody set %s to %s; it is put back to 1%s",
+				settings[i].name, value, again);
 	}
 }
 
@@ -97,18 +97,14 @@ all_mend(const struct serve *s, struct err *e)
 static void
 mended_say(struct serve *s)
 {
-	uint64_t now = sys_boottime();
+	const char *again = serve_again(s);
 
 	s->mends++;
-	s->mended = now;
-	if (now - s->said >= SAID_WITHIN) {
-		s->said = now;
-		s->sayings = 0;
-	}
-	if (s->sayings++ < SAID_MOST)
+	s->mended = sys_boottime();
+	if (again)
 		log_warn("somebody changed our device, addresses, routes or routing "
 			 "rules, or took them away; they are put back%s",
-			s->sayings == SAID_MOST ? " (again and again)" : "");
+			again);
 }
 
 /* How much there was to do, or below 0. */

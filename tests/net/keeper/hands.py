@@ -135,8 +135,14 @@ def test_settings(l):
         w.box.sysctl(name, 0)
         p.wait_line(f"somebody set {name} to 0; it is put back to 1")
         assert w.box.run(f"sysctl -n {name}") == "1\n"
+    # Somebody goes on and on.
+    since = len(p.lines)
+    w.box.run(["sh", "-c", "for i in $(seq 5000); do echo 0 >/proc/sys/net/ipv4/tcp_fwmark_accept; done"])
+    p.wait_line(r"put back to 1 \(again and again\)")
+    lab.until(lambda: w.box.run(f"sysctl -n {names[1]}") == "1\n")
     assert p.stop() == 0, p.text
     assert [w.box.run(f"sysctl -n {x}") for x in names] == before
+    assert len(p.lines) - since < 60, len(p.lines)
 
 
 def test_by_hand(l):
