@@ -333,7 +333,7 @@ flows_count(const struct flows *fs, struct flow_counters *c)
 	*c = fs->count;
 	if (fs->handback.is_listed)
 		c->handed = c->listed;
-	c->dropped += fs->tun.dropped;
+	c->dropped += fs->tun.dropped + fs->assocs.queued.lost;
 	c->over += s->over_limit;
 	c->tcp_most = fs->tcp.max;
 	c->udp_most = fs->assocs.max;

@@ -55,10 +55,11 @@ leg_new(struct assoc_route *r)
 void
 leg_free(struct leg *g)
 {
-	struct assocs *all = &flows_of(g)->assocs;
+	struct flows *fs = flows_of(g);
+	struct assocs *all = &fs->assocs;
 
 	queue_drop(&g->queue, &all->queued);
-	outbox_drop(&all->outbox, &g->outgoing);
+	fs->count.dropped += (size_t)outbox_drop(&all->outbox, &g->outgoing);
 	packets_free(g->packets);
 	g->packets = NULL;
 	g->only = NULL;

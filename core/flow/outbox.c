@@ -65,20 +65,24 @@ outbox_take(struct outbox *o, uint8_t *place, struct dgram_out d[static OUTBOX_M
 {
 	const struct outbox_part *part = &o->part[*place - 1];
 	uint8_t at = part->first;
-	int i, n = part->n;
+	int i;
 
-	for (i = 0; i < n; i++) {
+	for (i = 0; i < part->n; i++) {
 		d[i] = o->post[at];
 		at = o->next[at];
 	}
-	outbox_drop(o, place);
-	return n;
+	return outbox_drop(o, place);
 }
 
-void
+int
 outbox_drop(struct outbox *o, uint8_t *place)
 {
-	if (*place > 0)
-		o->part[*place - 1].place = NULL;
+	struct outbox_part *part;
+
+	if (*place == 0)
+		return 0;
+	part = &o->part[*place - 1];
+	part->place = NULL;
 	*place = 0;
+	return part->n;
 }

@@ -48,7 +48,7 @@ uint8_t *outbox_next(struct outbox *o);
 /* Takes a part away: its datagrams, in their order, at `d`, OUTBOX_MAX of them at most.
  * How many. Their bytes last until something is put again. */
 int outbox_take(struct outbox *o, uint8_t *place, struct dgram_out d[static OUTBOX_MAX]);
-/* The part of this place, if it has one, does not leave. */
-void outbox_drop(struct outbox *o, uint8_t *place);
+/* The part of this place, if it has one, does not leave: how many datagrams. */
+int outbox_drop(struct outbox *o, uint8_t *place);
 
 #endif

@@ -102,6 +102,7 @@ queue_send(struct queue *q, struct queued_total *all, struct packets *k)
 			return STREAM_OK;
 		if (r < 0 && r != -EMSGSIZE)
 			return r;
+		all->lost += r == -EMSGSIZE;
 		drop_first(q, all);
 	}
 	return STREAM_OK;
@@ -110,6 +111,6 @@ queue_send(struct queue *q, struct queued_total *all, struct packets *k)
 void
 queue_drop(struct queue *q, struct queued_total *all)
 {
-	while (!queue_empty(q))
+	for (; !queue_empty(q); all->lost++)
 		drop_first(q, all);
 }

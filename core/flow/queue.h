@@ -13,9 +13,9 @@ enum {
 
 struct queued;
 
-/* What all queues hold, and may hold; bytes, structs and all. */
 struct queued_total {
-	size_t bytes, most;
+	size_t bytes, most; /* that all queues hold, and may hold; structs and all */
+	size_t lost;        /* datagrams that were queued and never left */
 };
 
 /* All zero: empty. */

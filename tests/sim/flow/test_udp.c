@@ -167,6 +167,7 @@ failed_leg_is_tried_again(void **state)
 	sim_settle();
 	assert_true(far_at(0)->freed);
 	assert_int_equal(a->icmp, -1);
+	assert_int_equal(dropped(), 1); /* it had waited for the way out */
 	app_sends_to(a, "203.0.113.7:100", "x", 1);
 	assert_int_equal(far_count(), 1);
 	sim_pass(1000);

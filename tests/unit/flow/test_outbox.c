@@ -81,8 +81,8 @@ one_is_dropped(void **state)
 	(void)state;
 	begin();
 	assert_true(put(&a, '1') && put(&b, '2') && put(&a, '3'));
-	outbox_drop(&box, &a);
-	outbox_drop(&box, &none);
+	assert_int_equal(outbox_drop(&box, &a), 2);
+	assert_int_equal(outbox_drop(&box, &none), 0);
 	assert_int_equal(a, 0);
 	leaves(&b, "2");
 	assert_null(outbox_next(&box));

@@ -84,7 +84,9 @@ it_has_limits(void **state)
 	for (int i = 0; i < QUEUE_MAX; i++)
 		assert_int_equal(put("x", 0), 0);
 	assert_int_equal(put("xx", 1), 2);
+	assert_int_equal(all.lost, 0); /* who has no room is counted by the caller */
 	queue_drop(&queue, &all);
+	assert_int_equal(all.lost, QUEUE_MAX);
 	assert_true(queue_empty(&queue));
 	assert_int_equal(all.bytes, 0);
 	all.most = 1;
@@ -108,6 +110,7 @@ the_way_fails(void **state)
 	assert_string_equal(w.sent, "a");
 	assert_true(queue_empty(&queue));
 	assert_int_equal(all.bytes, 0);
+	assert_int_equal(all.lost, 1);
 }
 
 int
