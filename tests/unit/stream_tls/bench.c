@@ -56,11 +56,17 @@ bench_start(struct bench *b, void **state)
 }
 
 void
-bench_serve(struct bench *b, void **state, const char *key, const char *chain)
+bench_serve_as(struct bench *b, void **state, const char *key, const char *chain)
 {
 	bench_start(b, state);
 	identity_load(&b->id, key, chain);
 	b->setup = bench_setup(b, "root", (struct tls_spec){ .name = "a.example" });
+}
+
+void
+bench_serve(struct bench *b, void **state)
+{
+	bench_serve_as(b, state, "p256", "server middle");
 }
 
 void
@@ -107,13 +113,20 @@ bench_setup(struct bench *b, const char *roots, struct tls_spec spec)
 }
 
 void
-pair_start(struct bench *b, struct pair *p, struct tls_setup *setup, struct identity *id)
+pair_start_as(
+	struct bench *b, struct pair *p, struct tls_setup *setup, struct identity *id)
 {
 	memset(p, 0, sizeof(*p));
 	memory_init(&p->m);
 	peer_init(&p->peer, id, &p->m);
 	p->s = tls_new(setup, &p->m.s, b->loop, &b->owner, bench_time);
 	assert_non_null(p->s);
+}
+
+void
+pair_start(struct bench *b, struct pair *p)
+{
+	pair_start_as(b, p, b->setup, &b->id);
 }
 
 int
@@ -135,7 +148,7 @@ pair_connect(struct bench *b, struct pair *p)
 {
 	int r;
 
-	pair_start(b, p, b->setup, &b->id);
+	pair_start(b, p);
 	r = pair_open(p);
 	if (r != STREAM_OK)
 		fail_msg("%d: %s", r, stream_reason(p->s));

@@ -31,12 +31,13 @@ struct bench {
 /* Skips the test where the library is not built in. */
 void bench_start(struct bench *b, void **state);
 /* The same with a server (identity_load), and a setup for it that trusts the root. */
-void bench_serve(struct bench *b, void **state, const char *key, const char *chain);
+void bench_serve_as(struct bench *b, void **state, const char *key, const char *chain);
+/* With the usual one, in which nothing is wrong. */
+void bench_serve(struct bench *b, void **state);
 /* Another setup in its place. */
 void bench_again(struct bench *b, struct tls_spec spec);
 void bench_end(struct bench *b);
-/* A setup for a.example that trusts the roots (files of certificates.sh, separated by
- * spaces), changed by `change` (may be NULL). */
+/* `spec` as a setup that trusts the roots (files of certificates.sh, separated by spaces). */
 struct tls_setup *bench_setup(struct bench *b, const char *roots, struct tls_spec spec);
 
 /* A client and a server joined by memory. */
@@ -46,12 +47,14 @@ struct pair {
 	struct stream *s;
 };
 
-void
-pair_start(struct bench *b, struct pair *p, struct tls_setup *setup, struct identity *id);
+void pair_start_as(
+	struct bench *b, struct pair *p, struct tls_setup *setup, struct identity *id);
+/* Of what bench_serve has made. */
+void pair_start(struct bench *b, struct pair *p);
 void pair_end(struct bench *b, struct pair *p);
 /* Carries the handshake to its end: what open answered last. */
 int pair_open(struct pair *p);
-/* A pair of what bench_serve has made, with its handshake behind it. */
+/* With its handshake behind it. */
 void pair_connect(struct bench *b, struct pair *p);
 /* Takes all that has come; *n grows by it. What recv_buf answered last. */
 int pair_receive(struct pair *p, size_t *n);

@@ -131,7 +131,7 @@ try_chain(struct bench *b, const char *key, const char *chain, struct tls_setup 
 	int r;
 
 	identity_load(&id, key, chain);
-	pair_start(b, &p, setup, &id);
+	pair_start_as(b, &p, setup, &id);
 	r = pair_open(&p);
 	snprintf(reason, 512, "%s", r < 0 ? stream_reason(p.s) : "");
 	pair_end(b, &p);

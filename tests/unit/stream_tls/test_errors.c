@@ -25,7 +25,7 @@ answer(struct bench *b, struct tls_spec spec, const void *bytes, size_t len,
 	int r;
 
 	bench_again(b, spec);
-	pair_start(b, &p, b->setup, &b->id);
+	pair_start(b, &p);
 	assert_int_equal(stream_open(p.s), STREAM_AGAIN);
 	memory_feed(&p.m, bytes, len);
 	p.m.in_ends = true;
@@ -47,7 +47,7 @@ test_answers(void **state)
 	static const uint8_t unknown[] = { 0x16, 3, 3, 0, 4, 99, 0, 0, 0 };
 	struct bench b;
 
-	bench_serve(&b, state, "p256", "server middle");
+	bench_serve(&b, state);
 	answer(&b, plain, http, strlen(http), "does not speak TLS, but HTTP");
 	answer(&b, plain, smtp, strlen(smtp), "does not speak TLS");
 	answer(&b, plain, "", 0, "closed in the handshake, without a word");
@@ -66,13 +66,13 @@ test_resets(void **state)
 	struct bench b;
 	struct pair p;
 
-	bench_serve(&b, state, "p256", "server middle");
-	pair_start(&b, &p, b.setup, &b.id);
+	bench_serve(&b, state);
+	pair_start(&b, &p);
 	p.m.error = -ECONNREFUSED;
 	assert_int_equal(stream_open(p.s), -ECONNREFUSED);
 	assert_reason("refused", p.s, "the script wants it so");
 	pair_end(&b, &p);
-	pair_start(&b, &p, b.setup, &b.id);
+	pair_start(&b, &p);
 	assert_int_equal(stream_open(p.s), STREAM_AGAIN);
 	p.m.error = -ECONNRESET;
 	assert_int_equal(stream_open(p.s), -ECONNRESET);
@@ -101,7 +101,7 @@ test_alerts(void **state)
 	struct bench b;
 	size_t i;
 
-	bench_serve(&b, state, "p256", "server middle");
+	bench_serve(&b, state);
 	if (b.library == TLS_BEARSSL) {
 		answer(&b, plain, record, sizeof(record), "the server wants TLS 1.3");
 	} else {
@@ -125,7 +125,7 @@ spoilt_flight(struct bench *b, size_t cut, long bit)
 	size_t all, place;
 	int i, r;
 
-	pair_start(b, &p, b->setup, &b->id);
+	pair_start(b, &p);
 	assert_int_equal(stream_open(p.s), STREAM_AGAIN);
 	peer_pump(&p.peer);
 	all = p.m.in_len;
@@ -156,7 +156,7 @@ test_spoilt_handshakes(void **state)
 	struct bench b;
 	long bit;
 
-	bench_serve(&b, state, "p256", "server middle");
+	bench_serve(&b, state);
 	all = spoilt_flight(&b, 0, -1);
 	for (cut = 1; cut < all; cut += cut < 20 ? 1 : 17)
 		spoilt_flight(&b, cut, -1);
@@ -171,8 +171,8 @@ test_old_server(void **state)
 	struct bench b;
 	struct pair p;
 
-	bench_serve(&b, state, "p256", "server middle");
-	pair_start(&b, &p, b.setup, &b.id);
+	bench_serve(&b, state);
+	pair_start(&b, &p);
 	br_ssl_engine_set_versions(&p.peer.server.eng, BR_TLS10, BR_TLS11);
 	assert_int_equal(pair_open(&p), -EPROTO);
 	assert_reason(
@@ -180,9 +180,24 @@ test_old_server(void **state)
 	pair_end(&b, &p);
 
 	bench_again(&b, (struct tls_spec){ .name = "a.example", .min = TLS_1_0 });
-	pair_start(&b, &p, b.setup, &b.id);
+	pair_start(&b, &p);
 	br_ssl_engine_set_versions(&p.peer.server.eng, BR_TLS10, BR_TLS11);
 	assert_int_equal(pair_open(&p), STREAM_OK);
+	pair_end(&b, &p);
+	bench_end(&b);
+}
+
+/* A server that has this key and these certificates. */
+static void
+refused(void **state, const char *key, const char *chain, int error, const char *want)
+{
+	struct bench b;
+	struct pair p;
+
+	bench_serve_as(&b, state, key, chain);
+	pair_start(&b, &p);
+	assert_int_equal(pair_open(&p), error);
+	assert_reason(key, p.s, want);
 	pair_end(&b, &p);
 	bench_end(&b);
 }
@@ -190,15 +205,15 @@ test_old_server(void **state)
 static void
 test_wrong_key(void **state)
 {
-	struct bench b;
-	struct pair p;
+	refused(state, "other", "server middle", -EACCES,
+		"not the key that belongs to it");
+}
 
-	bench_serve(&b, state, "other", "server middle");
-	pair_start(&b, &p, b.setup, &b.id);
-	assert_int_equal(pair_open(&p), -EACCES);
-	assert_reason("key", p.s, "not the key that belongs to it");
-	pair_end(&b, &p);
-	bench_end(&b);
+/* Both libraries refuse that themselves. */
+static void
+test_no_certificate(void **state)
+{
+	refused(state, "p256", "", -EPROTO, "what the server sends is no TLS");
 }
 
 static void
@@ -217,7 +232,7 @@ test_floods(void **state)
 	struct pair p;
 	size_t n = 0;
 
-	bench_serve(&b, state, "p256", "server middle");
+	bench_serve(&b, state);
 	pair_connect(&b, &p);
 	say_nothing(&p, 20);
 	peer_say(&p.peer, (const uint8_t *)"x", 1);
@@ -233,21 +248,6 @@ test_floods(void **state)
 	bench_end(&b);
 }
 
-/* A server without certificates; both libraries refuse that themselves. */
-static void
-test_no_certificate(void **state)
-{
-	struct bench b;
-	struct pair p;
-
-	bench_serve(&b, state, "p256", "");
-	pair_start(&b, &p, b.setup, &b.id);
-	assert_int_equal(pair_open(&p), -EPROTO);
-	assert_reason("none", p.s, "what the server sends is no TLS");
-	pair_end(&b, &p);
-	bench_end(&b);
-}
-
 /* BearSSL sends nothing any more to a server that has ended; OpenSSL does. */
 static void
 test_bytes_after_the_end(void **state)
@@ -257,7 +257,7 @@ test_bytes_after_the_end(void **state)
 	struct pair p;
 	size_t n = 0;
 
-	bench_serve(&b, state, "p256", "server middle");
+	bench_serve(&b, state);
 	pair_connect(&b, &p);
 	peer_end(&p.peer);
 	assert_int_equal(pair_receive(&p, &n), STREAM_END);
@@ -297,9 +297,9 @@ test_floods_in_the_handshake(void **state)
 	size_t i;
 	int n;
 
-	bench_serve(&b, state, "p256", "server middle");
+	bench_serve(&b, state);
 	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		pair_start(&b, &p, b.setup, &b.id);
+		pair_start(&b, &p);
 		assert_int_equal(stream_open(p.s), STREAM_AGAIN);
 		for (n = 0; n < 20000; n++)
 			memory_feed(&p.m, cases[i].record, cases[i].len);
@@ -323,7 +323,7 @@ test_renegotiation(void **state)
 	struct pair p;
 	size_t n = 0;
 
-	bench_serve(&b, state, "p256", "server middle");
+	bench_serve(&b, state);
 	pair_connect(&b, &p);
 	assert_true(br_ssl_engine_renegotiate(&p.peer.server.eng));
 	peer_pump(&p.peer);
@@ -344,7 +344,7 @@ test_spoilt_records(void **state)
 	struct pair p;
 	size_t n = 0;
 
-	bench_serve(&b, state, "p256", "server middle");
+	bench_serve(&b, state);
 	pair_connect(&b, &p);
 	peer_say(&p.peer, (const uint8_t *)"hello", 5);
 	p.m.in_len--;

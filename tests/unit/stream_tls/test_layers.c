@@ -87,7 +87,7 @@ test_any_layer(void **state)
 				   .tick = layer_tick,
 				   .authentic = true } };
 
-	bench_serve(&l.bench, state, "p256", "server middle");
+	bench_serve(&l.bench, state);
 	anylayer_all(&l.a);
 	bench_end(&l.bench);
 }

@@ -194,7 +194,7 @@ test_both_ways(void **state)
 	struct bench b;
 	int idle, r;
 
-	bench_serve(&b, state, "p256", "server middle");
+	bench_serve(&b, state);
 	memory_init(&m);
 	peer_init(&peer, &b.id, &m);
 	peer.got = narrow_got;
@@ -245,7 +245,7 @@ test_half_closed(void **state)
 	struct pair p;
 	size_t n = 0;
 
-	bench_serve(&b, state, "p256", "server middle");
+	bench_serve(&b, state);
 	pair_connect(&b, &p);
 	p.peer.deaf = true;
 	assert_int_equal(stream_shut(p.s), STREAM_OK);
@@ -277,7 +277,7 @@ test_rests_amid_record(void **state)
 	struct bench b;
 	struct pair p;
 
-	bench_serve(&b, state, "p256", "server middle");
+	bench_serve(&b, state);
 	pair_connect(&b, &p);
 	assert_int_equal(pair_receive(&p, &n), STREAM_AGAIN);
 	stream_park(p.s);
@@ -308,7 +308,7 @@ test_server_ends(void **state)
 	struct pair p;
 	size_t n = 0;
 
-	bench_serve(&b, state, "p256", "server middle");
+	bench_serve(&b, state);
 	pair_connect(&b, &p);
 	peer_say(&p.peer, (const uint8_t *)"bye", 3);
 	peer_end(&p.peer);
@@ -338,7 +338,7 @@ test_resumed(void **state)
 	struct pair p;
 	int i;
 
-	bench_serve(&b, state, "p256", "server middle");
+	bench_serve(&b, state);
 	for (i = 0; i < 3; i++) {
 		pair_connect(&b, &p);
 		tls_facts_get(p.s, &f);
@@ -364,9 +364,9 @@ test_facts(void **state)
 	struct bench b;
 	struct pair p;
 
-	bench_serve(&b, state, "p256", "server middle");
+	bench_serve(&b, state);
 	bench_again(&b, (struct tls_spec){ .name = "a.example", .alpn = { ours, 2 } });
-	pair_start(&b, &p, b.setup, &b.id);
+	pair_start(&b, &p);
 	br_ssl_engine_set_protocol_names(&p.peer.server.eng, theirs, 1);
 	assert_int_equal(pair_open(&p), STREAM_OK);
 	assert_string_equal(
@@ -391,10 +391,10 @@ test_too_many(void **state)
 	struct bench b;
 	int i;
 
-	bench_serve(&b, state, "p256", "server middle");
+	bench_serve(&b, state);
 	for (i = 0; i < 4; i++)
 		pair_connect(&b, &p[i]);
-	pair_start(&b, &p[4], b.setup, &b.id);
+	pair_start(&b, &p[4]);
 	assert_int_equal(pair_open(&p[4]), STREAM_AGAIN);
 	assert_int_equal(p[4].m.out_len, 0);
 	pair_end(&b, &p[0]);
