@@ -34,9 +34,9 @@ struct dgram_out {
 };
 
 /* Sends them in their order. How many went, of the `n`; or -errno, why the first did not.
- * Of one that stands for several, some may have gone before an error. `cuts` is false from
- * the first time on that the socket's way out does not cut. */
-int dgram_send(int fd, bool *cuts, const struct dgram_out *d, int n);
+ * One that stands for several is without those that have gone after an error. `cuts` is
+ * false from the first time on that the socket's way out does not cut. */
+int dgram_send(int fd, bool *cuts, struct dgram_out *d, int n);
 
 /* The same for what has come: `p` and `cap` are the caller's. */
 struct dgram_in {

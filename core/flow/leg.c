@@ -187,7 +187,7 @@ count_of(size_t len, size_t segment)
 
 /* Datagrams of the leg, in their order: sent, or queued. */
 static void
-post(struct leg *g, const struct dgram_out *d, int n)
+post(struct leg *g, struct dgram_out *d, int n)
 {
 	struct flows *fs = flows_of(g);
 	int i = 0, r = 1;
@@ -232,7 +232,7 @@ legs_flush(struct flows *fs)
 /* What is too long for its way, and may not be cut, is told to the application. */
 static void
 post_long(struct leg *g, const struct assoc_route *r, const struct stack_datagram *d,
-	const struct dgram_out *out)
+	struct dgram_out *out)
 {
 	size_t len = d->segment > 0 ? d->segment : d->len;
 	size_t most = packets_most(g->packets);

@@ -21,9 +21,9 @@ packets_recv(struct packets *k, struct endpoint *from, uint8_t *p, size_t cap, s
 	return k->ops->recv(k, from, p, cap, n);
 }
 
-/* One, or the several that it stands for; those behind an AGAIN are lost. */
+/* One, or the several that it stands for; where not OK, d is those that have not gone. */
 static int
-send_each(struct packets *k, const struct dgram_out *d)
+send_each(struct packets *k, struct dgram_out *d)
 {
 	struct target to = { .ip = d->to.ip, .port = d->to.port };
 	size_t most = d->segment > 0 ? d->segment : d->len, at = 0, len;
@@ -32,15 +32,18 @@ send_each(struct packets *k, const struct dgram_out *d)
 	do {
 		len = d->len - at < most ? d->len - at : most;
 		r = k->ops->send(k, &to, d->p + at, len);
-		if (r != STREAM_OK)
-			return at > 0 && r == STREAM_AGAIN ? STREAM_OK : r;
+		if (r != STREAM_OK) {
+			d->p += at;
+			d->len -= at;
+			return r;
+		}
 		at += len;
 	} while (at < d->len);
 	return STREAM_OK;
 }
 
 int
-packets_send_many(struct packets *k, const struct dgram_out *d, int n)
+packets_send_many(struct packets *k, struct dgram_out *d, int n)
 {
 	int i, r;
 

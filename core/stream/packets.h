@@ -32,9 +32,10 @@ struct packets_ops {
 	/*
 	 * Several at once, up to DGRAM_BATCH, where that is cheaper; NULL: one after the
 	 * other.  How many have gone, will go or were lost on the way: the others were not
-	 * taken.  -EMSGSIZE is about the first.  What stands for several may lose a part.
+	 * taken, and the first of them, if it stands for several, is without those that were.
+	 * -EMSGSIZE is about the first.
 	 */
-	int (*send_many)(struct packets *, const struct dgram_out *d, int n);
+	int (*send_many)(struct packets *, struct dgram_out *d, int n);
 	/* The next ones, up to `cap`, *n of them on OK. Otherwise as `recv`, with its `from`
 	 * in that of the first. */
 	int (*recv_many)(struct packets *, struct dgram_in *d, int cap, int *n);
@@ -53,7 +54,7 @@ int
 packets_send(struct packets *k, const struct target *to, const uint8_t *p, size_t len);
 int
 packets_recv(struct packets *k, struct endpoint *from, uint8_t *p, size_t cap, size_t *n);
-int packets_send_many(struct packets *k, const struct dgram_out *d, int n);
+int packets_send_many(struct packets *k, struct dgram_out *d, int n);
 int packets_recv_many(struct packets *k, struct dgram_in *d, int cap, int *n);
 /* The longest datagram that passes, in bytes; that the system takes it is not said. */
 size_t packets_most(const struct packets *k);

@@ -153,7 +153,7 @@ not_sent(struct udp *u, struct socket *s, const struct dgram_out *d, int error)
 
 /* As packets_send_many, for one family, and maybe for fewer than n. */
 static int
-send_some(struct udp *u, const struct dgram_out *d, int n)
+send_some(struct udp *u, struct dgram_out *d, int n)
 {
 	int family = d->to.ip.family == 6 ? 6 : 4, r = 0;
 	struct socket *s = socket_for(u, family);
@@ -172,7 +172,7 @@ send_some(struct udp *u, const struct dgram_out *d, int n)
 }
 
 static int
-udp_send_many(struct packets *k, const struct dgram_out *d, int n)
+udp_send_many(struct packets *k, struct dgram_out *d, int n)
 {
 	struct udp *u = udp_of(k);
 	int i, r;

@@ -146,7 +146,7 @@ send_messages(int fd, struct mmsghdr *m, int n)
 }
 
 int
-dgram_send(int fd, bool *cuts, const struct dgram_out *d, int n)
+dgram_send(int fd, bool *cuts, struct dgram_out *d, int n)
 {
 	struct letter l[DGRAM_BATCH];
 	struct mmsghdr m[DGRAM_BATCH];

@@ -5,9 +5,10 @@
 
 #include <errno.h>
 
-/* One of them, each of its segments by a call of its own. 0, or -errno. */
+/* One of them, each of its segments by a call of its own. 0, or -errno: d is what has not
+ * gone. */
 static int
-send_one(int fd, const struct dgram_out *d)
+send_one(int fd, struct dgram_out *d)
 {
 	size_t most = d->segment > 0 ? d->segment : d->len, at = 0, len;
 	ssize_t r;
@@ -15,16 +16,18 @@ send_one(int fd, const struct dgram_out *d)
 	do {
 		len = d->len - at < most ? d->len - at : most;
 		r = sock_send_to(fd, &d->to, d->p + at, len);
-		/* The rest of what has begun is lost, as datagrams may be. */
-		if (r < 0)
-			return at > 0 ? 0 : (int)r;
+		if (r < 0) {
+			d->p += at;
+			d->len -= at;
+			return (int)r;
+		}
 		at += len;
 	} while (at < d->len);
 	return 0;
 }
 
 int
-dgram_send_each(int fd, const struct dgram_out *d, int n)
+dgram_send_each(int fd, struct dgram_out *d, int n)
 {
 	int i, r;
 

@@ -6,7 +6,7 @@
 
 /* The face of platform/dgram.h with a call for each datagram, which every system has. An
  * error behind the first waits for the next call. */
-int dgram_send_each(int fd, const struct dgram_out *d, int n);
+int dgram_send_each(int fd, struct dgram_out *d, int n);
 int dgram_recv_each(int fd, struct dgram_in *d, int n);
 
 #endif

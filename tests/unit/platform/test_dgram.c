@@ -110,7 +110,7 @@ out(size_t from, size_t len, size_t segment)
 }
 
 static void
-passes(const struct dgram_out *d, int n)
+passes(struct dgram_out *d, int n)
 {
 	bool cuts = true, whole = false;
 	int i, r;
