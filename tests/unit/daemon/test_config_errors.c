@@ -291,8 +291,10 @@ static const struct {
 		"names" },
 
 	/* tun */
-	{ "mtu", TUN("\"mtu\":576"),
-		"c.json: inbounds[0].settings.mtu: 576 is not an MTU (1280-65535)" },
+	{ "mtu of a byte too few", TUN("\"mtu\":1279"),
+		"c.json: inbounds[0].settings.mtu: 1279 is not an MTU (1280-65535)" },
+	{ "mtu of a byte too many", TUN("\"mtu\":65536"),
+		"c.json: inbounds[0].settings.mtu: 65536 is not an MTU (1280-65535)" },
 	{ "name", TUN("\"name\":\"a name\""),
 		"c.json: inbounds[0].settings.name: a name is not a name of a device (at "
 		"most 15 bytes, no space, slash or colon)" },

@@ -201,6 +201,27 @@ last_key_counts_in_any_case(void **state)
 }
 
 static void
+mtus_of_the_limits_are_taken(void **state)
+{
+	static const int mtus[] = { 1280, 65535 };
+	char text[160];
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(mtus) / sizeof(*mtus); i++) {
+		struct config *c;
+
+		snprintf(text, sizeof(text),
+			"{" DIRECT ",\"inbounds\":[{\"protocol\":\"tun\",\"settings\":{"
+			"\"mtu\":%d}}]}",
+			mtus[i]);
+		c = read_text(text);
+		assert_int_equal(c->tun.mtu, mtus[i]);
+		config_free(c);
+	}
+}
+
+static void
 one_string_is_a_list(void **state)
 {
 	struct config *c = read_text(
@@ -581,6 +602,7 @@ main(void)
 		cmocka_unit_test(direct_is_taken),
 		cmocka_unit_test(dns_is_a_neighbour),
 		cmocka_unit_test(last_key_counts_in_any_case),
+		cmocka_unit_test(mtus_of_the_limits_are_taken),
 		cmocka_unit_test(one_string_is_a_list),
 		cmocka_unit_test(the_old_form_is_read),
 		cmocka_unit_test(forms_of_vmess_are_one),
