@@ -7,6 +7,7 @@
 #include "platform/linux/misled.h"
 #include "platform/linux/script.h"
 
+#include <errno.h>
 #include <net/if.h>
 #include <netinet/in.h>
 #include <stdbool.h>
@@ -479,18 +480,21 @@ table_add(struct script *s, const struct net_firewall *f, bool tells, struct err
 }
 
 /* Without news of what others mislead (CONFIG_NFT_LOG, CONFIG_NETFILTER_NETLINK_LOG) the
- * rest works all the same. */
+ * rest works all the same.  Where they are there, what was refused may pass now. */
 static int
-table_add_quiet(struct script *s, const struct net_firewall *f, struct err *e)
+table_add_again(struct script *s, const struct net_firewall *f, struct err *e)
 {
-	struct err unused;
+	bool tells = !script_is_missing("inet", "chain c { log group 7\n }\n");
+	int r = table_add(s, f, tells, e);
 
-	if (table_add(s, f, false, &unused) < 0)
+	if (r == -EINVAL)
 		return script_name_missing(
 			"inet", pieces, sizeof pieces / sizeof *pieces, "", e);
-	log_warn("this kernel's firewall cannot tell of packets (nfnetlink_log): should "
-		 "rules of others lead sluice's own astray, nobody says so");
-	return 0;
+	if (r == 0 && !tells)
+		log_warn("this kernel's firewall cannot tell of packets (nfnetlink_log): "
+			 "should rules of others lead sluice's own astray, nobody says "
+			 "so");
+	return r;
 }
 
 int
@@ -508,13 +512,13 @@ net_firewall_add(const struct net_firewall *f, struct err *e)
 			"runs with another --state, and a machine has room for one; or "
 			"one was killed, and `sluice recover` with that --state removes "
 			"what it left");
-	else if (r < 0)
-		r = table_add_quiet(s, f, e);
+	else if (r == -EINVAL)
+		r = table_add_again(s, f, e);
 	/* Now the table sees every connection that begins, so the list is complete. */
 	if (r == 0)
 		connections_keep(s);
 	script_free(s);
-	return r;
+	return r == 0 ? 0 : -1;
 }
 
 int
@@ -524,5 +528,5 @@ net_firewall_del(struct err *e)
 	static char text[] = "add table inet sluice\ndelete table inet sluice\n";
 	const struct script s = { .text = text, .len = sizeof text - 1 };
 
-	return script_run(&s, e);
+	return script_run(&s, e) == 0 ? 0 : -1;
 }

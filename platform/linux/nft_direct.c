@@ -4,6 +4,7 @@
 #include "platform/linux/script.h"
 #include "platform/net.h"
 
+#include <errno.h>
 #include <stdio.h>
 
 /*
@@ -372,11 +373,11 @@ net_direct_add(const struct net_direct *d, struct err *e)
 	script_add(s, "}\n");
 	r = script_run(s, e);
 	script_free(s);
-	if (r == 0)
-		return 0;
-	return script_name_missing(word_of(d->family), pieces,
-		sizeof pieces / sizeof *pieces,
-		d->family == 6 ? " for IPv6" : " for IPv4", e);
+	if (r == -EINVAL)
+		return script_name_missing(word_of(d->family), pieces,
+			sizeof pieces / sizeof *pieces,
+			d->family == 6 ? " for IPv6" : " for IPv4", e);
+	return r == 0 ? 0 : -1;
 }
 
 /* Runs it, where there was memory for it, and frees it. */
@@ -386,7 +387,7 @@ script_spend(struct script *s, struct err *e)
 	int r = s ? script_run(s, e) : err_set(e, "nft: out of memory");
 
 	script_free(s);
-	return r;
+	return r == 0 ? 0 : -1;
 }
 
 int

@@ -3,6 +3,7 @@
 
 #include "platform/sys.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -10,6 +11,7 @@
 
 enum {
 	NFT_WAIT = 10000, /* ms for one run */
+	NFT_REFUSED = 1,  /* its exit status */
 	PROBE_SCRIPT = 1024,
 };
 
@@ -76,6 +78,8 @@ script_add(struct script *s, const char *fmt, ...)
 static int
 nft_run(const struct script *s, const char *const argv[], struct err *e)
 {
+	int status;
+
 	if (!argv[0])
 		return err_set(e,
 			"the program `nft` is not installed, and without it the way out "
@@ -83,7 +87,10 @@ nft_run(const struct script *s, const char *const argv[], struct err *e)
 			"nftables");
 	if (s->cut)
 		return err_set(e, "nft: the rule set has no room");
-	return sys_run(argv, s->text, NFT_WAIT, e) == 0 ? 0 : -1;
+	status = sys_run(argv, s->text, NFT_WAIT, e);
+	if (status == NFT_REFUSED)
+		return -EINVAL;
+	return status == 0 ? 0 : -EIO;
 }
 
 int
@@ -94,35 +101,39 @@ script_run(const struct script *s, struct err *e)
 	return nft_run(s, argv, e);
 }
 
-/* Whether the kernel would take it. */
-static bool
-is_there(const char *family, const char *rules)
+/* As script_run of such a table would be; changes nothing. */
+static int
+probe(const char *family, const char *rules)
 {
 	const char *argv[] = { nft_path(), "-c", "-f", "-", NULL };
 	struct script *s = script_new(PROBE_SCRIPT);
 	struct err e;
-	int r = -1;
+	int r;
 
-	if (s) {
-		script_add(s, "table %s sluice_probe {\n%s}\n", family, rules);
-		r = nft_run(s, argv, &e);
-	}
+	if (!s)
+		return -ENOMEM;
+	script_add(s, "table %s sluice_probe {\n%s}\n", family, rules);
+	r = nft_run(s, argv, &e);
 	script_free(s);
-	return r == 0;
+	return r;
+}
+
+bool
+script_is_missing(const char *family, const char *rules)
+{
+	return probe(family, rules) == -EINVAL && probe(family, "") == 0;
 }
 
 int
 script_name_missing(const char *family, const struct script_piece *piece, size_t n,
 	const char *whom, struct err *e)
 {
+	int r = 0;
 	size_t i;
 
-	for (i = 0; i < n; i++) {
-		if (is_there(family, piece[i].rules))
-			continue;
-		return piece[i].what != NULL
-			? err_set(e, "this system lacks %s%s", piece[i].what, whom)
-			: -1;
-	}
+	for (i = 0; i < n && r == 0; i++)
+		r = probe(family, piece[i].rules);
+	if (r == -EINVAL && piece[i - 1].what != NULL)
+		(void)err_set(e, "this system lacks %s%s", piece[i - 1].what, whom);
 	return -1;
 }

@@ -398,6 +398,13 @@ case "$text" in *"table %s"*)
 	case "$text" in *"%s"*) echo "Error: Could not process rule: No such file or directory" >&2; exit 1;; esac
 esac
 """
+# What can be done a moment later; and a program that is killed.
+ONCE = """
+case "$text" in *"%s"*) [ -e %s ] || { touch %s; echo "Error: Device or resource busy" >&2; exit 1; };; esac
+"""
+DIES = """
+case "$text" in *"%s"*) kill -9 $$;; esac
+"""
 PIECES = (
     ("", "nf_tables"),
     ("zone set", "connection tracking with zones"),
@@ -434,7 +441,7 @@ def test_missing(l):
 
 def test_missing_firewall(l):
     """Without the pieces of the firewall, which the stack needs as well, nothing starts, and the error names them; but
-    for its reports, which are only missed."""
+    for its reports, which are only missed. What fails for another reason lacks nothing."""
     w = World(l)
     sites(w)
     for word, what in (("fib daddr", "lookups of routes"), ("ct mark", "connection tracking"),
@@ -447,6 +454,13 @@ def test_missing_firewall(l):
         p.wait_line("this kernel's firewall cannot tell of packets", again=True)
         for address in BOTH:
             works(w, address)
+    wrap_nft(w, ONCE % (("create table inet sluice",) + (os.path.join(l.dir, "refused"),) * 2))
+    with kernel(w) as p:
+        assert os.path.exists(os.path.join(l.dir, "refused")) and "cannot tell of packets" not in p.text, p.text
+        assert "log group" in w.app.run("nft list table inet sluice")
+    wrap_nft(w, DIES % "table ip ")
+    p = w.start(w.config([], first="direct", sluice={"geoip": w.database(), "direct": "kernel"}), wait=False)
+    assert p.wait() == 1 and "was ended by signal 9" in p.text and "lacks" not in p.text, p.text
     wrap_nft(w, LACKS % ("", ""))
     p = w.start(w.config([], first="direct", sluice={"geoip": w.database(), "direct": "auto"}), wait=False)
     assert p.wait() == 1 and "Could not process rule" in p.text and "lacks" not in p.text, p.text
