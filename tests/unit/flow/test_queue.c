@@ -1,39 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "flow/queue.h"
 
-#include "base/list.h"
+#include "unit/stream/check.h"
+#include "unit/stream/way.h"
 
 #include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
 #include <string.h>
-
-#include <cmocka.h>
-
-/* A way out that takes `room` datagrams, and then says `answer`. */
-struct way {
-	struct packets k;
-	int room, answer;
-	char sent[64];
-	size_t n;
-};
-
-static int
-way_send(struct packets *k, const struct target *to, const uint8_t *p, size_t len)
-{
-	struct way *w = container_of(k, struct way, k);
-
-	assert_int_equal(to->port, 7);
-	if (w->room-- <= 0)
-		return w->answer;
-	assert_true(w->n + len < sizeof(w->sent));
-	memcpy(w->sent + w->n, p, len);
-	w->n += len;
-	return STREAM_OK;
-}
-
-static const struct packets_ops way_ops = { .name = "test", .send = way_send };
 
 static struct queue queue;
 static struct queued_total all;
@@ -60,7 +32,9 @@ begin(void)
 static void
 order_is_kept(void **state)
 {
-	struct way w = { .k = { &way_ops }, .room = 2, .answer = STREAM_AGAIN };
+	struct way w = {
+		.k = { &way_ops }, .port = 7, .room = 2, .answer = STREAM_AGAIN
+	};
 
 	(void)state;
 	begin();
@@ -97,7 +71,7 @@ it_has_limits(void **state)
 static void
 the_way_fails(void **state)
 {
-	struct way w = { .k = { &way_ops }, .room = 1, .answer = -EIO };
+	struct way w = { .k = { &way_ops }, .port = 7, .room = 1, .answer = -EIO };
 
 	(void)state;
 	begin();

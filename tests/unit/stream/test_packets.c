@@ -1,35 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /* What ways out have in common that take datagrams one by one. */
 #include "unit/stream/check.h"
-
-#include "base/list.h"
-#include "stream/packets.h"
+#include "unit/stream/way.h"
 
 #include <errno.h>
 #include <string.h>
-
-/* A way out that takes `room` datagrams, and then says `answer`. */
-struct way {
-	struct packets k;
-	int room, answer;
-	char sent[64];
-	size_t n;
-};
-
-static int
-way_send(struct packets *k, const struct target *to, const uint8_t *p, size_t len)
-{
-	struct way *w = container_of(k, struct way, k);
-
-	(void)to;
-	if (w->room-- <= 0)
-		return w->answer;
-	memcpy(w->sent + w->n, p, len);
-	w->n += len;
-	return STREAM_OK;
-}
-
-static const struct packets_ops way_ops = { .name = "test", .send = way_send };
 
 static struct dgram_out
 out(const char *text, size_t segment)
