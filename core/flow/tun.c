@@ -9,6 +9,7 @@
 
 enum {
 	PAUSE_MS = 1000,          /* before a device that failed is asked again */
+	SHORT_MS = 10,            /* the same for want of the kernel's memory */
 	TROUBLES_EVERY_MS = 60000 /* one line a minute */
 };
 
@@ -76,6 +77,15 @@ pause_over(struct timer *timer)
 	watch_want(&t->watch, WATCH_READ);
 }
 
+static void
+shortage_over(struct timer *timer)
+{
+	struct tun_port *t = container_of(timer, struct tun_port, shortage);
+
+	t->watch.happened |= WATCH_WRITE;
+	loop_ready(t->loop, &t->task);
+}
+
 void
 tun_port_init(struct tun_port *t, struct loop *l, int fd, bool plain)
 {
@@ -88,6 +98,7 @@ tun_port_init(struct tun_port *t, struct loop *l, int fd, bool plain)
 	t->troubles.every = TROUBLES_EVERY_MS;
 	task_init(&t->task, tun_run);
 	timer_init(&t->pause, l, pause_over);
+	timer_init(&t->shortage, l, shortage_over);
 	watch_init(&t->watch, l, fd, &t->task);
 	t->watch.urgent = t->watch.edge = true;
 }
@@ -106,6 +117,7 @@ tun_port_fini(struct tun_port *t)
 		return;
 	watch_fini(&t->watch);
 	timer_stop(&t->pause);
+	timer_stop(&t->shortage);
 	task_fini(&t->task);
 	t->loop = NULL;
 }
@@ -117,13 +129,13 @@ tun_port_write(struct tun_port *t, const struct iovec *v, int n, const struct of
 
 	if (err == -EAGAIN)
 		watch_want(&t->watch, WATCH_WRITE);
-	if (err == -ENOBUFS) {
-		/* The kernel's memory, of which no event tells. */
-		t->watch.happened |= WATCH_WRITE;
-		loop_ready(t->loop, &t->task);
+	/* The kernel's memory, of which no event tells. */
+	if (err == -ENOBUFS || err == -ENOMEM) {
+		timer_arm(&t->shortage, SHORT_MS);
+		err = -EAGAIN;
 	}
-	if (err == -EAGAIN || err == -ENOBUFS)
-		return -EAGAIN;
+	if (err == -EAGAIN)
+		return err;
 	if (err < 0) {
 		/* What it would not take now it never will: keeping the packet would
 		 * only stop those behind it. */

@@ -19,7 +19,8 @@ struct tun_port {
 	int fd;              /* borrowed */
 	struct watch watch;
 	struct task task;
-	struct timer pause; /* after an error of the device */
+	struct timer pause;    /* after an error of the device */
+	struct timer shortage; /* after one of the kernel's memory */
 	struct log_limit troubles;
 	unsigned offload; /* TUN_ bits: what the device has agreed to */
 	bool plain;       /* none was asked for */

@@ -22,7 +22,7 @@ static struct {
 static size_t put, taken;
 static struct app *apps[APPS];
 static size_t napps;
-static bool full;
+static int refusal; /* 0: the device takes packets */
 
 uint8_t sim_hops = 64;
 struct pinged pinged;
@@ -328,8 +328,8 @@ tun_write(int fd, const struct iovec *v, int n, const struct offload *o)
 
 	(void)o;
 	assert_int_equal(fd, SIM_TUN);
-	if (full)
-		return -EAGAIN;
+	if (refusal)
+		return refusal;
 	writer_init(&w, mem, sizeof(mem));
 	for (int i = 0; i < n; i++)
 		writer_bytes(&w, v[i].iov_base, v[i].iov_len);
@@ -341,11 +341,17 @@ tun_write(int fd, const struct iovec *v, int n, const struct offload *o)
 void
 sim_device_full(bool is_full)
 {
-	full = is_full;
-	if (full)
+	refusal = is_full ? -EAGAIN : 0;
+	if (is_full)
 		script_unready(SIM_TUN, WATCH_WRITE);
 	else
 		script_ready(SIM_TUN, WATCH_WRITE);
+}
+
+void
+sim_device_short(bool is_short)
+{
+	refusal = is_short ? -ENOBUFS : 0;
 }
 
 /* Pings that leave. */
@@ -391,7 +397,7 @@ void
 sides_begin(void)
 {
 	put = taken = 0;
-	full = ping_waits = false;
+	ping_waits = false;
 	pinged = (struct pinged){ 0 };
 	sim_device_full(false);
 	kernel_begin();

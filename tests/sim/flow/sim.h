@@ -146,6 +146,8 @@ size_t sim_udp(void);
 void sim_settle(void);
 void sim_pass(uint64_t ms);
 void sim_device_full(bool full);
+/* The kernel has no memory for packets, and says nothing when it has. */
+void sim_device_short(bool is_short);
 /* Ends the flows and everything; nothing may be left. */
 void sim_end(void);
 

@@ -101,6 +101,28 @@ device_that_is_full(void **state)
 	sim_end();
 }
 
+/* It is asked again, a while later each time. */
+static void
+device_without_memory(void **state)
+{
+	struct far *f;
+	struct app *a = connected(direct, &f);
+	struct flow_counters n;
+
+	(void)state;
+	sim_device_short(true);
+	far_says(f, bytes, 100000);
+	sim_settle();
+	sim_pass(50);
+	assert_int_equal(a->got_len, 0);
+	sim_device_short(false);
+	sim_pass(20);
+	assert_int_equal(a->got_len, 100000);
+	flows_count(flows, &n);
+	assert_int_equal(n.dropped, 0);
+	sim_end();
+}
+
 /* A request with its write side shut gets its whole answer, however late. */
 static void
 kept_end(void **state)
@@ -495,6 +517,7 @@ main(void)
 		cmocka_unit_test(slow_application),
 		cmocka_unit_test(slow_far_side),
 		cmocka_unit_test(device_that_is_full),
+		cmocka_unit_test(device_without_memory),
 		cmocka_unit_test(kept_end),
 		cmocka_unit_test(passed_end),
 		cmocka_unit_test(far_end_first_directly),
