@@ -463,7 +463,8 @@ ways_mend(int family, const struct net_routes *c)
 	return r < 0 ? r : n;
 }
 
-/* First those that lead into the device. */
+/* In the order in which they are added, so that no jump is without its aim; the ways last:
+ * without them nothing leaves in clear. */
 static int
 rules_mend(int family, const struct net_routes *c)
 {

@@ -35,11 +35,11 @@ def test_marks_restored(l):
     w = World(l)
     echoes(w)
     for chains in either:
-        table(w, *chains)                       # before ours, at the same priority
+        table(w, *chains)                       # there before ours, which is asked later
         with kernel(w):
             words(w)
             w.app.run("nft delete table inet other")
-            table(w, *chains)                   # behind ours
+            table(w, *chains)                   # made after ours, and asked earlier all the same
             words(w)
         w.app.run("nft delete table inet other")
 
