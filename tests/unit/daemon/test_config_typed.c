@@ -1,29 +1,10 @@
 /* SPDX-License-Identifier: MIT */
-#include "daemon/config.h"
+#include "unit/daemon/read.h"
 
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
-
-#include <cmocka.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
-
-static struct config *
-read_text(const char *text)
-{
-	struct err e = { "" };
-	struct config *c = config_read("c.json", text, strlen(text), NULL, &e);
-
-	if (!c)
-		fail_msg("%s", e.text);
-	return c;
-}
-
-#define DIRECT "\"outbounds\":[{\"protocol\":\"freedom\"}]"
 
 static void
 a_tun_is_implied(void **state)
@@ -40,118 +21,6 @@ a_tun_is_implied(void **state)
 	config_free(c);
 }
 
-/* A configuration whose `sluice` is this. */
-static struct config *
-read_own(const char *own)
-{
-	char text[256];
-
-	snprintf(text, sizeof(text), "{" DIRECT ",\"sluice\":%s}", own);
-	return read_text(text);
-}
-
-static void
-offload_is_taken(void **state)
-{
-	static const struct {
-		const char *own;
-		bool plain;
-	} cases[] = {
-		{ "{}", false },
-		{ "{\"offload\":true}", false },
-		{ "{\"offload\":false}", true },
-	};
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct config *c = read_own(cases[i].own);
-
-		assert_int_equal(c->tun_plain, cases[i].plain);
-		config_free(c);
-	}
-}
-
-static void
-memory_is_taken(void **state)
-{
-	static const struct {
-		const char *own;
-		size_t bytes;
-	} cases[] = {
-		{ "{}", (size_t)256 << 20 },
-		{ "{\"memory\":\"64 MB\"}", (size_t)64 << 20 },
-		{ "{\"memory\":\"1gb\"}", (size_t)1 << 30 },
-		{ "{\"memory\":\"20000000\"}", 20000000 },
-		{ "{\"memory\":20000000}", 20000000 },
-	};
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct config *c = read_own(cases[i].own);
-
-		assert_int_equal(c->budget, cases[i].bytes);
-		config_free(c);
-	}
-}
-
-static void
-time_servers_are_taken(void **state)
-{
-	struct config *c = read_text(
-		"{" DIRECT ",\"sluice\":{\"clock\":\"Auto\",\"sntp\":["
-		"\"192.0.2.1\",\"192.0.2.2:1123\",\"[2001:db8::1]:99\","
-		"\"Time.Example.COM.:1124\"]}}");
-
-	(void)state;
-	assert_true(c->clock_auto);
-	assert_int_equal(c->nsntp, 4);
-	assert_int_equal(c->sntp[0].at.port, 123);
-	assert_int_equal(c->sntp[0].at.ip.b[3], 1);
-	assert_int_equal(c->sntp[1].at.port, 1123);
-	assert_int_equal(c->sntp[2].at.ip.family, 6);
-	assert_int_equal(c->sntp[2].at.port, 99);
-	assert_string_equal(c->sntp[3].at.name, "time.example.com");
-	assert_int_equal(c->sntp[3].at.port, 1124);
-	assert_string_equal(c->sntp[3].path, "c.json: sluice.sntp[3]");
-	config_free(c);
-	c = read_text("{" DIRECT ",\"sluice\":{\"sntp\":\"2001:db8::1\"}}");
-	assert_false(c->clock_auto);
-	assert_int_equal(c->nsntp, 1);
-	assert_int_equal(c->sntp[0].at.ip.family, 6);
-	config_free(c);
-}
-
-static void
-direct_is_taken(void **state)
-{
-	static const struct {
-		const char *own;
-		enum direct_way way;
-	} cases[] = {
-		{ "{}", DIRECT_AUTO },
-		{ "{\"direct\":\"stack\"}", DIRECT_STACK },
-		{ "{\"direct\":\"Auto\"}", DIRECT_AUTO },
-		{ "{\"direct\":\"kernel\"}", DIRECT_KERNEL },
-	};
-	char *printed;
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct config *c = read_own(cases[i].own);
-
-		assert_int_equal(c->direct, cases[i].way);
-		assert_int_equal(config_print(c, &printed), 0);
-		config_free(c);
-		c = read_text(printed);
-		assert_int_equal(c->direct, cases[i].way);
-		config_free(c);
-		config_print_free(printed);
-	}
-}
-
 /* An address of the device itself would never lead into it. */
 static void
 dns_is_a_neighbour(void **state)
@@ -166,19 +35,16 @@ dns_is_a_neighbour(void **state)
 		{ "10.0.0.254/24", "10.0.0.253" },
 		{ "10.0.0.1/32", "198.19.255.254" },
 	};
-	char text[256];
 	struct ip want;
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct config *c;
-
-		snprintf(text, sizeof(text),
+		struct config *c = read_filled(
 			"{" DIRECT ",\"inbounds\":[{\"protocol\":\"tun\",\"settings\":{"
 			"\"gateway\":\"%s\"}}]}",
 			cases[i].gateway);
-		c = read_text(text);
+
 		assert_true(ip_parse(&want, cases[i].want));
 		assert_true(ip_equal(&c->tun_dns[0], &want));
 		config_free(c);
@@ -204,18 +70,15 @@ static void
 mtus_of_the_limits_are_taken(void **state)
 {
 	static const int mtus[] = { 1280, 65535 };
-	char text[160];
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(mtus) / sizeof(*mtus); i++) {
-		struct config *c;
-
-		snprintf(text, sizeof(text),
+		struct config *c = read_filled(
 			"{" DIRECT ",\"inbounds\":[{\"protocol\":\"tun\",\"settings\":{"
 			"\"mtu\":%d}}]}",
 			mtus[i]);
-		c = read_text(text);
+
 		assert_int_equal(c->tun.mtu, mtus[i]);
 		config_free(c);
 	}
@@ -278,17 +141,14 @@ forms_of_vmess_are_one(void **state)
 	static const uint8_t id[16] = { 0xfe, 0xb5, 0x44, 0x31, 0x30, 0x1b, 0x52, 0xbb,
 		0xa6, 0xdd, 0xe1, 0xe9, 0x3e, 0x81, 0xbb, 0x9e };
 	const struct vmess_spec *v;
-	char text[512];
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(forms) / sizeof(*forms); i++) {
-		struct config *c;
-
-		snprintf(text, sizeof(text),
+		struct config *c = read_filled(
 			"{\"outbounds\":[{\"protocol\":\"vmess\",\"settings\":%s}]}",
 			forms[i]);
-		c = read_text(text);
+
 		v = &c->outbound[0].u.vmess;
 		assert_int_equal(v->nserver, 1);
 		assert_int_equal(v->server[0].nuser, 1);
@@ -544,17 +404,15 @@ fast_open_is_true_or_a_number(void **state)
 		{ "0.5", SOCK_FAST_NEVER },
 	};
 	struct config *c;
-	char text[300];
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		snprintf(text, sizeof(text),
+		c = read_filled(
 			"{\"outbounds\":[{\"protocol\":\"vmess\",\"settings\":{"
 			"\"address\":\"192.0.2.1\",\"port\":1,\"id\":\"a\"},"
 			"\"streamSettings\":{\"sockopt\":{\"tcpFastOpen\":%s}}}]}",
 			cases[i].text);
-		c = read_text(text);
 		assert_int_equal(c->outbound[0].sock.fast, cases[i].fast);
 		config_free(c);
 	}
@@ -572,18 +430,15 @@ redirects_are_read(void **state)
 		{ "A.example:0", "a.example", 0 },
 		{ "[2001:db8::1]:53", "2001:db8::1", 53 },
 	};
-	char text[256];
 	size_t i;
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
-		struct config *c;
-
-		snprintf(text, sizeof(text),
+		struct config *c = read_filled(
 			"{\"outbounds\":[{\"protocol\":\"freedom\",\"settings\":{"
 			"\"redirect\":\"%s\"}}]}",
 			cases[i].text);
-		c = read_text(text);
+
 		assert_string_equal(
 			c->outbound[0].u.freedom.redirect_address, cases[i].address);
 		assert_int_equal(c->outbound[0].u.freedom.redirect_port, cases[i].port);
@@ -596,10 +451,6 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_tun_is_implied),
-		cmocka_unit_test(offload_is_taken),
-		cmocka_unit_test(memory_is_taken),
-		cmocka_unit_test(time_servers_are_taken),
-		cmocka_unit_test(direct_is_taken),
 		cmocka_unit_test(dns_is_a_neighbour),
 		cmocka_unit_test(last_key_counts_in_any_case),
 		cmocka_unit_test(mtus_of_the_limits_are_taken),
