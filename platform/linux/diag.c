@@ -39,6 +39,7 @@ peer_see(const struct inet_diag_msg *d, struct walk *w)
 		.local = endpoint_of(d->idiag_family, d->id.idiag_src, d->id.idiag_sport),
 		.remote = endpoint_of(
 			d->idiag_family, d->id.idiag_dst, d->id.idiag_dport),
+		.interface = d->id.idiag_if,
 		.inbound = (l->served[port / 8] >> port % 8 & 1) != 0,
 	};
 
@@ -156,9 +157,9 @@ diag_free(struct diag_list *l)
 }
 
 static void
-abort_begin(struct netlink_message *m, uint16_t type, const struct endpoint *local,
-	const struct endpoint *remote)
+abort_begin(struct netlink_message *m, uint16_t type, const struct diag_peer *peer)
 {
+	const struct endpoint *local = &peer->local, *remote = &peer->remote;
 	size_t size = local->ip.family == 6 ? 16 : 4;
 	struct inet_diag_req_v2 *q;
 
@@ -170,6 +171,7 @@ abort_begin(struct netlink_message *m, uint16_t type, const struct endpoint *loc
 	q->id.idiag_dport = htons(remote->port);
 	memcpy(q->id.idiag_src, local->ip.b, size);
 	memcpy(q->id.idiag_dst, remote->ip.b, size);
+	q->id.idiag_if = peer->interface;
 	memset(q->id.idiag_cookie, 0xff, sizeof q->id.idiag_cookie);
 }
 
@@ -196,19 +198,18 @@ found_see(const struct nlmsghdr *h, void *arg)
 }
 
 int
-diag_abort(struct mnl_socket *bus, const struct endpoint *local,
-	const struct endpoint *remote)
+diag_abort(struct mnl_socket *bus, const struct diag_peer *peer)
 {
-	struct found f = { .remote_port = htons(remote->port) };
+	struct found f = { .remote_port = htons(peer->remote.port) };
 	struct inet_diag_req_v2 *q;
 	struct netlink_message m;
 	int r;
 
-	abort_begin(&m, SOCK_DIAG_BY_FAMILY, local, remote);
+	abort_begin(&m, SOCK_DIAG_BY_FAMILY, peer);
 	r = netlink_say(bus, &m, found_see, &f);
 	if (r < 0 || !f.is_one)
 		return r < 0 ? r : -ENOENT;
-	abort_begin(&m, SOCK_DESTROY, local, remote);
+	abort_begin(&m, SOCK_DESTROY, peer);
 	q = mnl_nlmsg_get_payload(m.head);
 	memcpy(q->id.idiag_cookie, f.cookie, sizeof f.cookie);
 	return netlink_say(bus, &m, NULL, NULL);
@@ -217,7 +218,7 @@ diag_abort(struct mnl_socket *bus, const struct endpoint *local,
 int
 diag_can_abort(struct mnl_socket *bus)
 {
-	struct endpoint nobody = { .ip = { .family = 4 } };
+	const struct diag_peer nobody = { .local.ip.family = 4 };
 	struct inet_diag_req_v2 *q;
 	struct netlink_message m;
 	int r;
@@ -229,7 +230,7 @@ diag_can_abort(struct mnl_socket *bus)
 	r = netlink_say(bus, &m, NULL, NULL);
 	if (r < 0)
 		return r == -ENOENT ? -EOPNOTSUPP : r;
-	abort_begin(&m, SOCK_DESTROY, &nobody, &nobody);
+	abort_begin(&m, SOCK_DESTROY, &nobody);
 	r = netlink_say(bus, &m, NULL, NULL);
 	return r == -ENOENT ? 0 : r;
 }
@@ -263,7 +264,7 @@ net_connections_end(const struct ip *from)
 		return;
 	if (netlink_open(NETLINK_SOCK_DIAG, &bus) == 0) {
 		for (i = 0; i < l->n; i++)
-			(void)diag_abort(bus, &l->peer[i].local, &l->peer[i].remote);
+			(void)diag_abort(bus, &l->peer[i]);
 		mnl_socket_close(bus);
 	}
 	diag_free(l);

@@ -13,6 +13,7 @@ enum { DIAG_PEERS = 8192 }; /* connections of one protocol that are looked at */
 
 struct diag_peer {
 	struct endpoint local, remote; /* IPv4-mapped addresses as the IPv4 ones */
+	unsigned interface;            /* that the socket is bound to; 0: to none */
 	bool inbound; /* the local port is one that this machine serves */
 };
 
@@ -41,14 +42,15 @@ void diag_free(struct diag_list *list);
 struct mnl_socket;
 
 /*
- * Ends the TCP connection between these two: whoever holds it gets ECONNABORTED
- * at once, and its peer a reset, where there is a way.  `bus` is of
+ * Ends the TCP connection between these two, on a socket that is bound to that
+ * interface: whoever holds it gets ECONNABORTED at once, and its peer a reset,
+ * where there is a way.  It is the only one of this network with these ends,
+ * whoever it belongs to, and what other namespaces have is not seen.  `bus` is of
  * netlink_open(NETLINK_SOCK_DIAG).  0; -ENOENT: there is none, and a listening
  * socket on that port is none; -EOPNOTSUPP: this kernel cannot
  * (CONFIG_INET_DIAG_DESTROY); or -errno.
  */
-int diag_abort(struct mnl_socket *bus, const struct endpoint *local,
-	const struct endpoint *remote);
+int diag_abort(struct mnl_socket *bus, const struct diag_peer *peer);
 /* Whether this kernel can: 0, -EOPNOTSUPP (without CONFIG_INET_DIAG, too), or -errno. */
 int diag_can_abort(struct mnl_socket *bus);
 

@@ -142,11 +142,11 @@ is_device(const struct net_direct *d, const struct ip *ip)
 static void
 connection_abort(const struct net_direct_end *end, void *arg)
 {
+	const struct diag_peer peer = { .local = end->source, .remote = end->target };
 	struct aborts *a = arg;
 
 	if (end->network == NETWORK_TCP && (end->answered || a->asked) && !end->over &&
-		is_device(a->direct, &end->source.ip) &&
-		diag_abort(a->bus, &end->source, &end->target) == 0)
+		is_device(a->direct, &end->source.ip) && diag_abort(a->bus, &peer) == 0)
 		a->n++;
 }
 
@@ -204,9 +204,7 @@ orphans_abort(struct aborts *a, const struct ip *from)
 			return r;
 		before = a->n;
 		for (i = 0; i < l->n; i++)
-			if (diag_abort(a->bus, &l->peer[i].local, &l->peer[i].remote) ==
-				0)
-				a->n++;
+			a->n += diag_abort(a->bus, &l->peer[i]) == 0;
 		left_out = l->left_out;
 		diag_free(l);
 	} while (left_out > 0 && a->n > before);

@@ -198,12 +198,13 @@ net_misled_next(int fd, struct net_misled *m)
 int
 net_misled_end(const struct net_misled *m)
 {
+	const struct diag_peer peer = { .local = m->source, .remote = m->target };
 	struct mnl_socket *bus;
 	int r = netlink_open(NETLINK_SOCK_DIAG, &bus);
 
 	if (r < 0)
 		return r;
-	r = diag_abort(bus, &m->source, &m->target);
+	r = diag_abort(bus, &peer);
 	mnl_socket_close(bus);
 	return r;
 }

@@ -409,6 +409,24 @@ def test_engine_killed_amid_many(l):
     assert p.stop() == 0 and "Sanitizer" not in p.text, p.text
 
 
+def test_engine_killed_bound(l):
+    """The same for sockets that are bound to the device, as by `curl --interface`."""
+    w = World(l)
+    waiting = []
+    p = w.start(w.config([], first="direct", sluice={"geoip": w.database(), "direct": "stack"}))
+    for address in BOTH:
+        l.server(w.near, address, 4000, serving([]))
+        s = w.app.socket(family(address), socket.SOCK_STREAM)
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, TUN.encode())
+        s.settimeout(5)
+        s.connect((address, 4000))
+        assert read_exactly(s, 5) == b"hello"
+        waiting.append(s)
+    killed(w, p)
+    assert [fault(s) for s in waiting] == [ABORTED] * 2
+    assert p.stop() == 0 and "Sanitizer" not in p.text, p.text
+
+
 def forgotten(l, loose, later=None):
     """What conntrack forgot ends at once, whatever it takes for a connection."""
     w = World(l)
@@ -569,5 +587,5 @@ def test_exceptions(l):
 
 
 lab.main(test_stop_while_asking, test_stop, test_lost_network, test_other_link, test_another_connections, test_killed, test_engine_killed,
-         test_engine_killed_amid_many, test_other_rules, test_forgotten, test_forgotten_strictly,
+         test_engine_killed_amid_many, test_engine_killed_bound, test_other_rules, test_forgotten, test_forgotten_strictly,
          test_forgotten_strictly_by_now, test_forgotten_strictly_no_more, test_half_closed, test_forged, test_exceptions)
