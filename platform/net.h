@@ -14,11 +14,12 @@
  * -1 and why.
  */
 
-int net_link_up(const char *dev, int mtu, struct err *e);
+/* With the MTU and the queue of c; `dev` is the name that it has. */
+int net_link_up(const char *dev, const struct tun_config *c, struct err *e);
 int net_address_add(const char *dev, const struct cidr *c, struct err *e);
 int net_address_del(const char *dev, const struct cidr *c, struct err *e);
 /* What somebody else has undone, done again: 1: it was so, 0: it was not; -1 and why. */
-int net_link_mend(const char *dev, int mtu, struct err *e);
+int net_link_mend(const char *dev, const struct tun_config *c, struct err *e);
 int net_address_mend(const char *dev, const struct cidr *c, struct err *e);
 /* 0: there is no such device. */
 unsigned net_link_index(const char *dev);

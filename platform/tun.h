@@ -14,12 +14,15 @@ enum {
 	TUN_ADDRS = 8,
 	TUN_MTU_MIN = 1280,
 	TUN_MTU_MAX = 65535,
-	TUN_PACKET = 65535
+	TUN_PACKET = 65535,
+	TUN_QUEUE_MIN = 500,
+	TUN_QUEUE_MAX = 10000
 };
 
 struct tun_config {
 	char name[TUN_NAME]; /* "": the system chooses */
 	int mtu;
+	int queue; /* packets that may wait for the engine */
 	struct cidr addrs[TUN_ADDRS];
 	int naddrs;
 };

@@ -327,6 +327,23 @@ json_read(struct config_reader *r, const char *text, size_t len)
 	return text_parse(r->file, copy, len, r->err);
 }
 
+/*
+ * What comes when it is full is lost: the 500 of the kernel's last no longer than the engine
+ * may have to wait for a processor, which is 10 ms at 50,000 datagrams a second, and 5,000
+ * not for all flows to say a word at once.  No more, since a flood of datagrams is bounded
+ * by nothing else: by super-packets the queue is two and a half times `budget` of the
+ * kernel's memory, and half a second for everybody.  TCP is bounded by its windows.
+ */
+static int
+queue_of(size_t budget)
+{
+	size_t n = budget / (CONFIG_BUDGET / TUN_QUEUE_MAX);
+
+	return n < TUN_QUEUE_MIN    ? TUN_QUEUE_MIN
+		: n < TUN_QUEUE_MAX ? (int)n
+				    : TUN_QUEUE_MAX;
+}
+
 struct config *
 config_read(const char *file, const char *text, size_t len, struct config_say *say,
 	struct err *e)
@@ -348,6 +365,7 @@ config_read(const char *file, const char *text, size_t len, struct config_say *s
 		config_memory_free(m);
 		return NULL;
 	}
+	r.config->tun.queue = queue_of(r.config->budget);
 	return r.config;
 }
 

@@ -53,6 +53,9 @@ check_tun(const struct tun_config *c, struct err *e)
 	if (c->mtu < TUN_MTU_MIN || c->mtu > TUN_MTU_MAX)
 		return err_set(e, "TUN: an MTU of %d is not one from %d to %d", c->mtu,
 			TUN_MTU_MIN, TUN_MTU_MAX);
+	if (c->queue < TUN_QUEUE_MIN || c->queue > TUN_QUEUE_MAX)
+		return err_set(e, "TUN: a queue of %d packets is not one from %d to %d",
+			c->queue, TUN_QUEUE_MIN, TUN_QUEUE_MAX);
 	if (c->naddrs < 1 || c->naddrs > TUN_ADDRS)
 		return err_set(
 			e, "TUN: %d addresses are not 1 to %d", c->naddrs, TUN_ADDRS);

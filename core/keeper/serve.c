@@ -96,7 +96,7 @@ tun_set_up(struct serve *s, const struct tun_config *c, struct err *e)
 		if (address_add(s, &c->addrs[i], e) < 0)
 			goto fail;
 	}
-	if (net_link_up(s->tun_name, c->mtu, e) == 0)
+	if (net_link_up(s->tun_name, c, e) == 0)
 		return 0;
 fail:
 	(void)journal_undo(s->journal, from);

@@ -85,7 +85,7 @@ all_mend(const struct serve *s, struct err *e)
 	const struct tun_config *c = &s->tun_config;
 	int i, r, n;
 
-	n = net_link_mend(s->tun_name, c->mtu, e);
+	n = net_link_mend(s->tun_name, c, e);
 	for (i = 0; n >= 0 && i < c->naddrs; i++) {
 		r = net_address_mend(s->tun_name, &c->addrs[i], e);
 		n = r < 0 ? r : n + r;

@@ -12,13 +12,6 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Packets that wait for the engine. What comes when it is full is lost: the 500 of the
- * kernel's last no longer than the engine may have to wait for a processor, which is 10 ms
- * at 50,000 datagrams a second, and 5,000 not for all flows to say a word at once. No more,
- * since a flood of datagrams is bounded by nothing else: by super-packets these are 650 MB
- * of the kernel's, and half a second for everybody. TCP is bounded by its windows. */
-enum { QUEUE = 10000 };
-
 /* Our device has no neighbours, so it needs no address of its own making and sends no
  * solicitations. A wish: a kernel without IPv6 refuses it. */
 static void
@@ -58,7 +51,7 @@ no_multicast_route(unsigned index)
 }
 
 int
-net_link_up(const char *dev, int mtu, struct err *e)
+net_link_up(const char *dev, const struct tun_config *c, struct err *e)
 {
 	unsigned index = if_nametoindex(dev);
 	struct netlink_message m;
@@ -72,12 +65,12 @@ net_link_up(const char *dev, int mtu, struct err *e)
 	i->ifi_index = (int)index;
 	i->ifi_flags = IFF_UP;
 	i->ifi_change = IFF_UP;
-	mnl_attr_put_u32(m.head, IFLA_MTU, (uint32_t)mtu);
-	mnl_attr_put_u32(m.head, IFLA_TXQLEN, QUEUE);
+	mnl_attr_put_u32(m.head, IFLA_MTU, (uint32_t)c->mtu);
+	mnl_attr_put_u32(m.head, IFLA_TXQLEN, (uint32_t)c->queue);
 	r = netlink_ask(NETLINK_ROUTE, &m, NULL, NULL);
 	if (r < 0)
 		return err_set(e, "%s: cannot be brought up with an MTU of %d: %s", dev,
-			mtu, strerror(-r));
+			c->mtu, strerror(-r));
 	no_multicast_route(index);
 	return 0;
 }
@@ -114,12 +107,12 @@ net_link_index(const char *dev)
 }
 
 int
-net_link_mend(const char *dev, int mtu, struct err *e)
+net_link_mend(const char *dev, const struct tun_config *c, struct err *e)
 {
 	unsigned index = if_nametoindex(dev);
 
 	if (!is_up(index))
-		return net_link_up(dev, mtu, e) < 0 ? -1 : 1;
+		return net_link_up(dev, c, e) < 0 ? -1 : 1;
 	/* Somebody else may have brought it up. */
 	no_multicast_route(index);
 	return 0;

@@ -290,6 +290,7 @@ def test_few_memory(l):
     w = World(l)
     p = w.start(w.config(first="direct", sluice={"geoip": w.database(), "memory": "16 MB"}))
     p.wait_line("sluice.memory of 16 MB allows 1[37][0-9][0-9] connections", again=True)
+    assert " qlen 625" in w.app.run("ip link show tun7"), "the device's queue is as long as ever"
     w.stop(p)
     assert "descriptors allows" not in p.text, p.text
 

@@ -37,12 +37,13 @@ memory_is_taken(void **state)
 	static const struct {
 		const char *own;
 		size_t bytes;
+		int queue; /* of the device */
 	} cases[] = {
-		{ "{}", (size_t)256 << 20 },
-		{ "{\"memory\":\"64 MB\"}", (size_t)64 << 20 },
-		{ "{\"memory\":\"1gb\"}", (size_t)1 << 30 },
-		{ "{\"memory\":\"20000000\"}", 20000000 },
-		{ "{\"memory\":20000000}", 20000000 },
+		{ "{}", (size_t)256 << 20, TUN_QUEUE_MAX },
+		{ "{\"memory\":\"64 MB\"}", (size_t)64 << 20, 2500 },
+		{ "{\"memory\":\"1gb\"}", (size_t)1 << 30, TUN_QUEUE_MAX },
+		{ "{\"memory\":\"20000000\"}", 20000000, 745 },
+		{ "{\"memory\":20000000}", 20000000, 745 },
 	};
 	size_t i;
 
@@ -51,6 +52,7 @@ memory_is_taken(void **state)
 		struct config *c = read_own(cases[i].own);
 
 		assert_int_equal(c->budget, cases[i].bytes);
+		assert_int_equal(c->tun.queue, cases[i].queue);
 		config_free(c);
 	}
 }

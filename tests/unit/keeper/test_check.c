@@ -13,7 +13,10 @@
 static struct tun_config
 plain(void)
 {
-	struct tun_config c = { .name = "tun0", .mtu = 1500, .naddrs = 2 };
+	struct tun_config c = { .name = "tun0",
+		.mtu = 1500,
+		.queue = 1000,
+		.naddrs = 2 };
 
 	assert_true(cidr_parse(&c.addrs[0], "198.18.0.1/15"));
 	assert_true(cidr_parse(&c.addrs[1], "2001:db8::1/64"));
@@ -66,6 +69,11 @@ tun_is_refused(void **state)
 	c.mtu = TUN_MTU_MIN - 1;
 	assert_int_equal(check_tun(&c, &e), -1);
 	c.mtu = TUN_MTU_MAX + 1;
+	assert_int_equal(check_tun(&c, &e), -1);
+	c = plain();
+	c.queue = TUN_QUEUE_MIN - 1;
+	assert_int_equal(check_tun(&c, &e), -1);
+	c.queue = TUN_QUEUE_MAX + 1;
 	assert_int_equal(check_tun(&c, &e), -1);
 	c = plain();
 	c.naddrs = 0;
