@@ -35,19 +35,21 @@ ack_read(int fd)
 	_Alignas(struct nlmsghdr) char answer[EVENT_MAX];
 	const struct nlmsghdr *h = (const void *)answer;
 	const struct nlmsgerr *said;
-	ssize_t n = nfevents_recv(fd, answer, sizeof answer);
+	ssize_t n;
 
-	if (n < 0)
-		return (int)n;
-	if (n == 0 || h->nlmsg_type != NLMSG_ERROR ||
-		mnl_nlmsg_get_payload_len(h) < sizeof *said)
+	do {
+		n = nfevents_recv(fd, answer, sizeof answer);
+		if (n < 0)
+			return (int)n;
+	} while (n == 0 || h->nlmsg_type != NLMSG_ERROR);
+	if (mnl_nlmsg_get_payload_len(h) < sizeof *said)
 		return -EPROTO;
 	said = mnl_nlmsg_get_payload(h);
 	return said->error;
 }
 
 /* Each packet is told of by itself, and at once.  What the kernel answers is there when it
- * has taken the question. */
+ * has taken the question, maybe behind the first of them. */
 static int
 group_join(int fd, unsigned group)
 {

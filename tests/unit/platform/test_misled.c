@@ -11,11 +11,13 @@
 #include <cmocka.h>
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <linux/netfilter.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_log.h>
 #include <netinet/in.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 static struct netlink_bytes m;
 static struct net_misled got;
@@ -195,6 +197,57 @@ other_news(void **state)
 	assert_true(!got.is_socket && got.mark == 0);
 }
 
+/* A kernel that has told of a packet before it answers, and with this error. */
+static int sockets[2], told, answer;
+
+/* What the linker puts in the place of the real ones. */
+int __wrap_netlink_hear(int bus, unsigned groups);
+ssize_t __wrap_nfevents_recv(int fd, void *p, size_t cap);
+
+int
+__wrap_netlink_hear(int bus, unsigned groups)
+{
+	(void)bus;
+	(void)groups;
+	assert_int_equal(socketpair(AF_UNIX, SOCK_DGRAM, 0, sockets), 0);
+	return sockets[0];
+}
+
+ssize_t
+__wrap_nfevents_recv(int fd, void *p, size_t cap)
+{
+	struct nlmsgerr e = { .error = answer };
+
+	assert_int_equal(fd, sockets[0]);
+	if (told++ == 0) {
+		begin(NF_INET_POST_ROUTING);
+		netlink_bytes_put(&m, NFULA_PAYLOAD, packet, 40);
+	} else {
+		netlink_bytes_begin(&m, NLMSG_ERROR, &e, sizeof e);
+	}
+	assert_true(m.len <= cap);
+	memcpy(p, netlink_bytes_end(&m), m.len);
+	return (ssize_t)m.len;
+}
+
+static void
+told_before_the_answer(void **state)
+{
+	int fd;
+
+	(void)state;
+	told = answer = 0;
+	fd = net_misled_watch(1);
+	assert_int_equal(fd, sockets[0]);
+	assert_int_equal(told, 2);
+	close(sockets[0]);
+	close(sockets[1]);
+	told = 0;
+	answer = -EBUSY;
+	assert_int_equal(net_misled_watch(1), -EBUSY);
+	close(sockets[1]);
+}
+
 int
 main(void)
 {
@@ -205,6 +258,7 @@ main(void)
 		cmocka_unit_test_setup(of_ipv6, packet4),
 		cmocka_unit_test_setup(cut_short, packet4),
 		cmocka_unit_test_setup(other_news, packet4),
+		cmocka_unit_test_setup(told_before_the_answer, packet4),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
