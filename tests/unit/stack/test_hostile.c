@@ -248,7 +248,7 @@ test_memory_is_bounded(void **state)
 	static struct peer p[CROWD];
 	struct peer other;
 	struct stream *c;
-	uint8_t got[100];
+	uint8_t got[100], whole[1400] = { 0 };
 	char me[32];
 	size_t n;
 	int i, at;
@@ -283,6 +283,10 @@ test_memory_is_bounded(void **state)
 		peer_pump(&other);
 		assert_int_equal(other.ngot, 10 * (i + 1));
 	}
+	/* Of a whole segment a part is taken, and that is acknowledged. */
+	peer_send(&other, whole, sizeof(whole));
+	peer_pump(&other);
+	assert_int_equal(other.snd - other.acked, sizeof(whole) - 1024);
 	peer_fini(&other);
 }
 
