@@ -375,7 +375,9 @@ packets_take(struct engine *g)
 static int
 engine(int keeper, void *arg)
 {
-	struct engine g = { .keeper = keeper, .tun = -1, .config = { .mtu = 1500, .queue = 1000 } };
+	struct engine g = {
+		.keeper = keeper, .tun = -1, .config = { .mtu = 1500, .queue = 1000 }
+	};
 
 	(void)arg;
 	if (obey_all(&g) < 0)

@@ -13,10 +13,7 @@
 static struct tun_config
 plain(void)
 {
-	struct tun_config c = { .name = "tun0",
-		.mtu = 1500,
-		.queue = 1000,
-		.naddrs = 2 };
+	struct tun_config c = { .name = "tun0", .mtu = 1500, .queue = 1000, .naddrs = 2 };
 
 	assert_true(cidr_parse(&c.addrs[0], "198.18.0.1/15"));
 	assert_true(cidr_parse(&c.addrs[1], "2001:db8::1/64"));
