@@ -9,8 +9,10 @@ import sys
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
+sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
 
 import lab                                                              # noqa: E402
+import sinks                                                            # noqa: E402
 import world                                                            # noqa: E402
 from talk import at_once, engine_of, family, noise, read_all, read_exactly, reset, tcp, udp    # noqa: E402,F401
 from world import (APP, APP6, DEAD, DEAD6, FAR, FAR6, GONE, GONE6, NEAR, NEAR6,  # noqa: E402,F401
@@ -24,6 +26,15 @@ def sites(w):
     """A web server on each site and family."""
     for address, name in SITES:
         w.lab.server(getattr(w, name), address, 80, web(name))
+
+
+def vmess_servers(w):
+    """For first="proxy": two C sinks on one port, each with descriptors enough for its half of 10,000 flows; to IPv4
+    alone."""
+    w.server.sysctl("net.ipv4.tcp_max_syn_backlog", 4096)
+    w.server.sysctl("net.core.somaxconn", 4096)
+    for _ in range(2):
+        sinks.start(w, world.VMESS_PORT, 1966)
 
 
 def fetch(w, address, how=""):

@@ -5,7 +5,8 @@
  *   stall serve ADDRESS PORT BYTES         so many to each who sends four bytes, by which
  *                                          it knows which ones
  *   stall read ADDRESS PORT COUNT FIRST    FIRST bytes of each; "stalled"; and the rest
- *                                          once a line comes on standard input
+ *                                          once a line comes on standard input, for
+ *                                          which those who wait in vain may, too
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -168,6 +169,8 @@ static struct {
 	uint64_t first, size;
 } r;
 
+static struct one line = { .fd = STDIN_FILENO };
+
 static void
 open_some(void)
 {
@@ -237,14 +240,15 @@ left(uint64_t most)
 	return n;
 }
 
-/* Until each has come so far, or has ended. */
+/* Until each has come so far, or has ended; or a line has come. */
 static void
 read_until(uint64_t most)
 {
 	struct epoll_event e[EVENTS];
+	bool told = false;
 	int i, n;
 
-	while (left(most) > 0) {
+	while (left(most) > 0 && !told) {
 		open_some();
 		n = epoll_wait(poller, e, EVENTS, PATIENCE_MS);
 		if (n == 0)
@@ -252,7 +256,9 @@ read_until(uint64_t most)
 		for (i = 0; i < n; i++) {
 			struct one *o = e[i].data.ptr;
 
-			if (!o->up)
+			if (o == &line)
+				told = true;
+			else if (!o->up)
 				up(o);
 			else
 				take(o, most);
@@ -263,21 +269,23 @@ read_until(uint64_t most)
 static int
 readers(size_t n, uint64_t first)
 {
-	char line[8];
+	char kilobytes[8];
 	size_t i;
 
 	r.all = calloc(n, sizeof(*r.all));
 	must(r.all != NULL, "memory");
 	r.n = n;
 	r.size = UINT64_MAX;
+	watch(&line, EPOLLIN, EPOLL_CTL_ADD);
 	read_until(first);
 	printf("stalled, %zu failed, %zu waited in vain\n", r.failed, left(first));
 	fflush(stdout);
-	if (!fgets(line, sizeof(line), stdin))
+	if (!fgets(kilobytes, sizeof(kilobytes), stdin))
 		return 1;
-	r.size = strtoull(line, NULL, 10) << 10;
+	watch(&line, 0, EPOLL_CTL_DEL);
+	r.size = strtoull(kilobytes, NULL, 10) << 10;
 	for (i = 0; i < n; i++) {
-		if (r.all[i].over)
+		if (r.all[i].over || !r.all[i].up)
 			continue;
 		buffer(r.all[i].fd, SO_RCVBUF, LARGE);
 		watch(&r.all[i], EPOLLIN, EPOLL_CTL_MOD);

@@ -6,47 +6,89 @@ import pathlib
 import subprocess
 import threading
 
-from direct import NEAR, TUN, World, at_once, count_exactly, lab, noise, private, read_exactly, running, sites, tcp, works
+from direct import (FAR, NEAR, TUN, World, at_once, count_exactly, lab, noise, private, read_exactly, running, sites, tcp,
+                    vmess_servers, works)
 
 HERE = pathlib.Path(__file__).resolve().parent
 READERS, SIZE, FIRST = 10000, 48 * 1024, 2000
 MB = 1 << 20
 
 
-def transfer(w):
+def transfer(s):
     """Through an echo and back, with the others stalled."""
-    content = noise(MB)
+    content, got = noise(MB), []
+    at_once([lambda: s.sendall(content), lambda: got.append(read_exactly(s, len(content)))])
+    assert got == [content]
+
+
+def come_and_transfer(w):
     with tcp(w.app, NEAR, 7) as s:
-        got = []
-        at_once([lambda: s.sendall(content), lambda: got.append(read_exactly(s, len(content)))])
-        assert got == [content]
+        transfer(s)
+
+
+class Readers:
+    """10,000 applications that stop after some bytes, and what memory that takes."""
+
+    def __init__(self, l, w):
+        # What waits in the kernels is not what is looked at here.
+        for space in (w.app, w.near):
+            space.sysctl("net.ipv4.tcp_max_syn_backlog", 4096)
+            space.sysctl("net.core.somaxconn", 4096)
+        self.w, self.program = w, l.program("stall", [HERE / "stall.c"])
+        w.near.start([self.program, "serve", NEAR, "4000", str(SIZE)]).wait_line("ready")
+
+    def start(self, p):
+        self.w.app.run(f"ip link set {TUN} txqueuelen 20000")      # as many answers as there are readers come at once
+        works(self.w)
+        self.p, self.before = p, private(p)
+        self.process = self.w.app.start([self.program, "read", NEAR, "4000", str(READERS), str(FIRST)],
+                                        stdin=subprocess.PIPE)
+
+    def bounded(self):
+        grown = private(self.p) - self.before
+        print(f"        {grown / MB:.0f} MB for them", flush=True)
+        assert grown < 256 * MB, f"{grown / MB:.0f} MB"
+
+    def go_on(self):
+        """How they ended."""
+        self.process.popen.stdin.write(b"%d\n" % (SIZE >> 10))
+        self.process.popen.stdin.flush()
+        return json.loads(self.process.wait_line(r"(\{.*\})", seconds=120).group(1))
 
 
 def test_10000_readers(l):
     w = World(l)
     sites(w)
-    # What waits in the kernels is not what is looked at here.
-    for space in (w.app, w.near):
-        space.sysctl("net.ipv4.tcp_max_syn_backlog", 4096)
-        space.sysctl("net.core.somaxconn", 4096)
-    stall = l.program("stall", [HERE / "stall.c"])
+    readers = Readers(l, w)
     l.server(w.near, NEAR, 7, lab.echo)
-    w.near.start([stall, "serve", NEAR, "4000", str(SIZE)]).wait_line("ready")
     with running(w) as p:
-        w.app.run(f"ip link set {TUN} txqueuelen 20000")      # as many answers as there are readers come at once
+        readers.start(p)
+        readers.process.wait_line("stalled, 0 failed, 0 waited", seconds=120)
         works(w)
-        before = private(p)
-        readers = w.app.start([stall, "read", NEAR, "4000", str(READERS), str(FIRST)], stdin=subprocess.PIPE)
-        readers.wait_line("stalled, 0 failed, 0 waited", seconds=120)
-        works(w)
-        at_once([lambda: transfer(w)] * 4)
-        grown = private(p) - before
-        print(f"        {grown / MB:.0f} MB for {READERS} of them, {grown // READERS} bytes each", flush=True)
-        assert grown < 256 * MB, f"{grown / MB:.0f} MB"
-        readers.popen.stdin.write(b"%d\n" % (SIZE >> 10))
-        readers.popen.stdin.flush()
-        how = json.loads(readers.wait_line(r"(\{.*\})", seconds=120).group(1))
+        at_once([lambda: come_and_transfer(w)] * 4)
+        readers.bounded()
+        how = readers.go_on()
         assert how == {"right": READERS, "wrong": 0, "failed": 0, "stuck": 0}, how
+        works(w)
+
+
+def test_10000_readers_by_vmess(l):
+    """Each holds a block of chunks here, for which there is a part of sluice.memory: once that is taken the others wait
+    at the door, and come in when those before them have read."""
+    w = World(l)
+    sites(w)
+    vmess_servers(w)
+    readers = Readers(l, w)
+    l.server(w.near, NEAR, 7, lab.echo)
+    with running(w, first="proxy", rules=[{"ip": [FAR], "outboundTag": "direct"}]) as p, tcp(w.app, NEAR, 7) as other:
+        readers.start(p)
+        p.wait_line('the memory for connections by "proxy" is used up', seconds=60)
+        transfer(other)
+        works(w, FAR)
+        readers.bounded()
+        how = readers.go_on()
+        late = p.text.count("closed: not read for long, while others need the memory")
+        assert how == {"right": READERS - late, "wrong": 0, "failed": late, "stuck": 0}, (how, late)
         works(w)
 
 
@@ -79,7 +121,7 @@ def test_stalled_uploads(l):
         lab.until(full, "400 uploads to stop", seconds=60)
         other.sendall(b"still here")
         assert read_exactly(other, 10) == b"still here"
-        transfer(w)
+        come_and_transfer(w)
         works(w)
         over.set()
         for s in ones:
@@ -87,4 +129,4 @@ def test_stalled_uploads(l):
 
 
 count_exactly()
-lab.main(test_10000_readers, test_stalled_uploads)
+lab.main(test_10000_readers, test_10000_readers_by_vmess, test_stalled_uploads)
