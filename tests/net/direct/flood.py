@@ -4,7 +4,7 @@ import resource
 import socket
 
 from direct import (APP, DEAD, DEAD6, NEAR, NEAR6, SYN, Injector, World, count_exactly, ip4, ip6, lab, private, running,
-                    segment, sites, tun_address, works)
+                    segment, sites, tun_address, vmess_servers, works)
 from handed import told
 
 SYNS = 20000
@@ -30,10 +30,11 @@ def flood(w, p, target, source, port):
     return max(most, private(p))
 
 
-def forgotten(w, p, name, target, port, own, six=False):
+def forgotten(w, p, name, target, port, own, six=False, others=(NEAR, NEAR6)):
+    """Of `others` exchanges pass before, with and after it."""
     sites(w)
-    works(w)
-    works(w, NEAR6)
+    for address in others:
+        works(w, address)
     # From the application's own address it answers what comes back with a reset; from others it says nothing.
     source = tun_address(w, six) if own else ("2001:db8:77::7" if six else "198.18.77.7")
     before = private(p)
@@ -47,8 +48,8 @@ def forgotten(w, p, name, target, port, own, six=False):
     settled(w)
     second = private(p)
     assert second - first < AGAIN, f"{name}: {(second - first) / MB:.1f} MB more with each flood"
-    works(w)
-    works(w, NEAR6)
+    for address in others:
+        works(w, address)
     print(f"        {name}: {before / MB:.1f} MB, {(most - before) / MB:+.1f} in the flood, {(first - before) / MB:+.1f} "
           f"after it, {(second - first) / MB:+.1f} after another", flush=True)
 
@@ -88,11 +89,29 @@ def test_open_and_silent(l):
         forgotten(w, p, "an open port, and the application is silent", NEAR, 80, own=False)
 
 
-def test_scan(l):
+BY_VMESS = {"first": "proxy", "rules": [{"network": "udp", "outboundTag": "direct"}]}      # (the injector's)
+
+
+def test_open_by_vmess(l):
+    w = World(l)
+    vmess_servers(w)
+    with running(w, **BY_VMESS) as p:
+        forgotten(w, p, "VMess, and the application resets", NEAR, 80, own=True, others=(NEAR,))
+
+
+def test_silent_by_vmess(l):
+    w = World(l)
+    vmess_servers(w)
+    with running(w, **BY_VMESS) as p:
+        forgotten(w, p, "VMess, and the application is silent", NEAR, 80, own=False, others=(NEAR,))
+
+
+def scan(l, **how):
     """All 65,535 ports of a host, with others at work meanwhile."""
     w = World(l)
     sites(w)
-    with running(w) as p:
+    vmess_servers(w)
+    with running(w, **how) as p:
         works(w)
         before = most = private(p)
         injector, source = Injector(w, every=500), tun_address(w)
@@ -110,6 +129,14 @@ def test_scan(l):
         works(w)
         print(f"        {(most - before) / MB:+.1f} MB in the scan, {(private(p) - before) / MB:+.1f} after it", flush=True)
         assert most - before < GROWTH and private(p) - before < LEFT
+
+
+def test_scan(l):
+    scan(l)
+
+
+def test_scan_by_vmess(l):
+    scan(l, **BY_VMESS)
 
 
 ASKING = 1200
@@ -150,4 +177,4 @@ def test_few_are_dialled(l):
 
 count_exactly()
 lab.main(test_nobody_there, test_nobody_there_6, test_closed, test_open, test_open_and_silent,
-         test_scan, test_few_are_dialled)
+         test_open_by_vmess, test_silent_by_vmess, test_scan, test_scan_by_vmess, test_few_are_dialled)
