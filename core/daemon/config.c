@@ -23,10 +23,10 @@ enum {
 static const char no_counterpart[] = "has no counterpart here, and no effect";
 
 static const struct key top_keys[] = {
-	{ "log", KEY_READ },
+	{ "log", KEY_SPARED },
 	{ "dns", KEY_READ },
 	{ "routing", KEY_READ },
-	{ "policy", KEY_READ },
+	{ "policy", KEY_SPARED },
 	{ "inbounds", KEY_READ },
 	{ "outbounds", KEY_READ },
 	{ "sluice", KEY_READ },
@@ -35,7 +35,7 @@ static const struct key top_keys[] = {
 	{ "outbound", KEY_READ },
 	{ "outboundDetour", KEY_READ },
 	{ "transport", KEY_READ },
-	{ "stats", KEY_READ },
+	{ "stats", KEY_SPARED },
 	{ "api", KEY_IDLE, "there is no such interface here; without effect" },
 	{ "metrics", KEY_IDLE, no_counterpart },
 	{ "observatory", KEY_IDLE, "only balancers need it, and there are none yet" },

@@ -406,30 +406,18 @@ struct key_check {
 	bool strict;
 };
 
-/* Keys without which traffic would go elsewhere, or unprotected. */
+/* Whether `key` is one that has an effect, misspelt. Words of three letters are near to too
+ * many, but for those of that one in another order. */
 static bool
-is_guide(const struct key *k)
+misses(const char *key, const char *near, const struct key *keys)
 {
-	static const char *const names[] = { "streamSettings", "network", "security",
-		"tlsSettings", "rawSettings", "tcpSettings", "wsSettings",
-		"httpupgradeSettings", "routing", "rules", "outboundTag", "domain",
-		"domains", "ip", "port", "source", "sourceIP", "sourcePort", "inboundTag",
-		"protocol", NULL };
-
-	return k->use != KEY_IDLE && k->use != KEY_SILENT &&
-		text_find(names, k->name) >= 0;
-}
-
-/* Whether `key` is one of those, misspelt. Other words of three letters are too near to
- * too many. */
-static bool
-misses_guide(const char *key, const char *near, const struct key *keys)
-{
-	if (strlen(key) < 3 || (strlen(key) == 3 && strncasecmp(key, "ip", 2) != 0))
+	if (strlen(key) < 3 ||
+		(strlen(key) == 3 && strncasecmp(key, "ip", 2) != 0 &&
+			(strlen(near) != 3 || strspn(near, key) != 3)))
 		return false;
 	while (strcmp(keys->name, near) != 0)
 		keys++;
-	return is_guide(keys);
+	return keys->use == KEY_READ || keys->use == KEY_REFUSED;
 }
 
 static int
@@ -453,7 +441,7 @@ key_unknown(const struct node *n, const struct key_check *c)
 	if (c->strict)
 		return node_fail(n, "unknown key");
 	/* What others export has keys of its own, and is only imported. */
-	if (near && n->reader->config && misses_guide(n->key, near, c->keys))
+	if (near && n->reader->config && misses(n->key, near, c->keys))
 		return node_refuse(n, "unknown key; did you mean %s?", near);
 	if (near)
 		node_warn(n, "unknown key; did you mean %s?", near);
@@ -476,6 +464,7 @@ key_check(const struct node *n, void *arg)
 		return 0;
 	switch (k->use) {
 	case KEY_READ:
+	case KEY_SPARED:
 	case KEY_SILENT:
 		return 0;
 	case KEY_IDLE:

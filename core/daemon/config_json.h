@@ -107,6 +107,7 @@ bool node_is_empty(const struct node *n);
 /* What becomes of a key. */
 enum key_use {
 	KEY_READ,    /* the reader asks for it */
+	KEY_SPARED,  /* the same; without it nothing goes elsewhere or unprotected */
 	KEY_SILENT,  /* has no meaning here, and nothing is lost */
 	KEY_IDLE,    /* has no effect here, which is said unless it is empty */
 	KEY_REFUSED, /* would change what is protected or where traffic goes */
@@ -119,7 +120,7 @@ struct key {
 };
 
 /* Looks at every member of an object. Unknown ones get a warning; it is an error where one
- * is near to a key that says where traffic goes or how it is protected. */
+ * is near to a key that is KEY_READ or KEY_REFUSED. */
 int node_keys(const struct node *n, const struct key *keys);
 /* The same, but unknown ones are errors. */
 int node_keys_strict(const struct node *n, const struct key *keys);

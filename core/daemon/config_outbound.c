@@ -217,7 +217,7 @@ static int
 mux_read(const struct node *out)
 {
 	static const struct key keys[] = {
-		{ "enabled", KEY_READ },
+		{ "enabled", KEY_SPARED },
 		{ "concurrency", KEY_SILENT },
 		{ "xudpConcurrency", KEY_SILENT },
 		{ "xudpProxyUDP443", KEY_SILENT },

@@ -25,7 +25,7 @@ static const struct key rule_keys[] = {
 	{ "inboundTag", KEY_READ },
 	{ "outboundTag", KEY_READ },
 	{ "ruleTag", KEY_READ },
-	{ "enabled", KEY_READ },
+	{ "enabled", KEY_SPARED },
 	{ "balancerTag", KEY_REFUSED, "balancers are not supported yet" },
 	{ "process", KEY_REFUSED, "rules by process are not supported yet" },
 	{ "user", KEY_REFUSED, "what comes out of a TUN has no user" },

@@ -232,13 +232,13 @@ user_read(const struct node *user, struct vmess_user_spec *v)
 	return experiments_read(user, "experiments", v);
 }
 
-#define USER_KEYS                                                          \
-	{ "id", KEY_READ }, { "uuid", KEY_READ }, { "alterId", KEY_READ }, \
-		{ "security", KEY_READ }, { "level", KEY_READ },           \
-		{ "userLevel", KEY_READ }, { "email", KEY_SILENT },        \
-		{ "experiments", KEY_READ },                               \
-	{                                                                  \
-		"testsEnabled", KEY_READ                                   \
+#define USER_KEYS                                                            \
+	{ "id", KEY_READ }, { "uuid", KEY_READ }, { "alterId", KEY_SPARED }, \
+		{ "security", KEY_READ }, { "level", KEY_READ },             \
+		{ "userLevel", KEY_READ }, { "email", KEY_SILENT },          \
+		{ "experiments", KEY_READ },                                 \
+	{                                                                    \
+		"testsEnabled", KEY_READ                                     \
 	}
 
 /* One to `max` of what a list is of. */

@@ -225,6 +225,21 @@ static const struct {
 		"c.json: outbounds[0].streamSetings: unknown key; did you mean "
 		"streamSettings?" },
 
+	{ "misspelt routes of the tun",
+		TOP("\"inbounds\":[{\"protocol\":\"tun\",\"settings\":{"
+		    "\"autoSystemRoutingTabel\":[\"0.0.0.0/0\"]}}]"),
+		"c.json: inbounds[0].settings.autoSystemRoutingTabel: unknown key; did you "
+		"mean autoSystemRoutingTable?" },
+	{ "misspelt servers", TOP("\"dns\":{\"server\":[\"192.0.2.1\"]}"),
+		"c.json: dns.server: unknown key; did you mean servers?" },
+	{ "misspelt sluice", TOP("\"sluise\":{\"direct\":\"stack\"}"),
+		"c.json: sluise: unknown key; did you mean sluice?" },
+	{ "misspelt dns", TOP("\"dsn\":{\"servers\":[\"192.0.2.1\"]}"),
+		"c.json: dsn: unknown key; did you mean dns?" },
+	{ "misspelt sniffing",
+		TOP("\"inbounds\":[{\"protocol\":\"tun\",\"sniffing\":{\"enable\":true}}]"),
+		"c.json: inbounds[0].sniffing.enable: unknown key; did you mean enabled?" },
+
 	/* Tags */
 	{ "twice the same tag", OUT(DIRECT "," DIRECT),
 		"c.json: outbounds[1].tag: direct is the tag of another outbound too" },

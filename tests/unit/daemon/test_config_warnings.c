@@ -52,6 +52,8 @@ static const struct {
 		"c.json: whatever: unknown key, without effect" },
 	{ "misspelt key", TOP("\"polcy\":1"),
 		"c.json: polcy: unknown key; did you mean policy?" },
+	{ "misspelt key without effect", TOP("\"remark\":\"mine\""),
+		"c.json: remark: unknown key; did you mean remarks?" },
 	{ "a key as short as others",
 		RULE("{\"port\":80,\"uid\":1,\"outboundTag\":"
 		     "\"direct\"}"),
