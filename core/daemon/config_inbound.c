@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "base/text.h"
 #include "daemon/config_json.h"
+#include "keeper/check.h"
 
 #include <string.h>
 
@@ -42,11 +43,10 @@ name_read(const struct node *settings, char name[static TUN_NAME])
 		return -1;
 	if (!s[0])
 		s = default_name;
-	if (strlen(s) >= TUN_NAME || strpbrk(s, "/: \t\r\n%") || strcmp(s, ".") == 0 ||
-		strcmp(s, "..") == 0)
+	if (!check_device(s))
 		return node_fail(&n,
-			"%s is not a name of a device (at most 15 bytes, no space, "
-			"slash or colon)",
+			"%s cannot be the device's name: 1 to 15 letters, digits, _ and "
+			"-, not - in front, and not lo",
 			shown(s).text);
 	memcpy(name, s, strlen(s) + 1);
 	return 0;

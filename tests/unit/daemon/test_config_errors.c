@@ -311,8 +311,14 @@ static const struct {
 	{ "mtu of a byte too many", TUN("\"mtu\":65536"),
 		"c.json: inbounds[0].settings.mtu: 65536 is not an MTU (1280-65535)" },
 	{ "name", TUN("\"name\":\"a name\""),
-		"c.json: inbounds[0].settings.name: a name is not a name of a device (at "
-		"most 15 bytes, no space, slash or colon)" },
+		"c.json: inbounds[0].settings.name: a name cannot be the device's name: 1 "
+		"to 15 letters, digits, _ and -" },
+	{ "name with a dot", TUN("\"name\":\"tun.7\""),
+		"c.json: inbounds[0].settings.name: tun.7 cannot be the device's name" },
+	{ "name with a slash", TUN("\"name\":\"a/b\""),
+		"c.json: inbounds[0].settings.name: a/b cannot be the device's name" },
+	{ "name of 16 letters", TUN("\"name\":\"abcdefghijklmnop\""),
+		"c.json: inbounds[0].settings.name: abcdefghijklmnop cannot be" },
 	{ "gateway", TUN("\"gateway\":[\"192.0.2.1/24\",\"x\"]"),
 		"c.json: inbounds[0].settings.gateway: x is not an address with its "
 		"prefix, such as 10.0.0.1/24" },
