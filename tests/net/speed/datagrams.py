@@ -6,7 +6,7 @@ import os
 import select
 import socket
 
-from transfers import MTUS, NEAR, NEAR6, World, behind, echo, lab, passes, running, udp
+from transfers import MTUS, NEAR, NEAR6, UDP_SEGMENT, World, behind, echo, lab, passes, running, udp
 
 BOTH = (NEAR, NEAR6)
 
@@ -26,6 +26,35 @@ def test_same_datagrams(l):
                 p.wait_line("datagrams of direct flows: by the batch, cut by the kernel", again=True)
                 for address in BOTH:
                     passes(w.app, address, 4001, mtu, (mtu, offload, address))
+
+
+def received(space):
+    """What the sockets of a space were given, each time one datagram, or several joined; over both families."""
+    def read():
+        with open("/proc/thread-self/net/snmp") as four, open("/proc/thread-self/net/snmp6") as six:
+            return (int([x for x in four if x.startswith("Udp:")][1].split()[1]) +
+                    sum(int(x.split()[1]) for x in six if x.startswith("Udp6InDatagrams")))
+    return space.inside(read)
+
+
+def test_answers_are_joined(l):
+    """Once a flow's answers come by many the kernel hands them over as one: 40 in far fewer calls than 40."""
+    w = echoes(l)
+    b = behind(l, w)        # whose own sockets are not counted here
+    pieces = [bytes([i]) * 1000 for i in range(40)]
+    with running(w):
+        for address in BOTH:
+            with udp(b, address) as s:
+                s.setsockopt(17, UDP_SEGMENT, 1000)
+                s.connect((address, 4001))
+
+                def joined():
+                    before = received(w.app)
+                    s.send(b"".join(pieces))
+                    assert [s.recv(2000) for _ in pieces] == pieces
+                    return received(w.app) - before <= 10
+
+                lab.until(joined, f"answers from {address} to be joined", seconds=5)
 
 
 def too_large(s, size):
@@ -92,4 +121,4 @@ def test_server_is_narrow(l):
                     fits(s, 1966)
 
 
-lab.main(test_same_datagrams, test_device_is_narrow, test_server_is_narrow)
+lab.main(test_same_datagrams, test_answers_are_joined, test_device_is_narrow, test_server_is_narrow)
