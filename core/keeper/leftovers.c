@@ -2,14 +2,49 @@
 #include "keeper/leftovers.h"
 
 #include "keeper/keeper.h"
+#include "keeper/serve.h"
 #include "keeper/state.h"
 #include "keeper/status.h"
+#include "platform/claim.h"
 #include "platform/net.h"
 #include "platform/priv.h"
+#include "platform/sys.h"
 
+#include <poll.h>
+#include <string.h>
 #include <unistd.h>
 
-/* Their device has gone with the engine. */
+enum {
+	DEVICE_WAIT = 5000, /* ms; a killed engine's device goes with it, */
+	DEVICE_LOOK = 20,   /* and is looked for so often */
+};
+
+/* Nothing is undone under an instance that runs, whatever journal it has.  Only the device
+ * of one that was killed is waited for, as this journal shows. */
+static int
+others_refuse(const struct journal *j, const char *state_dir, struct err *e)
+{
+	uint64_t until = sys_monotonic();
+	char dev[TUN_NAME];
+	int r;
+
+	if (j->n > 0 || j->unread > 0)
+		until += DEVICE_WAIT;
+	while ((r = net_claim_find(OUR_TABLE, dev)) == 1 && sys_monotonic() < until)
+		(void)poll(NULL, 0, DEVICE_LOOK);
+	if (r == 0)
+		return 0;
+	if (r < 0)
+		return err_set(
+			e, "the network devices cannot be listed: %s", strerror(-r));
+	return err_set(e,
+		"another instance of sluice runs already (device %s) with another --state "
+		"than %s; end it first, only one at a time can have this machine's traffic",
+		dev, state_dir);
+}
+
+/* Their device has gone with the engine; an address that is there is somebody else's by
+ * now. */
 static void
 connections_end(const struct journal *j)
 {
@@ -24,6 +59,8 @@ leftovers_undo(struct journal *j, const char *state_dir, struct err *e)
 	int undone, rescued;
 
 	if (journal_open(j, state_dir, e) < 0)
+		return -1;
+	if (others_refuse(j, state_dir, e) < 0)
 		return -1;
 	connections_end(j);
 	undone = journal_undo(j, 0);

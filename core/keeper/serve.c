@@ -8,6 +8,7 @@
 #include "keeper/serve_ends.h"
 #include "keeper/serve_misled.h"
 #include "keeper/serve_routes.h"
+#include "platform/claim.h"
 #include "platform/sock.h"
 #include "platform/sys.h"
 
@@ -86,12 +87,15 @@ address_add(struct serve *s, const struct cidr *c, struct err *e)
 	return -1;
 }
 
-/* Addresses before the device is up: nobody sees it without them. */
+/* First of all it says whose it is. Addresses before it is up: nobody sees it without
+ * them. */
 static int
 tun_set_up(struct serve *s, const struct tun_config *c, struct err *e)
 {
 	int i, from = s->journal->n;
 
+	if (net_claim_make(s->tun_name, OUR_TABLE, e) < 0)
+		return -1;
 	for (i = 0; i < c->naddrs; i++) {
 		if (address_add(s, &c->addrs[i], e) < 0)
 			goto fail;

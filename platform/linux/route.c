@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <linux/fib_rules.h>
-#include <linux/if_link.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <string.h>
@@ -153,7 +152,7 @@ defaults_table(const struct net_routes *c)
 	return c->table + 1;
 }
 
-/* The device's group has the number of our table. */
+/* The device's group has the number of our table (claim.h). */
 static int
 way_change(uint16_t type, uint16_t flags, int family, enum way way, enum whose whose,
 	const struct net_routes *c)
@@ -182,18 +181,6 @@ way_change(uint16_t type, uint16_t flags, int family, enum way way, enum whose w
 		break;
 	}
 	return netlink_ask(NETLINK_ROUTE, &m, NULL, NULL);
-}
-
-static int
-group_set(const struct net_routes *c)
-{
-	struct netlink_message m;
-	struct ifinfomsg *i;
-
-	i = netlink_begin(&m, RTM_NEWLINK, NLM_F_ACK, sizeof *i);
-	i->ifi_index = (int)if_nametoindex(c->dev);
-	mnl_attr_put_u32(m.head, IFLA_GROUP, c->table);
-	return i->ifi_index == 0 ? -ENODEV : netlink_ask(NETLINK_ROUTE, &m, NULL, NULL);
 }
 
 /* Without it the engine does not reach what the user led into the device, and nothing
@@ -415,14 +402,10 @@ int
 net_routes_add(const struct net_routes *c, struct err *e)
 {
 	struct err unused;
-	int r;
 
 	if (table_claim(c, e) < 0)
 		return -1;
-	r = group_set(c);
-	if (r < 0)
-		(void)err_set(e, "%s: its group cannot be set: %s", c->dev, strerror(-r));
-	else if (family_add(4, c, e) == 0 && family_add(6, c, e) == 0)
+	if (family_add(4, c, e) == 0 && family_add(6, c, e) == 0)
 		return 0;
 	(void)net_routes_del(c, &unused);
 	return -1;

@@ -75,8 +75,11 @@ def test_second_instance_elsewhere(l):
     p = w.start()
     during = w.box.system()
     q = w.start(CONFIG.replace("tun7", "tun8") + "ready\n", ready=False, state=w.box.dir + "/state2")
-    assert q.wait() == 7, q.text
-    assert "the nft table `inet sluice` exists already" in q.text, q.text
+    assert q.wait() == 1, q.text
+    assert "another instance of sluice runs already (device tun7) with another --state" in q.text, q.text
+    assert "undone" not in q.text, q.text
+    status, out = w.box.call([ENGINE, "recover", w.box.dir + "/state3"])
+    assert status == 1 and "another instance of sluice runs already (device tun7)" in out, out
     lab.equal(w.box.system(), during, "after a second instance")
     assert p.stop() == 0
     lab.equal(w.box.system(), before, "after both")

@@ -100,6 +100,22 @@ def test_none(l):
     assert not os.path.lexists(etc.conf) and "resolv.conf.sluice" not in os.listdir(etc.dir)
 
 
+def test_second_start(l):
+    """With another state folder, which knows nothing of the first: what is taken over stays so."""
+    etc = Etc(World(l))
+    with open(etc.conf, "w") as f:
+        f.write(RESOLV)
+    before = etc.same()
+    p = etc.start()
+    during = etc.same()
+    for command in (("run", etc.w.config, etc.w.box.dir + "/other"), ("recover", etc.w.box.dir + "/third")):
+        status, out = etc.w.box.call(etc.argv(*command))
+        assert status == 1 and "another instance of sluice runs already (device tun7)" in out, out
+        lab.equal(etc.same(), during, f"after {command[0]} with another state")
+    assert p.stop() == 0
+    lab.equal(etc.same(), before, "after the first")
+
+
 def test_resolved(l):
     """systemd-resolved is told, where it runs and resolv.conf leads to it; a program of that name notes what it hears."""
     etc = Etc(World(l))
@@ -132,4 +148,4 @@ def test_resolved(l):
     assert open(heard).read().endswith("\nrevert tun7\n"), open(heard).read()
 
 
-lab.main(test_a_file, test_a_link, test_none, test_resolved)
+lab.main(test_a_file, test_a_link, test_none, test_second_start, test_resolved)
