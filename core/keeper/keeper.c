@@ -526,6 +526,21 @@ start(struct keeper *k, struct err *e)
 	return engine_start(k, e);
 }
 
+/*
+ * The device goes with its last descriptor, and takes its addresses along.  An
+ * engine that was killed has ended nothing, and others may ask until now: all
+ * of that ends while our rules let nothing out.
+ */
+static void
+device_end(struct keeper *k)
+{
+	if (k->serve.tun < 0)
+		return;
+	close(k->serve.tun);
+	k->serve.tun = -1;
+	leftovers_connections_end(&k->journal);
+}
+
 static void
 finish(struct keeper *k)
 {
@@ -536,6 +551,7 @@ finish(struct keeper *k)
 		/* Those that began since, or all: before the addresses and the routes go,
 		 * so that their resets leave nowhere by another way. */
 		serve_ends_last(&k->serve);
+		device_end(k);
 		if (k->lock >= 0)
 			undone = journal_undo(&k->journal, 0);
 		if (k->lock >= 0 && journal_has_session(&k->journal))

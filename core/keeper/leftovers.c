@@ -43,10 +43,8 @@ others_refuse(const struct journal *j, const char *state_dir, struct err *e)
 		dev, state_dir);
 }
 
-/* Their device has gone with the engine; an address that is there is somebody else's by
- * now. */
-static void
-connections_end(const struct journal *j)
+void
+leftovers_connections_end(const struct journal *j)
 {
 	for (int i = 0; i < j->n; i++)
 		if (j->change[i].kind == CHANGE_ADDRESS)
@@ -62,7 +60,7 @@ leftovers_undo(struct journal *j, const char *state_dir, struct err *e)
 		return -1;
 	if (others_refuse(j, state_dir, e) < 0)
 		return -1;
-	connections_end(j);
+	leftovers_connections_end(j);
 	undone = journal_undo(j, 0);
 	rescued = net_resolver_rescue(e);
 	if (rescued < 0)

@@ -8,5 +8,8 @@
 /* Opens the journal and undoes what a killed keeper left. The number of changes undone, or
  * -1 and why. */
 int leftovers_undo(struct journal *j, const char *state_dir, struct err *e);
+/* Ends the TCP connections from the device's addresses, once the device has gone and before
+ * anything is undone: while the routes still let nothing of them out. */
+void leftovers_connections_end(const struct journal *j);
 
 #endif

@@ -78,8 +78,10 @@ states_of(const struct walk *w)
 
 	if (w->ports)
 		return served;
-	if (!w->search->open)
+	if (w->search->state == DIAG_ANY)
 		return ~served;
+	if (w->search->state == DIAG_ALIVE)
+		return ~(served | 1u << TCP_TIME_WAIT);
 	return 1u << TCP_ESTABLISHED | 1u << TCP_FIN_WAIT1 | 1u << TCP_FIN_WAIT2 |
 		1u << TCP_CLOSE_WAIT | 1u << TCP_LAST_ACK | 1u << TCP_CLOSING;
 }
@@ -215,6 +217,28 @@ diag_abort(struct mnl_socket *bus, const struct diag_peer *peer)
 	return netlink_say(bus, &m, NULL, NULL);
 }
 
+/* Those that the list had no room for come in the next one. */
+int
+diag_abort_all(struct mnl_socket *bus, const struct diag_search *s)
+{
+	struct diag_list *l;
+	size_t left_out, i;
+	int r, n = 0, before;
+
+	do {
+		r = diag_connections(s, &l);
+		if (r < 0)
+			return r;
+		before = n;
+		for (i = 0; i < l->n; i++)
+			if (diag_abort(bus, &l->peer[i]) == 0)
+				n++;
+		left_out = l->left_out;
+		diag_free(l);
+	} while (left_out > 0 && n > before);
+	return n;
+}
+
 int
 diag_can_abort(struct mnl_socket *bus)
 {
@@ -255,17 +279,13 @@ is_here(const struct ip *ip)
 void
 net_connections_end(const struct ip *from)
 {
-	struct diag_search s = { .protocol = IPPROTO_TCP, .from = from };
-	struct diag_list *l;
+	const struct diag_search s = {
+		.protocol = IPPROTO_TCP, .from = from, .state = DIAG_ALIVE
+	};
 	struct mnl_socket *bus;
-	size_t i;
 
-	if (is_here(from) || diag_connections(&s, &l) != 0)
+	if (is_here(from) || netlink_open(NETLINK_SOCK_DIAG, &bus) < 0)
 		return;
-	if (netlink_open(NETLINK_SOCK_DIAG, &bus) == 0) {
-		for (i = 0; i < l->n; i++)
-			(void)diag_abort(bus, &l->peer[i]);
-		mnl_socket_close(bus);
-	}
-	diag_free(l);
+	(void)diag_abort_all(bus, &s);
+	mnl_socket_close(bus);
 }

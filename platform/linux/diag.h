@@ -17,11 +17,17 @@ struct diag_peer {
 	bool inbound; /* the local port is one that this machine serves */
 };
 
+enum diag_state {
+	DIAG_ANY,   /* TCP: all but those that listen */
+	DIAG_ALIVE, /* and not only waited for until it is forgotten */
+	DIAG_OPEN,  /* and not only asked for */
+};
+
 /* What is looked for; what is not takes no room in the list. */
 struct diag_search {
 	int protocol;          /* IPPROTO_TCP or IPPROTO_UDP */
 	const struct ip *from; /* NULL: from any address */
-	bool open; /* TCP: not only asked for, and not only waited for until it is forgotten */
+	enum diag_state state;
 	/* NULL: all.  It is asked amid the list, and ends none of them. */
 	bool (*is_wanted)(const struct diag_peer *p, void *arg);
 	void *arg;
@@ -51,6 +57,8 @@ struct mnl_socket;
  * (CONFIG_INET_DIAG_DESTROY); or -errno.
  */
 int diag_abort(struct mnl_socket *bus, const struct diag_peer *peer);
+/* Ends all TCP connections that are wanted, however many. How many, or -errno. */
+int diag_abort_all(struct mnl_socket *bus, const struct diag_search *s);
 /* Whether this kernel can: 0, -EOPNOTSUPP (without CONFIG_INET_DIAG, too), or -errno. */
 int diag_can_abort(struct mnl_socket *bus);
 

@@ -189,26 +189,15 @@ is_orphan(const struct diag_peer *p, void *arg)
 			conntrack_carries(a->tracked, kept, &p->local, &p->remote) == 0);
 }
 
-/* Those that the list had no room for come in the next one. */
 static int
 orphans_abort(struct aborts *a, const struct ip *from)
 {
-	const struct diag_search s = { IPPROTO_TCP, from, true, is_orphan, a };
-	size_t left_out, i;
-	struct diag_list *l;
-	int r, before;
+	const struct diag_search s = { IPPROTO_TCP, from, DIAG_OPEN, is_orphan, a };
+	int r = diag_abort_all(a->bus, &s);
 
-	do {
-		r = diag_connections(&s, &l);
-		if (r < 0)
-			return r;
-		before = a->n;
-		for (i = 0; i < l->n; i++)
-			a->n += diag_abort(a->bus, &l->peer[i]) == 0;
-		left_out = l->left_out;
-		diag_free(l);
-	} while (left_out > 0 && a->n > before);
-	return 0;
+	if (r > 0)
+		a->n += r;
+	return r;
 }
 
 int
@@ -221,7 +210,7 @@ net_direct_end_orphans(const struct net_direct *d)
 		return r;
 	r = netlink_open(NETLINK_NETFILTER, &a.tracked);
 	if (r == 0) {
-		for (int i = 0; i < d->naddrs && r == 0; i++)
+		for (int i = 0; i < d->naddrs && r >= 0; i++)
 			r = orphans_abort(&a, &d->addrs[i].ip);
 		mnl_socket_close(a.tracked);
 	}

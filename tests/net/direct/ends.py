@@ -166,6 +166,66 @@ def test_stop(l):
     said(other, b"after")
 
 
+class Asking:
+    """An application that goes on asking for connections; those that have the device's addresses in the end."""
+
+    def __init__(self, w, address, mine):
+        self.w, self.address, self.mine = w, address, mine
+        self.over, self.sockets = threading.Event(), []
+        self.thread = threading.Thread(target=w.app.inside, args=(self._run,), daemon=True)
+
+    def _run(self):
+        while not self.over.wait(0.02) and len(self.sockets) < 500:     # its pace
+            s = socket.socket(family(self.address), socket.SOCK_STREAM)
+            s.setblocking(False)
+            s.connect_ex((self.address, 7))
+            self.sockets.append(s)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.over.set()
+        self.thread.join()
+        for s in self.sockets:
+            s.close()
+
+    def left(self):
+        """Those that still ask, or speak, from the device."""
+        self.over.set()
+        self.thread.join()
+        return [s for s in self.sockets
+                if s.getsockname()[0] in self.mine and s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0]
+
+
+def test_stop_of_one_that_hangs(l):
+    """The engine hangs and is killed at the end: what it carried ends before the device goes, so that nothing of what
+    applications still have to say leaves beside it; who asks meanwhile is told, too."""
+    w = World(l)
+    echoes(w)
+    w.start_v2ray()
+    fars = FAR, FAR6
+    for address in fars:
+        l.server(w.far, address, 7, lab.echo)
+    for way in ("kernel", "stack"):
+        p = w.start(w.config([{"ip": list(fars), "outboundTag": "proxy"}], first="direct",
+                             sluice={"geoip": w.database(), "direct": way}))
+        mine = tun_address(w), tun_address(w, True)
+        ones = [tcp(w.app, address, 7) for address in (*BOTH, *fars)]
+        for s in ones:
+            said(s, b"word")
+        os.kill(engine_of(p), signal.SIGSTOP)
+        with lab.Sniffer(w.app, "eth0") as out, Asking(w, FAR, mine) as four, Asking(w, FAR6, mine) as six:
+            for s in ones[2:]:
+                s.sendall(b"secret")
+            assert p.stop() == 1 and "did not end by itself" in p.text, p.text
+            assert [fault(s) for s in ones] == [ABORTED] * 4
+            assert not four.left() and not six.left()
+            beside = out.seen(lambda q: q.outgoing and (q.src in mine or b"secret" in q.data))
+            assert not beside, beside
+
+
 def test_lost_network(l):
     """The link goes: who only receives gets an error at once, also half closed; a server on that very port, and who is
     only asking for a connection, do not."""
@@ -586,6 +646,7 @@ def test_exceptions(l):
         assert "with the kernel 0," in p.text, p.text
 
 
-lab.main(test_stop_while_asking, test_stop, test_lost_network, test_other_link, test_another_connections, test_killed, test_engine_killed,
+lab.main(test_stop_while_asking, test_stop, test_stop_of_one_that_hangs, test_lost_network, test_other_link,
+         test_another_connections, test_killed, test_engine_killed,
          test_engine_killed_amid_many, test_engine_killed_bound, test_other_rules, test_forgotten, test_forgotten_strictly,
          test_forgotten_strictly_by_now, test_forgotten_strictly_no_more, test_half_closed, test_forged, test_exceptions)
