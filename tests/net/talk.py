@@ -88,3 +88,8 @@ def engine_of(p):
     with open(f"/proc/{p.pid}/task/{p.pid}/children") as f:
         children = f.read().split()
     return int(children[0]) if children else None
+
+
+def nothing_twice(p):
+    """sluice has ended, and sent no segment again to an application beside it, on whose way nothing is lost."""
+    p.wait_line(r"counted: .*, retransmitted 0,", again=True)

@@ -14,7 +14,7 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
 import lab                                                              # noqa: E402
 import sinks                                                            # noqa: E402
 import world                                                            # noqa: E402
-from talk import at_once, engine_of, family, noise, read_all, read_exactly, reset, tcp, udp    # noqa: E402,F401
+from talk import at_once, engine_of, family, noise, nothing_twice, read_all, read_exactly, reset, tcp, udp    # noqa: E402,F401
 from world import (APP, APP6, DEAD, DEAD6, FAR, FAR6, GONE, GONE6, NEAR, NEAR6,  # noqa: E402,F401
                    SLUICE, World, web)
 

@@ -3,7 +3,7 @@
 import hashlib
 import threading
 
-from transfers import MTUS, NEAR, NEAR6, UDP_SEGMENT, World, at_once, both_ways, lab, noise, running, udp
+from transfers import MTUS, NEAR, NEAR6, UDP_SEGMENT, World, at_once, both_ways, lab, noise, nothing_twice, running, udp
 
 BOTH = (NEAR, NEAR6)
 SIZE = 20 << 20
@@ -36,6 +36,7 @@ def test_same_bytes(l):
             with running(w, mtu=mtu, offload=offload) as p:
                 p.wait_line(line, again=True)
                 transfer(w, content, (mtu, offload))
+            nothing_twice(p)
 
 
 def test_datagrams(l):

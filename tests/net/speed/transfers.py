@@ -9,7 +9,8 @@ import threading
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent / "direct"))
 
-from direct import NEAR, NEAR6, World, at_once, lab, noise, read_all, running, tcp, udp  # noqa: E402,F401
+from direct import (NEAR, NEAR6, World, at_once, lab, noise, nothing_twice, read_all, running,  # noqa: E402,F401
+                    tcp, udp)
 
 UDP_SEGMENT, UDP_GRO = 103, 104
 BEHIND, BEHIND6 = "203.0.113.130", "2001:db8:7::2"

@@ -6,7 +6,7 @@ import threading
 import time
 
 from vmess import (FAR, FAR6, MARKER, MB, NEAR, SECURITIES, World, at_once, flow_line, grind, lab, mill,
-                   noise, read_all, read_exactly, reset, reset_comes, running, stay_inside, tcp, web)
+                   noise, nothing_twice, read_all, read_exactly, reset, reset_comes, running, stay_inside, tcp, web)
 
 BOTH = (FAR, FAR6)
 
@@ -47,6 +47,7 @@ def test_large(l):
             grind(w.app, FAR, 9, size * MB)
             up, down = flow_line(p, "tcp", (FAR, 9), "proxy", "ended")
             assert (up, down) == (size * MB + 16, size * MB + 32), (up, down)
+        nothing_twice(p)
 
 
 def test_without_offload(l):
@@ -54,8 +55,9 @@ def test_without_offload(l):
     w = world_with(l, (9, mill))
     for mtu in (1280, 65535):
         for offload in (True, False):
-            with running(w, mtu=mtu, offload=offload):
+            with running(w, mtu=mtu, offload=offload) as p:
                 at_once([lambda a=a: grind(w.app, a, 9, 4 * MB) for a in BOTH])
+            nothing_twice(p)
 
 
 def test_200_at_once(l):

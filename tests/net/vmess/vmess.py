@@ -12,7 +12,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 
 import lab                                                              # noqa: E402
 import world                                                            # noqa: E402
-from talk import at_once, engine_of, noise, read_all, read_exactly, reset, tcp, udp    # noqa: E402,F401
+from talk import at_once, engine_of, noise, nothing_twice, read_all, read_exactly, reset, tcp, udp    # noqa: E402,F401
 from world import (APP, APP6, FAR, FAR6, ID, NEAR, NEAR6, SERVER, SERVER6,      # noqa: E402,F401
                    VMESS_PORT, World, web)
 
