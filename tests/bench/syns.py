@@ -12,7 +12,8 @@ class Syns:
     """What leaves by an interface, from its making on; nothing of it is read before it is asked for."""
 
     def __init__(self, space, dev):
-        self.socket = space.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+        # With a protocol it would hear all links until it is bound to one.
+        self.socket = space.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, BUFFER)
         self.socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self.socket.bind((dev, 3))

@@ -523,7 +523,8 @@ class Sniffer:
         self._lock = threading.Lock()
 
         def open_there():
-            s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(3))
+            # With a protocol it would hear all links until it is bound to one.
+            s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
             s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
             s.bind((dev, 3))
             return s
