@@ -39,8 +39,9 @@ bool net_direct_is_strict(void);
 /* The table and the connections that it carried, which end. Undoing what is not there is a
  * success. */
 int net_direct_del(int family, unsigned kept, struct err *e);
-/* Whatever flows there are, their next packets come by the device again. */
-int net_direct_forget(int family, struct err *e);
+/* Whatever flows there are, their next packets come by the device again; but for those that
+ * the engine is handing on at this moment. One transaction, and the table must be there. */
+int net_direct_forget(const struct net_direct *d, struct err *e);
 /*
  * Before a table that was taken away is put back: what its connections said
  * meanwhile the system has not seen, and would take their next segments for
@@ -147,7 +148,8 @@ enum {
 	NET_RULES_ALL = 7
 };
 /* Reads all that there is. Which of ours somebody has changed or taken away. `made` are those that
- * the caller has made anew since the last call: what happened to them before is no news. */
-unsigned net_rules_lost(int fd, unsigned made);
+ * the caller has made anew since the last call: what happened to them before is no news; `changed`
+ * those that it has changed by one transaction each. */
+unsigned net_rules_lost(int fd, unsigned made, unsigned changed);
 
 #endif

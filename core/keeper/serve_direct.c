@@ -60,7 +60,7 @@ direct_make(struct serve *s, int family, struct err *e)
 	if (r < 0)
 		journal_drop(s->journal);
 	else if (s->rules >= 0)
-		s->lost |= net_rules_lost(s->rules, bit_of(family));
+		s->lost |= net_rules_lost(s->rules, bit_of(family), 0);
 	return r;
 }
 
@@ -72,6 +72,23 @@ direct_mend(const struct serve *s, int family, struct err *e)
 	serve_direct_of(s, family, &d);
 	net_direct_ease(family, d.kept);
 	return net_direct_add(&d, e);
+}
+
+/* What the kernel carries comes by the device again, and is asked for by the rules. */
+static int
+direct_forget(struct serve *s, int family, struct err *e)
+{
+	struct net_direct d;
+
+	serve_direct_of(s, family, &d);
+	/* What was changed before is not taken for this. */
+	if (s->rules >= 0)
+		s->lost |= net_rules_lost(s->rules, 0, 0);
+	if (net_direct_forget(&d, e) < 0)
+		return direct_mend(s, family, e);
+	if (s->rules >= 0)
+		s->lost |= net_rules_lost(s->rules, 0, bit_of(family));
+	return 0;
 }
 
 #define TRACKING "net.netfilter.nf_conntrack_"
@@ -227,7 +244,7 @@ serve_direct_unseen(struct serve *s, int family)
 		"direct IPv%d flows are carried by sluice itself from now on: %s; once that is "
 		"gone, start sluice again",
 		family, unseen_why);
-	if (net_direct_forget(family, &e) < 0)
+	if (direct_forget(s, family, &e) < 0)
 		log_warn("%s", e.text);
 	serve_ends_all(s, family);
 }
@@ -302,7 +319,7 @@ serve_direct(struct serve *s, int family, struct err *e)
 	if (!*made && by_user_refuse(s, family, e) < 0)
 		return -1;
 	/* Another engine may have other rules. */
-	if (*made && net_direct_forget(family, e) < 0 && direct_mend(s, family, e) < 0)
+	if (*made && direct_forget(s, family, e) < 0)
 		return -1;
 	if (!*made && direct_make(s, family, e) < 0)
 		return -1;
@@ -416,7 +433,7 @@ strictness_follow(struct serve *s)
 	if (s->direct6 && direct_mend(s, 6, &e) < 0)
 		s->lost |= NET_RULES_DIRECT6;
 	if (s->rules >= 0)
-		s->lost |= net_rules_lost(s->rules, ours_of(s) & ~NET_RULES_FIREWALL);
+		s->lost |= net_rules_lost(s->rules, ours_of(s) & ~NET_RULES_FIREWALL, 0);
 }
 
 void
@@ -457,11 +474,11 @@ serve_rules_mend(struct serve *s)
 	struct err e;
 	int i;
 
-	s->lost = (s->lost | net_rules_lost(s->rules, 0)) & ours_of(s);
+	s->lost = (s->lost | net_rules_lost(s->rules, 0, 0)) & ours_of(s);
 	all_hold(s);
 	for (i = 0; i < MENDS && s->lost != 0 && left == 0; i++) {
 		left = all_mend(s, &e);
-		s->lost = left | net_rules_lost(s->rules, NET_RULES_ALL & ~left);
+		s->lost = left | net_rules_lost(s->rules, NET_RULES_ALL & ~left, 0);
 		s->lost &= ours_of(s);
 		if (left == 0)
 			log_warn(

@@ -125,6 +125,26 @@ add_marked(struct script *s, const struct net_direct *d)
 		"}\n");
 }
 
+/* What asks the set, and what takes out of it. */
+static void
+add_asking(struct script *s, const struct net_direct *d)
+{
+	const char *ends = ends_of(d->family);
+
+	script_add(s,
+		"set flows { typeof %s; flags dynamic, timeout; size %d; timeout %ds; }\n"
+		"chain withdrawn {\n"
+		"delete @flows { %s }\n"
+		"meta l4proto != tcp drop\n"
+		"goto zone\n"
+		"}\n"
+		"chain sent {\n"
+		"tcp flags & (fin | syn | rst | ack) == syn delete @flows { %s } accept\n"
+		"%s @flows goto zone\n"
+		"}\n",
+		ends, DIRECT_FLOWS, TCP_SECONDS, ends, ends, ends);
+}
+
 /*
  * All that is sent passes `first`, and what the applications send into the
  * device comes first there.  What has no hops left is net_direct_withdraw's;
@@ -137,21 +157,7 @@ add_marked(struct script *s, const struct net_direct *d)
 static void
 add_first(struct script *s, const struct net_direct *d)
 {
-	const char *ends = ends_of(d->family);
-
-	script_add(s,
-		"set flows { typeof %s; flags dynamic, timeout; size %d; timeout %ds; }\n"
-		"chain zone { ct original zone set %u\n }\n"
-		"chain withdrawn {\n"
-		"delete @flows { %s }\n"
-		"meta l4proto != tcp drop\n"
-		"goto zone\n"
-		"}\n"
-		"chain sent {\n"
-		"tcp flags & (fin | syn | rst | ack) == syn delete @flows { %s } accept\n"
-		"%s @flows goto zone\n"
-		"}\n",
-		ends, DIRECT_FLOWS, TCP_SECONDS, d->kept, ends, ends, ends);
+	script_add(s, "chain zone { ct original zone set %u\n }\n", d->kept);
 	add_marked(s, d);
 	script_add(s,
 		"chain first {\n"
@@ -269,7 +275,12 @@ add_again(struct script *s, const struct net_direct *d)
 		d->mark, d->kept, net_mark_nowhere(d->mark));
 }
 
-/* A reset that the engine hands on is an end: what comes behind it comes to the engine. */
+/*
+ * Only what the engine hands on makes an entry; what the application sends then
+ * lets it last.  So a packet that was found in the set before it was emptied,
+ * or its entry taken out, makes none of it again when it leaves.  A reset that
+ * the engine hands on is an end: what comes behind it comes to the engine.
+ */
 static void
 add_leaving(struct script *s, const struct net_direct *d)
 {
@@ -285,21 +296,23 @@ add_leaving(struct script *s, const struct net_direct *d)
 		"ct mark %u meta l4proto udp update @flows { %s timeout %ds } accept\n"
 		"ct mark %u accept\n"
 		"ct mark set %u\n"
-		"meta l4proto tcp update @flows { %s }\n"
+		"meta l4proto tcp %s @flows update @flows { %s }\n"
 		"}\n",
 		d->kept | STAGE_REFUSED, handed, handed, origin, TCP_TRIED, handed,
-		origin, UDP_TRIED, handed, d->kept, origin);
+		origin, UDP_TRIED, handed, d->kept, origin, origin);
 	/* Led back by somebody else's mark it would only come round again. */
 	script_add(s, "chain left {\noif \"%s\" drop\n", d->dev);
 	add_ours(s, d);
 	script_add(s,
 		" oifname != \"lo\" drop\n"
 		"ct mark != %u jump unsure\n"
-		"meta l4proto udp update @flows { %s timeout %ds } accept\n"
-		"tcp flags & (fin | rst) != 0 update @flows { %s timeout %ds } accept\n"
-		"tcp flags & psh != 0 update @flows { %s }\n"
+		"meta l4proto udp %s @flows update @flows { %s timeout %ds } accept\n"
+		"tcp flags & (fin | rst) != 0 %s @flows update @flows { %s timeout %ds } "
+		"accept\n"
+		"tcp flags & psh != 0 %s @flows update @flows { %s }\n"
 		"}\n",
-		d->kept, origin, UDP_SECONDS, origin, CLOSED_SECONDS, origin);
+		d->kept, origin, origin, UDP_SECONDS, origin, origin, CLOSED_SECONDS,
+		origin, origin);
 }
 
 /*
@@ -364,6 +377,7 @@ net_direct_add(const struct net_direct *d, struct err *e)
 		"add table %s sluice_direct\ndelete table %s sluice_direct\n"
 		"table %s sluice_direct {\n",
 		word_of(d->family), word_of(d->family), word_of(d->family));
+	add_asking(s, d);
 	add_first(s, d);
 	add_routed(s, d);
 	add_strict(s, d);
@@ -407,12 +421,29 @@ net_direct_del(int family, unsigned kept, struct err *e)
 	return 0;
 }
 
+/*
+ * Another set takes the place of this one, and of whatever still asks or fills
+ * it.  Emptied it would not stay so: packets are between its rules meanwhile.
+ * The rest stays: with the timeouts conntrack would forget who has them.
+ */
 int
-net_direct_forget(int family, struct err *e)
+net_direct_forget(const struct net_direct *d, struct err *e)
 {
-	struct script *s = script_new(256);
+	static const char *const users[] = { "withdrawn", "sent", "unsure", "left" };
+	struct script *s = script_new(DIRECT_SCRIPT);
+	const char *word = word_of(d->family);
+	size_t i;
 
-	if (s)
-		script_add(s, "flush set %s sluice_direct flows\n", word_of(family));
+	if (!s)
+		return err_set(e, "nft: out of memory");
+	for (i = 0; i < sizeof users / sizeof *users; i++)
+		script_add(s, "flush chain %s sluice_direct %s\n", word, users[i]);
+	script_add(s,
+		"delete set %s sluice_direct flows\n"
+		"table %s sluice_direct {\n",
+		word, word);
+	add_asking(s, d);
+	add_leaving(s, d);
+	script_add(s, "}\n");
 	return script_spend(s, e);
 }

@@ -40,10 +40,17 @@ event_table(const struct nlmsghdr *h)
 	return g->nfgen_family == NFPROTO_IPV6 ? NET_RULES_DIRECT6 : NET_RULES_DIRECT4;
 }
 
+static void
+event_change(struct nft_news *w, unsigned table)
+{
+	w->changing |= table & w->changed;
+	w->changed &= ~table;
+	w->lost |= table & ~w->changing;
+}
+
 /*
  * What the kernel itself does to sets, as packets pass and time does, is no
- * news.  What is missing in the sets of direct flows the engine notes again;
- * it empties them, too.
+ * news.  What is missing in the sets of direct flows the engine notes again.
  */
 static void
 event_read(struct nft_news *w, const struct nlmsghdr *h)
@@ -59,14 +66,14 @@ event_read(struct nft_news *w, const struct nlmsghdr *h)
 	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE:
 	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSET:
 	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWOBJ:
-		w->lost |= table & ~w->making;
+		event_change(w, table & ~w->making);
 		break;
 	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELTABLE:
 	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELCHAIN:
 	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELRULE:
 	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELSET:
 	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_DELOBJ:
-		w->lost |= table;
+		event_change(w, table);
 		break;
 	/* Connections from before the table are added to it when it is there. */
 	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM:
@@ -77,7 +84,7 @@ event_read(struct nft_news *w, const struct nlmsghdr *h)
 		break;
 	/* The end of each transaction. */
 	case NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWGEN:
-		w->making = 0;
+		w->making = w->changing = 0;
 		break;
 	default:
 		break;
@@ -96,10 +103,10 @@ nft_news_read(struct nft_news *w, const void *p, size_t n)
 }
 
 unsigned
-net_rules_lost(int fd, unsigned made)
+net_rules_lost(int fd, unsigned made, unsigned changed)
 {
 	_Alignas(struct nlmsghdr) char events[EVENTS_MAX];
-	struct nft_news w = { .made = made };
+	struct nft_news w = { .made = made, .changed = changed };
 	ssize_t n;
 
 	for (;;) {

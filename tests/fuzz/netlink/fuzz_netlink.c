@@ -47,6 +47,7 @@ rules(const void *p, size_t len)
 			must((w.lost & ~made & lost) == (lost & ~made));
 			must((w.lost & ~(unsigned)NET_RULES_ALL) == 0);
 			must(w.made == made && (w.making & ~made) == 0);
+			must(w.changed == 0 && w.changing == 0);
 		}
 }
 

@@ -393,4 +393,69 @@ def test_full_table(l):
         assert not strange, strange
 
 
-lab.main(test_owners, test_other_name, test_other_engine, test_late_words, test_refused_amid, test_next_engine, test_full_table)
+# Applications that never rest.
+DATAGRAMS = """
+import contextlib, socket
+s = socket.socket(socket.{family}, socket.SOCK_DGRAM)
+s.connect(("{address}", 9))
+while True:
+    with contextlib.suppress(OSError):
+        s.send(bytes(100))
+"""
+SEGMENTS = """
+import socket
+s = socket.create_connection(("{address}", 10))
+s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+while True:
+    s.send(bytes(100))
+"""
+
+
+def swallow(connection, _peer):
+    while connection.recv(1 << 20):
+        pass
+
+
+def carried_now(w, address):
+    """The protocols of what the kernel carries there."""
+    listed = w.app.run(f"nft list set {'ip6' if ':' in address else 'ip'} sluice_direct flows")
+    return set(re.findall(rf"\. {address} \. (\w+) \.", listed))
+
+
+def into_device(w):
+    """Packets that were sent into it, also those that it had no room for."""
+    names = ("tx_packets", "tx_dropped")
+    return sum(int(w.app.run(f"cat /sys/class/net/{TUN}/statistics/{name}")) for name in names)
+
+
+def busy(w, address):
+    own = {"geoip": w.database(), "direct": "kernel"}
+    words = {"address": address, "family": "AF_INET6" if ":" in address else "AF_INET"}
+    p = w.start(w.config(first="direct", sluice=own))
+    u, t = (w.app.start([sys.executable, "-c", text.format(**words)]) for text in (DATAGRAMS, SEGMENTS))
+    lab.until(lambda: carried_now(w, address) == {"tcp", "udp"}, "both to be the kernel's")
+    w.config(first="block", sluice=own)
+    killed(w, p)
+    with lab.Sniffer(w.app, "eth0") as out:
+        before = into_device(w)
+        lab.until(lambda: out.seen(lambda q: q.dst == address and q.body) or
+                  not t.alive() and into_device(w) > before + 1000, "one to end, and the other to go on inside")
+        left = out.seen(lambda q: q.dst == address and q.body)
+    assert not left, f"{len(left)} packets got out, first {left[0]}"
+    u.kill(), t.kill()
+    assert p.stop() == 0 and "Sanitizer" not in p.text and "they are put back" not in p.text, p.text
+
+
+def test_busy(l):
+    """The next engine's rules keep inside what the kernel carries, and what never rests: nothing of it leaves. Several
+    times, as the moment counts."""
+    w = World(l)
+    for address in BOTH:
+        l.server(w.near, address, 9, lambda *_: None, socket.SOCK_DGRAM)
+        l.server(w.near, address, 10, swallow)
+    for address in BOTH * 2:
+        busy(w, address)
+
+
+lab.main(test_owners, test_other_name, test_other_engine, test_late_words, test_refused_amid, test_next_engine, test_full_table,
+         test_busy)

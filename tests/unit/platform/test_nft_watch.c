@@ -53,6 +53,15 @@ lost(unsigned before, unsigned made)
 }
 
 static unsigned
+lost_but_for(unsigned changed)
+{
+	struct nft_news w = { .changed = changed };
+
+	nft_news_read(&w, news, len);
+	return w.lost;
+}
+
+static unsigned
 lost_by(const void *p, size_t n)
 {
 	struct nft_news w = { 0 };
@@ -148,6 +157,35 @@ changed(void **state)
 	assert_int_equal(lost(0, NET_RULES_DIRECT4), NET_RULES_DIRECT4);
 }
 
+static void
+tell_of_change(uint8_t family)
+{
+	tell(NFT_MSG_DELRULE, family, "sluice_direct");
+	tell(NFT_MSG_DELSET, family, "sluice_direct");
+	tell(NFT_MSG_NEWSET, family, "sluice_direct");
+	tell(NFT_MSG_NEWRULE, family, "sluice_direct");
+	tell(NFT_MSG_NEWGEN, NFPROTO_UNSPEC, "");
+}
+
+/* One transaction of our own is; any other is somebody else's, whoever came first. */
+static void
+changed_by_us(void **state)
+{
+	(void)state;
+	tell_of_change(NFPROTO_IPV4);
+	assert_int_equal(lost_but_for(NET_RULES_DIRECT4), 0);
+	assert_int_equal(lost_but_for(NET_RULES_DIRECT6), NET_RULES_DIRECT4);
+	tell_of_change(NFPROTO_IPV6);
+	assert_int_equal(lost_but_for(NET_RULES_DIRECT4), NET_RULES_DIRECT6);
+	tell_of_change(NFPROTO_IPV4);
+	assert_int_equal(
+		lost_but_for(NET_RULES_DIRECT4 | NET_RULES_DIRECT6), NET_RULES_DIRECT4);
+	len = 0;
+	tell_of_change(NFPROTO_IPV4);
+	tell(NFT_MSG_DELTABLE, NFPROTO_IPV4, "sluice_direct");
+	assert_int_equal(lost_but_for(NET_RULES_DIRECT4), NET_RULES_DIRECT4);
+}
+
 /* What the firewall knows of connections from before it has no other home. */
 static void
 elements(void **state)
@@ -205,6 +243,7 @@ main(void)
 		cmocka_unit_test_setup(others_and_other_news, begin),
 		cmocka_unit_test_setup(made_anew, begin),
 		cmocka_unit_test_setup(changed, begin),
+		cmocka_unit_test_setup(changed_by_us, begin),
 		cmocka_unit_test_setup(elements, begin),
 		cmocka_unit_test_setup(malformed, begin),
 	};
