@@ -229,12 +229,21 @@ serve_direct_held(const struct serve *s, int family, char why[static REPORT_WHY]
 }
 
 /* What the kernel has ends, and what knows no end is forgotten where it is looked up: all
- * of it is asked for again, and carried by the stack. */
+ * of it is asked for again, and carried by the stack, as the packets are held. */
+static void
+direct_take(struct serve *s, int family)
+{
+	struct err e;
+
+	if (direct_forget(s, family, &e) < 0)
+		log_warn("%s", e.text);
+	serve_ends_all(s, family);
+}
+
 void
 serve_direct_unseen(struct serve *s, int family)
 {
 	bool *is = family == 6 ? &s->unseen6 : &s->unseen4;
-	struct err e;
 
 	if (*is)
 		return;
@@ -244,9 +253,7 @@ serve_direct_unseen(struct serve *s, int family)
 		"direct IPv%d flows are carried by sluice itself from now on: %s; once that is "
 		"gone, start sluice again",
 		family, unseen_why);
-	if (direct_forget(s, family, &e) < 0)
-		log_warn("%s", e.text);
-	serve_ends_all(s, family);
+	direct_take(s, family);
 }
 
 /* While the rules cannot be read, what was known of them holds. */
@@ -276,7 +283,6 @@ by_user_refuse(struct serve *s, int family, struct err *e)
 	return *by_user_of(s, family) ? err_set(e, "%s", by_user_of(s, family)) : 0;
 }
 
-/* What the kernel has ends, so that it is asked for again, and carried by the stack. */
 static void
 by_user_follow(struct serve *s, int family)
 {
@@ -291,7 +297,7 @@ by_user_follow(struct serve *s, int family)
 		return;
 	log_warn("direct IPv%d flows are carried by sluice itself from now on: %s",
 		family, why);
-	serve_ends_all(s, family);
+	direct_take(s, family);
 }
 
 void

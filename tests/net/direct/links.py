@@ -142,6 +142,10 @@ def test_rules_that_come(l):
     ones = [tcp(w.app, address, 7, seconds=5) for address in BOTH]
     for s in ones:
         said(s, b"before")
+    others = [(udp(w.app, address, seconds=5), (address, 7)) for address in BOTH]
+    for u, to in others:
+        for word in (b"1", b"2", b"3"):
+            heard(u, word, to)
     add_rules(w, "add", "pref 32000 uidrange 1234-1234")
     for v in (4, 6):
         p.wait_line(re.escape(f"direct IPv{v} flows are carried by sluice itself from now on: " + BY_USER % v), again=True)
@@ -152,6 +156,13 @@ def test_rules_that_come(l):
             raise lab.Failed("a connection of the kernel's goes on")
         except (ConnectionAbortedError, ConnectionResetError):
             pass
+    with lab.Sniffer(w.app, TUN) as device:
+        for u, to in others:
+            for i in range(10):
+                heard(u, b"%d" % i, to)
+        device.wait(lambda q: q.proto == 17 and q.outgoing and q.dst == NEAR6 and q.body == b"9", "the last of them")
+        seen = device.seen(lambda q: q.proto == 17 and q.outgoing and q.dst in BOTH)
+        assert len(seen) >= 20, seen
     for user in (1234, 0):
         works_for(w, user)
     killed(w, p)
