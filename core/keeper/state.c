@@ -21,21 +21,41 @@ enum {
 	DYING_LOOK = 20,   /* ms */
 };
 
+/* A folder that was there before is the user's, and stays as it is.  What lies in it is
+ * root's alone by its own mode, as long as nobody else can put anything in its place. */
+static int
+folder_judge(const char *dir, const struct stat *st, struct err *e)
+{
+	if (st->st_uid != geteuid())
+		return err_set(e,
+			"%s belongs to somebody else (user %u); choose another directory "
+			"with --state",
+			dir, (unsigned)st->st_uid);
+	if ((st->st_mode & 0022) != 0)
+		return err_set(e,
+			"%s can be written to by others (mode %04o), and so is no place "
+			"for a journal of root's; choose another directory with --state, "
+			"or one that is not there yet",
+			dir, (unsigned)st->st_mode & 07777);
+	return 0;
+}
+
 int
 state_prepare(const char *dir, struct err *e)
 {
 	struct stat st;
-	int fd, r = 0;
+	int fd, r;
 
 	if (mkdir(dir, 0700) == -1 && errno != EEXIST)
-		return err_set(e, "%s cannot be made: %s", dir, strerror(errno));
+		return err_set(e,
+			"%s cannot be made: %s; choose another directory with --state",
+			dir, strerror(errno));
 	fd = open(dir, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd == -1)
-		return err_set(e, "%s: %s", dir, strerror(errno));
-	if (fstat(fd, &st) == -1 || st.st_uid != geteuid())
-		r = err_set(e, "%s belongs to somebody else; remove it", dir);
-	else if ((st.st_mode & 07777) != 0700 && fchmod(fd, 0700) == -1)
-		r = err_set(e, "%s: %s", dir, strerror(errno));
+		return err_set(e, "%s: %s; choose another directory with --state", dir,
+			strerror(errno));
+	r = fstat(fd, &st) == 0 ? folder_judge(dir, &st, e)
+				: err_set(e, "%s: %s", dir, strerror(errno));
 	close(fd);
 	return r;
 }
@@ -86,7 +106,8 @@ state_lock(const char *dir, struct err *e)
 		return err_set(e, "%s: the path is too long", dir);
 	fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (fd == -1)
-		return err_set(e, "%s: %s", path, strerror(errno));
+		return err_set(e, "%s: %s; choose another directory with --state", path,
+			strerror(errno));
 	r = lock_wait(fd);
 	if (r == -EWOULDBLOCK)
 		(void)err_set(e,

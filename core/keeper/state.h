@@ -4,8 +4,9 @@
 
 #include "base/err.h"
 
-/* The folder for what must be known after a kill: made with mode 0700, root's alone. 0,
- * or -1 and why. */
+/* The folder for what must be known after a kill: made with mode 0700, root's alone; one
+ * that is there stays as it is, and must be root's for others to read at most. 0, or -1
+ * and why. */
 int state_prepare(const char *dir, struct err *e);
 
 /* One instance a folder. The lock is held as long as any process has the descriptor that

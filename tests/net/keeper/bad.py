@@ -166,17 +166,29 @@ def test_files(l):
 
 
 def test_state_of_somebody_else(l):
+    """A folder that is the user's stays as it is, and where others may write there is no state."""
     w = World(l)
     os.makedirs(w.box.state)
-    os.chown(w.box.state, 65500, 65500)
-    refused(w, "belongs to somebody else", status=1)
+    for owner, mode, why in ((65500, 0o700, r"belongs to somebody else \(user 65500\); choose another directory"),
+                             (0, 0o1777, r"can be written to by others \(mode 1777\).*choose another directory"),
+                             (0, 0o770, "mode 0770")):
+        os.chown(w.box.state, owner, owner)
+        os.chmod(w.box.state, mode)
+        refused(w, why, status=1)
+        status, out = w.recover()
+        assert status == 1 and re.search(why, out), out
+        st = os.stat(w.box.state)
+        assert (st.st_uid, stat.S_IMODE(st.st_mode)) == (owner, mode) and os.listdir(w.box.state) == []
 
 
-def test_state_is_closed(l):
+def test_state_that_others_read(l):
     w = World(l)
     os.makedirs(w.box.state, 0o755)
     p = w.start()
-    assert stat.S_IMODE(os.stat(w.box.state).st_mode) == 0o700
+    assert stat.S_IMODE(os.stat(w.box.state).st_mode) == 0o755
+    for name in os.listdir(w.box.state):
+        st = os.lstat(os.path.join(w.box.state, name))
+        assert stat.S_IMODE(st.st_mode) == 0o600 or name == "resolv.conf", name
     assert p.stop() == 0
 
 
@@ -207,4 +219,4 @@ def test_damaged_journal(l):
 
 lab.main(test_no_root, test_no_tun_device, test_no_nft, test_name_taken, test_second_instance,
          test_second_instance_elsewhere, test_table_in_use, test_rule_in_the_way, test_requests, test_files,
-         test_state_of_somebody_else, test_state_is_closed, test_damaged_journal)
+         test_state_of_somebody_else, test_state_that_others_read, test_damaged_journal)
