@@ -6,8 +6,10 @@
 #include "keeper/keeper.h"
 #include "platform/priv.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <string.h>
 #include <unistd.h>
 
 /* `sluice run` and `sluice recover`: the two commands that change the system. */
@@ -37,8 +39,10 @@ static const char recover_help[] =
 	"\n"
 	"Puts back what a sluice that was killed left on the system: routes, rules, the\n"
 	"firewall table, the resolver.  Needs root.  The next `sluice run` does the same.\n"
+	"Without its journal, as with another --state, routes, rules and the firewall are\n"
+	"known by their names and numbers and removed; settings of the kernel are not.\n"
 	"\n"
-	"      --state DIR    journal and lock (default /run/sluice)\n";
+	"      --state DIR    journal and lock, as in `sluice run` (default /run/sluice)\n";
 
 enum { OPTION_LOG = 256, OPTION_DATA, OPTION_STATE };
 
@@ -163,6 +167,14 @@ command_recover(int argc, char **argv)
 		fprintf(stderr, "sluice: %s\n", e.text);
 		return 1;
 	}
-	printf("%d change%s put back\n", n, n == 1 ? "" : "s");
+	if (n == 0 && state != command_state_dir && access(state, F_OK) == -1) {
+		fprintf(stderr,
+			"sluice: %s: %s: nothing was put back; name the --state that sluice "
+			"was started with, if it was with any\n",
+			state, strerror(errno));
+		return 1;
+	}
+	printf("%s%d change%s put back\n", n == 0 ? "nothing was left: " : "", n,
+		n == 1 ? "" : "s");
 	return 0;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "keeper/leftovers.h"
 
+#include "base/log.h"
 #include "keeper/keeper.h"
 #include "keeper/serve.h"
 #include "keeper/state.h"
@@ -51,9 +52,42 @@ leftovers_connections_end(const struct journal *j)
 			net_connections_end(&j->change[i].u.address.cidr.ip);
 }
 
+/* What no journal here knows of, and no instance that runs: one had another --state and was
+ * killed, or its journal is lost.  How many parts, or -1 and why. */
+static int
+remains_undo(const char *state_dir, struct err *e)
+{
+	struct net_routes routes = {
+		.mark = OUR_MARK, .table = OUR_TABLE, .pref = OUR_RULES
+	};
+	unsigned found = net_remains_find(&routes);
+	bool walled = (found & NET_REMAINS_FIREWALL) != 0;
+	bool routed = (found & NET_REMAINS_ROUTES) != 0;
+
+	if (found == 0)
+		return 0;
+	log_warn(
+		"a sluice of which %s knows nothing was killed, with another --state it may "
+		"be: its firewall, routes and rules are removed as they are known by their "
+		"names and numbers; its settings (net.ipv4.conf.all.src_valid_mark, "
+		"net.ipv4.tcp_fwmark_accept) only `sluice recover` with that --state puts "
+		"back",
+		state_dir);
+	if (walled &&
+		(net_direct_del(4, OUR_KEPT, e) < 0 ||
+			net_direct_del(6, OUR_KEPT, e) < 0))
+		return -1;
+	if (routed && net_routes_del(&routes, e) < 0)
+		return -1;
+	if (walled && net_firewall_del(e) < 0)
+		return -1;
+	return walled + routed;
+}
+
 int
 leftovers_undo(struct journal *j, const char *state_dir, struct err *e)
 {
+	int remains;
 	int undone, rescued;
 
 	if (journal_open(j, state_dir, e) < 0)
@@ -70,25 +104,30 @@ leftovers_undo(struct journal *j, const char *state_dir, struct err *e)
 			"not everything that an earlier instance left could be undone; "
 			"what remains is in %s",
 			j->path);
-	return undone + rescued;
+	remains = remains_undo(state_dir, e);
+	return remains < 0 ? -1 : undone + rescued + remains;
 }
 
 int
 keeper_recover(const char *state_dir, struct err *e)
 {
 	struct journal j;
-	int lock, n;
+	int lock = -1, n;
 
 	if (!priv_is_root())
 		return err_set(e, "what was changed is root's: run this as root (sudo)");
-	if (state_prepare(state_dir, e) < 0)
-		return -1;
-	lock = state_lock(state_dir, e);
-	if (lock < 0)
-		return -1;
+	/* One that is not there holds nothing, and is not made for that. */
+	if (access(state_dir, F_OK) == 0) {
+		if (state_prepare(state_dir, e) < 0)
+			return -1;
+		lock = state_lock(state_dir, e);
+		if (lock < 0)
+			return -1;
+	}
 	n = leftovers_undo(&j, state_dir, e);
 	status_remove(state_dir);
-	close(lock);
+	if (lock >= 0)
+		close(lock);
 	if (n >= 0 && j.unread)
 		return err_set(e,
 			"%d lines of %s could not be read, and what they stand for was "

@@ -508,10 +508,9 @@ net_firewall_add(const struct net_firewall *f, struct err *e)
 	r = table_add(s, f, true, e);
 	if (r < 0 && strstr(e->text, "File exists"))
 		(void)err_set(e,
-			"the nft table `inet sluice` exists already: another instance "
-			"runs with another --state, and a machine has room for one; or "
-			"one was killed, and `sluice recover` with that --state removes "
-			"what it left");
+			"the nft table `inet sluice` exists already, and was not made by "
+			"sluice, which has to call its own so; rename it, or remove it "
+			"(nft delete table inet sluice)");
 	else if (r == -EINVAL)
 		r = table_add_again(s, f, e);
 	/* Now the table sees every connection that begins, so the list is complete. */

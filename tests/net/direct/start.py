@@ -76,7 +76,8 @@ def test_second_instance(l):
     path2 = os.path.join(w.app.dir, "other.json")
     with open(path2, "w") as f:
         json.dump(other, f)
-    refused(w, "sluice.*exists already|in use", [SLUICE, "run", "-c", path2, "--state", w.app.dir + "/state2"])
+    refused(w, "another instance of sluice runs already .* with another --state",
+            [SLUICE, "run", "-c", path2, "--state", w.app.dir + "/state2"])
     # The first one has not suffered.
     works(w, NEAR), works(w, FAR)
     w.stop(p)

@@ -5,7 +5,7 @@ import signal
 import socket
 import threading
 
-from keeper import CONFIG, World, lab
+from keeper import CONFIG, ENGINE, World, lab
 
 
 class Prober:
@@ -180,6 +180,39 @@ def test_killed_at_any_moment(l):
     assert reached >= 5, reached
 
 
+def test_recover_without_journal(l):
+    """With another state folder what is known by its name is removed, and nothing is made."""
+    w = World(l)
+    before = w.box.system()
+    other = w.box.dir + "/other"
+    recover_other = [ENGINE, "recover", other]
+    assert w.box.call(recover_other) == (0, "recover: 0 undone\n") and not os.path.exists(other)
+    p = w.start()
+    kill_both(p)
+    p.wait()
+    lab.until(lambda: "tun7" not in w.box.run("ip -o link"), "the device to go")
+    status, out = w.box.call(recover_other)
+    assert status == 0 and "2 undone" in out and "with that --state" in out, out
+    assert not os.path.exists(other)
+    assert "sluice" not in w.box.run("nft list ruleset") and "737" not in w.box.run("ip rule") + w.box.run("ip -6 rule")
+    assert "0 undone" in w.box.call(recover_other)[1]
+    status, out = w.recover()       # the rest, and what is gone already does no harm
+    assert status == 0, out
+    lab.equal(w.box.system(), before, "after both")
+
+
+def test_table_of_somebody_else(l):
+    """Of our name, and not of our making."""
+    w = World(l)
+    w.box.run("nft add table inet sluice")
+    before = w.box.system()
+    status, out = w.recover()
+    assert status == 0 and "0 undone" in out, out
+    p = w.start(ready=False)
+    assert p.wait() == 7 and "the nft table `inet sluice` exists already" in p.text, p.text
+    lab.equal(w.box.system(), before, "afterwards")
+
+
 def test_recover_while_it_runs(l):
     w = World(l)
     p = w.start()
@@ -201,5 +234,5 @@ def test_never_ready(l):
 
 if __name__ == "__main__":
     lab.main(test_engine_dies, test_engine_stops_reading, test_keeper_dies_recover, test_keeper_dies_start,
-             test_both_die_recover, test_both_die_start, test_killed_at_any_moment, test_recover_while_it_runs,
-             test_never_ready)
+             test_both_die_recover, test_both_die_start, test_killed_at_any_moment, test_recover_without_journal,
+             test_table_of_somebody_else, test_recover_while_it_runs, test_never_ready)
