@@ -357,6 +357,28 @@ a_first_datagram_that_is_too_long_is_the_stack_s(void **state)
 	end();
 }
 
+/* But for one that is refused: that leaves by our own socket. */
+static void
+echo_requests_are_the_kernel_s(void **state)
+{
+	struct app *a;
+
+	(void)state;
+	begin(true);
+	a = app_new("198.18.0.1:0", "192.0.2.7:0");
+	app_pings(a, 77, 5);
+	sim_settle();
+	assert_int_equal(kernel.sent, 1);
+	assert_true(ip_equal(&kernel.to, &a->target.ip));
+	assert_int_equal(pinged.n, 0);
+	kernel.answer = -EPERM;
+	app_pings(a, 78, 1);
+	sim_settle();
+	assert_int_equal(kernel.sent, 1);
+	assert_int_equal(pinged.n, 1);
+	end();
+}
+
 /* The end of a flow is counted, whoever has its ports by then. */
 static void
 an_end_is_counted(void **state)
@@ -395,6 +417,7 @@ main(void)
 		cmocka_unit_test(segments_are_cut_for_their_way),
 		cmocka_unit_test(datagrams_that_are_too_long_are_told_of),
 		cmocka_unit_test(a_first_datagram_that_is_too_long_is_the_stack_s),
+		cmocka_unit_test(echo_requests_are_the_kernel_s),
 		cmocka_unit_test(an_end_is_counted),
 	};
 
