@@ -275,10 +275,20 @@ class Space:
         for name in ("net.ipv4.conf.all.src_valid_mark", "net.ipv4.conf.all.rp_filter",
                      "net.ipv4.tcp_fwmark_accept", "net.ipv4.ping_group_range"):
             parts.append(self.run(f"sysctl {name}"))
+        parts += self.inside(self._tracking)
         parts.append("# resolv.conf\n" + self.resolv_text())
         # What the kernel counts by itself is no difference, nor is what other tests do to namespaces meanwhile.
-        text = re.sub(r"Error: Peer netns reference is invalid\.\n| link-netns(id)? \S+", "", "\n".join(parts))
+        text = re.sub(r"Error: Peer netns reference is invalid\.\n| link-netns(id)? \S+|\s+elements = \{[^}]* expires [^}]*\}",
+                      "", "\n".join(parts))
         return re.sub(r"(expires|valid_lft|preferred_lft|expires in) \S+", r"\1 -", text)
+
+    @staticmethod
+    def _tracking():
+        """The settings of connection tracking, which are there once it is."""
+        names = [f"/proc/sys/net/netfilter/nf_conntrack_{x}" for x in ("acct", "events")]
+        if not os.path.exists(names[0]):
+            subprocess.run(["modprobe", "-q", "nf_conntrack"], check=False)
+        return [f"{name} = {pathlib.Path(name).read_text().strip()}" for name in names if os.path.exists(name)]
 
 
 class Cable:
