@@ -16,6 +16,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 LINE = re.compile(r"^\s*\d+/\d+ Test\s+#\d+: (\S+) \.*(.*)$")
 LISTED = re.compile(r"^\s*Test\s+#\d+: (\S+)$", re.M)
 APART = "net|interop"
+LONG = "long"       # only with -L long
 
 
 def absent():
@@ -46,7 +47,7 @@ def main():
     if "-L" in args:
         results = ctest(build, args)
     else:
-        results.update(ctest(build, ["-j2", "-LE", APART, *args]))
+        results.update(ctest(build, ["-j2", "-LE", f"{APART}|{LONG}", *args]))
         results.update(ctest(build, ["-j1", "-L", APART, *args]))
     skipped = {t for t, r in results.items() if r == "Skipped"}
     failed = {t for t, r in results.items() if r not in ("Passed", "Skipped")}
