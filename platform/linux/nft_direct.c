@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "platform/direct.h"
 #include "platform/linux/conntrack.h"
+#include "platform/linux/netlink.h"
 #include "platform/linux/script.h"
 #include "platform/net.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
 
 /*
  * How a flow gets past the device:
@@ -364,12 +366,35 @@ static const struct script_piece pieces[] = {
 		"chain c { tcp flags syn tcp option maxseg size set rt mtu\n }\n" },
 };
 
+/* What is not in nft's power: questions about one connection, which no other needs. */
+static int
+tracking_probe(const struct net_direct *d, struct err *e)
+{
+	const struct endpoint nobody = { .ip.family = (uint8_t)d->family };
+	struct mnl_socket *bus;
+	int r = netlink_open(NETLINK_NETFILTER, &bus);
+
+	if (r == 0) {
+		r = conntrack_carries(bus, d->kept, &nobody, &nobody);
+		mnl_socket_close(bus);
+	}
+	if (r >= 0)
+		return 0;
+	return err_set(e,
+		"this system lacks connection tracking that can be asked "
+		"(nf_conntrack_netlink): %s",
+		strerror(-r));
+}
+
 int
 net_direct_add(const struct net_direct *d, struct err *e)
 {
-	struct script *s = script_new(DIRECT_SCRIPT);
+	struct script *s;
 	int r;
 
+	if (tracking_probe(d, e) < 0)
+		return -1;
+	s = script_new(DIRECT_SCRIPT);
 	if (!s)
 		return err_set(e, "nft: out of memory");
 	/* Whatever is left of one that somebody has taken apart goes in the same moment. */

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: MIT */
-/* Preloaded, it makes of this kernel one that ends no sockets of others, where DIAG_LACKS is
- * "ends", or does not even list them: "lists". */
+/* Preloaded, it makes of this kernel one that ends no sockets of others, where KERNEL_LACKS
+ * is "ends", or does not even list them: "lists"; or cannot be asked for the connections
+ * that it tracks: "tracking". */
 #include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
 #include <linux/netlink.h>
 #include <linux/sock_diag.h>
 #include <stdbool.h>
@@ -14,7 +16,7 @@
 static int refusal; /* what the next acknowledgement says instead */
 
 static bool
-is_diagnosis(int fd)
+is_of(int fd, int bus)
 {
 	int protocol = -1, domain = -1;
 	socklen_t len = sizeof protocol;
@@ -22,15 +24,22 @@ is_diagnosis(int fd)
 	return getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) == 0 &&
 		domain == AF_NETLINK &&
 		getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &protocol, &len) == 0 &&
-		protocol == NETLINK_SOCK_DIAG;
+		protocol == bus;
 }
 
 static int
 refusal_of(int fd, const struct nlmsghdr *h)
 {
-	const char *lacks = getenv("DIAG_LACKS");
+	const char *lacks = getenv("KERNEL_LACKS");
 
-	if (!lacks || !is_diagnosis(fd))
+	if (!lacks)
+		return 0;
+	if (strcmp(lacks, "tracking") == 0)
+		return is_of(fd, NETLINK_NETFILTER) &&
+				h->nlmsg_type >> 8 == NFNL_SUBSYS_CTNETLINK
+			? -EINVAL
+			: 0;
+	if (!is_of(fd, NETLINK_SOCK_DIAG))
 		return 0;
 	if (strcmp(lacks, "lists") == 0)
 		return -ENOENT;
@@ -60,7 +69,8 @@ recvmsg(int fd, struct msghdr *m, int flags)
 {
 	ssize_t n = syscall(SYS_recvmsg, fd, m, flags);
 
-	if (n > 0 && refusal != 0 && is_diagnosis(fd)) {
+	if (n > 0 && refusal != 0 &&
+		(is_of(fd, NETLINK_SOCK_DIAG) || is_of(fd, NETLINK_NETFILTER))) {
 		struct nlmsgerr *answer = NLMSG_DATA(m->msg_iov->iov_base);
 
 		answer->error = refusal;

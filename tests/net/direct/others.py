@@ -138,15 +138,29 @@ def test_remarked(l):
             words(w)                # and when it has gone, as before
 
 
+def lacking(l, what):
+    """The environment of a kernel that lacks something."""
+    program = l.program("lacking.so", [os.path.join(os.path.dirname(__file__), "lacking.c")], "-shared", "-fPIC")
+    return {"LD_PRELOAD": program, "KERNEL_LACKS": what,
+            "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
+
+
+def test_unasked(l):
+    """A kernel that cannot be asked for what it tracks is named as what it lacks, and the stack carries."""
+    w = World(l)
+    echoes(w)
+    with kernel(w, way="auto", env=lacking(l, "tracking")) as p:
+        for n in (4, 6):
+            p.wait_line(f"IPv{n} flows are carried by sluice itself: .*lacks .*nf_conntrack_netlink", again=True)
+        words(w)
+
+
 def test_remarked_without_ends(l):
     """Where the kernel cannot end connections of others, none is said to be ended."""
     w = World(l)
     echoes(w)
-    program = l.program("lacking.so", [os.path.join(os.path.dirname(__file__), "lacking.c")], "-shared", "-fPIC")
     for lacks in ("ends", "lists"):
-        env = {"LD_PRELOAD": program, "DIAG_LACKS": lacks,
-               "ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":verify_asan_link_order=0"}
-        with kernel(w, way="stack", env=env) as p, ruled(w, (LATER, MARK)), contextlib.ExitStack() as stack:
+        with kernel(w, way="stack", env=lacking(l, lacks)) as p, ruled(w, (LATER, MARK)), contextlib.ExitStack() as stack:
             p.wait_line("this kernel ends no connection of others", again=True)
             s = stack.enter_context(w.app.socket(socket.AF_INET, socket.SOCK_STREAM))
             s.setblocking(False)
@@ -288,5 +302,5 @@ def test_unseen(l):
             said(other, b"word")
 
 
-lab.main(test_marks_restored, test_way_back, test_remarked, test_remarked_without_ends, test_remarked_with_none, test_remarked_user,
-         test_marked_as_usual, test_marked_to_be_let_in, test_marked_late, test_untracked, test_unseen)
+lab.main(test_marks_restored, test_way_back, test_unasked, test_remarked, test_remarked_without_ends,
+         test_remarked_with_none, test_remarked_user, test_marked_as_usual, test_marked_to_be_let_in, test_marked_late, test_untracked, test_unseen)
