@@ -9,6 +9,7 @@
 #include "keeper/serve_ends.h"
 #include "keeper/serve_misled.h"
 #include "keeper/serve_routes.h"
+#include "keeper/signals.h"
 #include "keeper/state.h"
 #include "keeper/status.h"
 #include "platform/direct.h"
@@ -17,7 +18,6 @@
 #include "platform/sys.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -49,7 +49,7 @@ struct keeper {
 	struct status questions; /* of `sluice status` */
 	enum phase phase;
 	int lock;                /* the engine inherits it: see state_lock */
-	int wake[2];             /* the signal handler's pipe */
+	int wake;                /* readable when a signal came: signals.h */
 	int sock;                /* to the engine; -1: closed */
 	pid_t engine;            /* 0: none */
 	uint64_t began;          /* ms of boot time, when the keeper was started, */
@@ -64,65 +64,6 @@ struct keeper {
 	int status;      /* of the program */
 };
 
-/* The signal handler's way to the loop; signals are a process's own. */
-static volatile sig_atomic_t wake_end = -1;
-static volatile sig_atomic_t stop_wanted;
-
-static void
-on_signal(int signo)
-{
-	int saved = errno;
-
-	if (signo == SIGTERM || signo == SIGINT)
-		stop_wanted++;
-	(void)!write((int)wake_end, "", 1);
-	errno = saved;
-}
-
-static const int heard[] = { SIGTERM, SIGINT, SIGCHLD };
-static const int unheard[] = { SIGHUP, SIGPIPE };
-
-static void
-signals_set(void (*how)(int), void (*others)(int))
-{
-	struct sigaction act = { .sa_handler = how };
-	size_t i;
-
-	sigemptyset(&act.sa_mask);
-	for (i = 0; i < sizeof heard / sizeof *heard; i++)
-		sigaction(heard[i], &act, NULL);
-	act.sa_handler = others;
-	for (i = 0; i < sizeof unheard / sizeof *unheard; i++)
-		sigaction(unheard[i], &act, NULL);
-}
-
-static int
-wake_open(struct keeper *k, struct err *e)
-{
-	int i;
-
-	if (pipe(k->wake) == -1)
-		return err_set(e, "pipe: %s", strerror(errno));
-	for (i = 0; i < 2; i++) {
-		(void)fcntl(k->wake[i], F_SETFD, FD_CLOEXEC);
-		(void)fcntl(k->wake[i], F_SETFL, O_NONBLOCK);
-	}
-	wake_end = k->wake[1];
-	return 0;
-}
-
-static void
-wake_close(struct keeper *k)
-{
-	int i;
-
-	for (i = 0; i < 2; i++) {
-		if (k->wake[i] >= 0)
-			close(k->wake[i]);
-		k->wake[i] = -1;
-	}
-}
-
 /* In the child. Nothing of the keeper's is left to it but the lock and its socket, and no
  * foreign byte has been read before the privileges are gone. */
 static int
@@ -130,7 +71,7 @@ engine_live(struct keeper *k, int sock, pid_t keeper)
 {
 	struct err e;
 
-	signals_set(SIG_DFL, SIG_DFL);
+	signals_default();
 	/* While it still may. */
 	if (k->config->descriptors > 0)
 		(void)sys_raise_descriptors(k->config->descriptors);
@@ -159,7 +100,7 @@ child_shed(struct keeper *k, int ours)
 	serve_fini(&k->serve);
 	status_shed(&k->questions);
 	close(ours);
-	wake_close(k);
+	signals_close();
 }
 
 /* Forks an engine. PHASE_CHILD is set in the one that has been it. */
@@ -180,7 +121,7 @@ engine_start(struct keeper *k, struct err *e)
 	k->engine = fork();
 	if (k->engine == 0) {
 		child_shed(k, pair[0]);
-		signals_set(SIG_DFL, SIG_DFL);
+		signals_default();
 		sigprocmask(SIG_SETMASK, &before, NULL);
 		k->phase = PHASE_CHILD;
 		k->status = engine_live(k, pair[1], self);
@@ -429,15 +370,6 @@ wait_ms(const struct keeper *k)
 	return most > 0 && k->due - now > MEND_WAIT ? most : (int)(k->due - now);
 }
 
-static void
-wake_empty(const struct keeper *k)
-{
-	char bytes[64];
-
-	while (read(k->wake[0], bytes, sizeof bytes) > 0)
-		;
-}
-
 /* A device cannot be given to an engine that has another one. */
 static void
 routes_mend(struct keeper *k)
@@ -455,7 +387,7 @@ static void
 turn(struct keeper *k)
 {
 	struct pollfd p[10] = {
-		{ .fd = k->wake[0], .events = POLLIN },
+		{ .fd = k->wake, .events = POLLIN },
 		{ .fd = k->sock, .events = POLLIN },
 		{ .fd = k->serve.rules, .events = POLLIN },
 		{ .fd = k->serve.losses, .events = POLLIN },
@@ -467,10 +399,11 @@ turn(struct keeper *k)
 		{ .fd = k->serve.policy, .events = POLLIN },
 		{ .fd = k->serve.misled, .events = POLLIN },
 	};
+	int stops;
 
 	if (poll(p, 10, wait_ms(k)) == -1 && errno != EINTR)
 		log_error("poll: %s", strerror(errno));
-	wake_empty(k);
+	stops = signals_read();
 	/* Where something is missing there, traffic leaves beside the device. */
 	if (k->serve.changes >= 0 && !k->serve.gone && (p[6].revents || k->serve.astray))
 		routes_mend(k);
@@ -493,8 +426,8 @@ turn(struct keeper *k)
 		serve_misled_follow(&k->serve);
 	if (p[4].revents)
 		question_answer(k);
-	if (stop_wanted > 0)
-		stop(k, (int)stop_wanted);
+	if (stops > 0)
+		stop(k, stops);
 	if (k->phase == PHASE_RUNNING && k->sock < 0 && sys_monotonic() >= k->due)
 		engine_kill(k);
 	due_come(k);
@@ -519,10 +452,12 @@ start(struct keeper *k, struct err *e)
 		return -1;
 	if (n > 0)
 		log_warn("an earlier instance was killed: %d of its changes undone", n);
-	if (priv_engine_ids(&k->serve.uid, &k->serve.gid, e) < 0 || wake_open(k, e) < 0)
+	if (priv_engine_ids(&k->serve.uid, &k->serve.gid, e) < 0)
+		return -1;
+	k->wake = signals_open(e);
+	if (k->wake < 0)
 		return -1;
 	status_open(&k->questions, k->config->state_dir);
-	signals_set(on_signal, SIG_IGN);
 	return engine_start(k, e);
 }
 
@@ -561,12 +496,11 @@ finish(struct keeper *k)
 		serve_fini(&k->serve);
 		status_close(&k->questions);
 	}
-	signals_set(SIG_DFL, SIG_DFL);
+	signals_default();
 	sock_end(k);
-	wake_close(k);
+	signals_close();
 	if (k->lock >= 0)
 		close(k->lock);
-	stop_wanted = 0;
 }
 
 int
@@ -577,7 +511,7 @@ keeper_run(const struct keeper_config *c)
 
 	memset(&k, 0, sizeof k);
 	k.config = c;
-	k.lock = k.sock = k.wake[0] = k.wake[1] = k.questions.fd = -1;
+	k.lock = k.sock = k.wake = k.questions.fd = -1;
 	k.began = sys_boottime();
 	serve_init(&k.serve, c, &k.journal);
 	if (start(&k, &e) < 0) {

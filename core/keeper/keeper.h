@@ -25,7 +25,7 @@ struct keeper_config {
 };
 
 /*
- * Runs until SIGTERM or SIGINT (0, with everything undone; the status of an engine that
+ * Runs until SIGTERM, SIGINT or SIGQUIT (0, with everything undone; the status of an engine that
  * found something wrong with itself at its end; or 1, with everything undone as well, when
  * the engine had to be killed: a second signal does that at once), or until an engine ends
  * before any was ready (its status). Returns in the keeper's process, and as well in the

@@ -53,13 +53,19 @@ def test_interrupt(l):
     lab.equal(w.box.system(), before, "after SIGINT")
 
 
-def test_hangup_is_ignored(l):
+def test_other_signals(l):
+    """Those that mean nothing are told of, and SIGQUIT is an end like any other."""
     w = World(l)
+    before = w.box.system()
     p = w.start()
-    p.send(signal.SIGHUP)
+    for number, line in ((signal.SIGHUP, "SIGHUP changes nothing.*start it again"), (signal.SIGUSR1, "User defined signal 1"),
+                         (signal.SIGUSR2, "User defined signal 2"), (signal.SIGALRM, "Alarm clock")):
+        p.send(number)
+        p.wait_line(line)
     # The device still answers for the route, and the program ends in order afterwards.
     assert "dev tun7" in w.box.run("ip route get 203.0.113.9 from 198.18.0.1")
-    assert p.stop() == 0
+    assert p.stop(signal.SIGQUIT) == 0
+    lab.equal(w.box.system(), before, "after SIGQUIT")
 
 
 def test_stubborn_engine(l):
@@ -179,5 +185,5 @@ def test_ipv6_off_for_new_devices(l):
     assert p.stop() == 0
 
 
-lab.main(test_no_name, test_ipv6_off_for_new_devices, test_start_and_stop, test_interrupt, test_hangup_is_ignored, test_stubborn_engine,
+lab.main(test_no_name, test_ipv6_off_for_new_devices, test_start_and_stop, test_interrupt, test_other_signals, test_stubborn_engine,
          test_ill_engine, test_second_sigterm_hurries, test_one_family, test_lan_noise, test_dhcp_renewal, test_notify)
