@@ -60,6 +60,8 @@ put_device(struct json_object *up, const struct keeper_report *k)
 	put_number(o, "led_back", k->led_back);
 	put_number(o, "led_back_ago_ms", k->led);
 	put_number(o, "led_back_mark", k->led_back ? k->led_mark : REPORT_NEVER);
+	put_text(o, "ipv4_past", k->beside4);
+	put_text(o, "ipv6_past", k->beside6);
 }
 
 static void

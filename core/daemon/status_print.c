@@ -116,21 +116,34 @@ changes_print(const struct keeper_report *k)
 }
 
 static void
+beside_print(int family, const char *interface)
+{
+	if (interface[0])
+		printf("           IPv%d does not go into it, but leaves past it by %s: "
+		       "routing rules or routes\n           of somebody else's come first; "
+		       "see the log\n",
+			family, interface);
+}
+
+static void
 device_print(const struct status_heard *s)
 {
 	const struct keeper_report *k = &s->keeper;
+	bool led4 = k->routed4 && !k->beside4[0], led6 = k->routed6 && !k->beside6[0];
 
 	if (!k->device[0]) {
 		puts("device     none yet");
 		return;
 	}
 	printf("device     %s, MTU %" PRIu32 "; led into it: %s%s%s%s\n", k->device,
-		k->mtu, k->routed4 ? "IPv4" : "", k->routed4 && k->routed6 ? ", " : "",
-		k->routed6 ? "IPv6" : "",
+		k->mtu, led4 ? "IPv4" : "", led4 && led6 ? ", " : "", led6 ? "IPv6" : "",
 		!k->routed4 && !k->routed6 ? "nothing but by routes of yours"
+			: !led4 && !led6   ? "nothing"
 			: k->resolver      ? ", DNS"
 					   : "");
-	if (k->routed4 != k->routed6)
+	beside_print(4, k->beside4);
+	beside_print(6, k->beside6);
+	if (k->routed4 != k->routed6 && !(k->routed4 ? k->beside6 : k->beside4)[0])
 		printf("           IPv%d beyond this machine's own networks is unreachable "
 		       "meanwhile\n",
 			k->routed4 ? 6 : 4);

@@ -333,6 +333,8 @@ report_make(const struct keeper *k, struct keeper_report *r)
 	r->led_back = k->serve.led_back;
 	r->led = k->serve.led_back > 0 ? now - k->serve.led : REPORT_NEVER;
 	r->led_mark = k->serve.led_mark;
+	memcpy(r->beside4, k->serve.beside4, sizeof r->beside4);
+	memcpy(r->beside6, k->serve.beside6, sizeof r->beside6);
 	serve_direct_held(&k->serve, 4, r->held4);
 	serve_direct_held(&k->serve, 6, r->held6);
 }

@@ -10,7 +10,7 @@
 
 /* The head of both: what it is, its form, whose it is.  The version of the program comes
  * next, in every form, so that each can say what the other one is. */
-enum { MAGIC = 0x534c5354, FORM = 5, OF_KEEPER = 1, OF_ENGINE = 2 };
+enum { MAGIC = 0x534c5354, FORM = 6, OF_KEEPER = 1, OF_ENGINE = 2 };
 
 static void
 text_write(struct writer *w, const char *s, size_t cap)
@@ -111,6 +111,8 @@ keeper_report_write(const struct keeper_report *r, uint8_t p[static REPORT_MAX])
 	writer_be32(&w, r->led_back);
 	writer_be64(&w, r->led);
 	writer_be32(&w, r->led_mark);
+	text_write(&w, r->beside4, sizeof(r->beside4));
+	text_write(&w, r->beside6, sizeof(r->beside6));
 	text_write(&w, r->held4, sizeof(r->held4));
 	text_write(&w, r->held6, sizeof(r->held6));
 	assert(!w.bad);
@@ -150,6 +152,8 @@ keeper_report_read(struct keeper_report *r, const void *p, size_t len)
 	r->led_back = reader_be32(&from);
 	r->led = reader_be64(&from);
 	r->led_mark = reader_be32(&from);
+	text_read(&from, r->beside4, sizeof(r->beside4));
+	text_read(&from, r->beside6, sizeof(r->beside6));
 	text_read(&from, r->held4, sizeof(r->held4));
 	text_read(&from, r->held6, sizeof(r->held6));
 	return end_read(&from);

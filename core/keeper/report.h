@@ -45,7 +45,7 @@ struct keeper_report {
 	char death[REPORT_LINE]; /* how */
 	char device[TUN_NAME];   /* "": none yet */
 	uint32_t mtu;
-	bool routed4, routed6; /* what applications send goes into the device */
+	bool routed4, routed6; /* our rules lead into the device what applications send */
 	bool resolver;         /* and so does what they ask */
 	bool exposed;    /* somebody changed our firewall rules, and they are not back */
 	bool astray;     /* the same of our device, routes and routing rules */
@@ -56,6 +56,9 @@ struct keeper_report {
 	uint32_t led_back;
 	uint64_t led;
 	uint32_t led_mark;
+	/* The interface by which traffic of a family leaves past the device, though it is led
+	 * into it: rules or routes of somebody else's; "" */
+	char beside4[TUN_NAME], beside6[TUN_NAME];
 	/* Why the kernel carries no direct flows of a family that it else would; "" */
 	char held4[REPORT_WHY], held6[REPORT_WHY];
 };

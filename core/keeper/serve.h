@@ -44,7 +44,9 @@ struct serve {
 	unsigned index; /* of the device */
 	bool astray;    /* of it or what leads there something is missing */
 	bool gone;      /* the device is */
-	uint32_t mends; /* how often something was put back, */
+	/* Where traffic of a family leaves that should go into the device; "": it does not. */
+	char beside4[TUN_NAME], beside6[TUN_NAME];
+	uint32_t mends;        /* how often something was put back, */
 	uint64_t mended, said; /* ms of boot time: the last time; since when are the */
 	unsigned sayings;      /* lines of serve_again counted */
 	unsigned lost;         /* NET_RULES_ bits: taken away and not back yet, */

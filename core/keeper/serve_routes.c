@@ -2,6 +2,7 @@
 #include "keeper/serve_routes.h"
 
 #include "base/log.h"
+#include "keeper/serve_beside.h"
 #include "platform/net.h"
 #include "platform/sys.h"
 
@@ -135,6 +136,8 @@ serve_routes_mend(struct serve *s)
 {
 	if (net_changes_lost(s->changes, s->index, OUR_TABLE) || s->astray)
 		(void)mend(s);
+	if (!s->gone)
+		serve_beside_look(s);
 }
 
 bool

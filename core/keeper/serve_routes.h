@@ -15,8 +15,8 @@ void serve_routes_settle(struct serve *s);
 /* The device is there: from now on it is watched. */
 void serve_routes_watch(struct serve *s);
 
-/* There is news of any of it, or something is still missing. s->gone: the device is, which
- * only another start can mend. */
+/* There is news of any of it, or something is still missing; also looks whether somebody
+ * else's lead past the device. s->gone: the device is, which only another start can mend. */
 void serve_routes_mend(struct serve *s);
 /* Whether all of it is there, and was a second ago; what is missing is put back. */
 bool serve_routes_hold(struct serve *s);

@@ -69,7 +69,8 @@ def test_counts(l):
     assert t["keeper"]["pid"] == p.pid and os.path.exists(f"/proc/{t['engine']['pid']}"), t
     assert t["device"] == {"name": "tun7", "mtu": 1500, "ipv4": True, "ipv6": True, "dns": True,
                            "firewall_lost": False, "routes_lost": False, "mended": 0, "mended_ago_ms": None,
-                           "led_back": 0, "led_back_ago_ms": None, "led_back_mark": None}, t
+                           "led_back": 0, "led_back_ago_ms": None, "led_back_mark": None,
+                           "ipv4_past": None, "ipv6_past": None}, t
     assert t["direct"] == {"ipv4": "stack", "ipv4_why": None, "ipv6": "stack", "ipv6_why": None}, t
     limits = {"kernel_counted": 0, "tcp_limit": t["flows"]["tcp_limit"], "udp_limit": t["flows"]["udp_limit"]}
     assert limits["tcp_limit"] >= 700 and limits["udp_limit"] >= 200, t

@@ -120,6 +120,27 @@ one_family(void **state)
 	assert_null(strstr(said, "unreachable"));
 }
 
+/* What leaves past the device is not said to be led into it. */
+static void
+past_it(void **state)
+{
+	struct status_heard *s = heard();
+
+	(void)state;
+	s->keeper.routed4 = s->keeper.routed6 = true;
+	memcpy(s->keeper.beside4, "eth0", 5);
+	said_by(status_print, s);
+	must_say(
+		"led into it: IPv6\n           IPv4 does not go into it, but leaves past "
+		"it by eth0: ");
+	said_by(status_print_json, s);
+	must_say("\"ipv4_past\": \"eth0\"");
+	memcpy(s->keeper.beside6, "wg0", 4);
+	said_by(status_print, s);
+	must_say("led into it: nothing\n");
+	must_say("IPv6 does not go into it, but leaves past it by wg0: ");
+}
+
 /* Bytes of flows in the kernel are counted while they run, where the kernel was asked;
  * and what there was no room for is told of. */
 static void
@@ -209,6 +230,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(states),
 		cmocka_unit_test(one_family),
+		cmocka_unit_test(past_it),
 		cmocka_unit_test(counters),
 		cmocka_unit_test(outbounds),
 		cmocka_unit_test(memory),

@@ -38,6 +38,7 @@ keeper_sample(void)
 		.led_back = 3000000000u,
 		.led = 1ull << 34,
 		.led_mark = 0x80000099u,
+		.beside4 = "eth0.100-abcdef",
 		.held6 = "somebody changed our firewall rules",
 	};
 }
@@ -99,6 +100,8 @@ keeper_there_and_back(void **state)
 	assert_true(got.mends == want.mends && got.mended == want.mended);
 	assert_true(got.led_back == want.led_back && got.led == want.led);
 	assert_int_equal(got.led_mark, want.led_mark);
+	assert_string_equal(got.beside4, want.beside4);
+	assert_string_equal(got.beside6, "");
 }
 
 static void
