@@ -39,11 +39,12 @@ void net_connections_end(const struct ip *from);
  */
 struct net_routes {
 	char dev[TUN_NAME];
-	uid_t uid;      /* the engine's */
-	unsigned mark;  /* of what must leave outside */
-	unsigned table; /* our own */
-	unsigned pref;  /* of our first rule; the others follow */
-	bool v4, v6;    /* which families the TUN carries */
+	uid_t uid;       /* the engine's */
+	unsigned mark;   /* of what must leave outside */
+	unsigned table;  /* our own; the next two are, too */
+	unsigned pref;   /* of our first rule; the others follow */
+	bool v4, v6;     /* which families the TUN carries, */
+	bool has4, has6; /* and which it has an address of; not asked for at the end */
 };
 int net_routes_add(const struct net_routes *r, struct err *e);
 int net_routes_del(const struct net_routes *r, struct err *e);

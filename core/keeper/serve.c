@@ -209,6 +209,17 @@ serve_again(struct serve *s)
 	return ++s->sayings == SAID_MOST ? " (again and again)" : "";
 }
 
+bool
+serve_has_address(const struct serve *s, int family)
+{
+	int i;
+
+	for (i = 0; i < s->tun_config.naddrs; i++)
+		if (s->tun_config.addrs[i].ip.family == family)
+			return true;
+	return false;
+}
+
 void
 serve_firewall(const struct serve *s, struct net_firewall *f)
 {
@@ -256,6 +267,8 @@ routes_serve(struct serve *s, const struct request *q, struct reply *r, struct e
 		.mark = OUR_MARK,
 		.table = OUR_TABLE,
 		.pref = OUR_RULES,
+		.has4 = serve_has_address(s, 4),
+		.has6 = serve_has_address(s, 6),
 	};
 	int from = s->journal->n;
 

@@ -88,6 +88,8 @@ bool serve_sysctl_again(
 /* Before a line that says that what somebody has changed is put back: he may go on and on.
  * What the line ends with; NULL: there is none any more for now. */
 const char *serve_again(struct serve *s);
+/* Whether the device has one. */
+bool serve_has_address(const struct serve *s, int family);
 /* The firewall of this device. */
 void serve_firewall(const struct serve *s, struct net_firewall *f);
 

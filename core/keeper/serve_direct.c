@@ -26,17 +26,6 @@ serve_direct_of(const struct serve *s, int family, struct net_direct *d)
 	d->naddrs = s->tun_config.naddrs;
 }
 
-static bool
-has_address(const struct serve *s, int family)
-{
-	int i;
-
-	for (i = 0; i < s->tun_config.naddrs; i++)
-		if (s->tun_config.addrs[i].ip.family == family)
-			return true;
-	return false;
-}
-
 static unsigned
 bit_of(int family)
 {
@@ -319,7 +308,7 @@ serve_direct(struct serve *s, int family, struct err *e)
 
 	if (*raw >= 0)
 		return err_set(e, "this engine has its IPv%d socket already", family);
-	if (!has_address(s, family))
+	if (!serve_has_address(s, family))
 		return err_set(e, "%s has no IPv%d address", s->tun_name, family);
 	/* One that had them before goes on, though with its packets held. */
 	if (!*made && by_user_refuse(s, family, e) < 0)

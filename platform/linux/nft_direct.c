@@ -2,6 +2,7 @@
 #include "platform/direct.h"
 #include "platform/linux/conntrack.h"
 #include "platform/linux/netlink.h"
+#include "platform/linux/route.h"
 #include "platform/linux/script.h"
 #include "platform/net.h"
 
@@ -101,6 +102,18 @@ hops_of(int family)
 	return family == 6 ? "ip6 hoplimit" : "ip ttl";
 }
 
+/* What a socket has sent that is bound to the device (route.c), and hears nothing that comes
+ * in elsewhere. */
+static const char *
+bound_of(int family, char text[static 64])
+{
+	struct ip hop = route_bound_hop(family);
+	char address[IP_TEXT];
+
+	snprintf(text, 64, "rt %s nexthop %s", word_of(family), ip_format(&hop, address));
+	return text;
+}
+
 /*
  * What the engine may do with its socket: send what an application sent into
  * the device.  Were it taken over it could else speak as anybody, in any
@@ -132,6 +145,7 @@ static void
 add_asking(struct script *s, const struct net_direct *d)
 {
 	const char *ends = ends_of(d->family);
+	char bound[64];
 
 	script_add(s,
 		"set flows { typeof %s; flags dynamic, timeout; size %d; timeout %ds; }\n"
@@ -142,9 +156,11 @@ add_asking(struct script *s, const struct net_direct *d)
 		"}\n"
 		"chain sent {\n"
 		"tcp flags & (fin | syn | rst | ack) == syn delete @flows { %s } accept\n"
+		"meta l4proto udp %s accept\n"
 		"%s @flows goto zone\n"
 		"}\n",
-		ends, DIRECT_FLOWS, TCP_SECONDS, ends, ends, ends);
+		ends, DIRECT_FLOWS, TCP_SECONDS, ends, ends, bound_of(d->family, bound),
+		ends);
 }
 
 /*
@@ -322,12 +338,16 @@ add_leaving(struct script *s, const struct net_direct *d)
  * device's own address by then.  It is told apart by a hop limit of 1, and the
  * engine relays it.  So is what an application sends from a port that such a
  * translation has already, and which was therefore given another one: its
- * answers must come by the device.  Nothing leaves with the device's address,
+ * answers must come by the device.  So must those to a socket that is bound to
+ * it.  Nothing leaves with the device's address,
  * whatever went wrong with its translation.
  */
 static void
 add_edges(struct script *s, const struct net_direct *d)
 {
+	const char *hops = hops_of(d->family);
+	char bound[64];
+
 	script_add(s,
 		"chain forward {\n"
 		"type filter hook forward priority mangle + 10; policy accept;\n"
@@ -340,8 +360,10 @@ add_edges(struct script *s, const struct net_direct *d)
 		"chain last {\n"
 		"type filter hook postrouting priority srcnat + 200; policy accept;\n"
 		"ct original zone %u goto left\n"
-		"oif \"%s\" ct status snat %s set 1\n",
-		d->dev, hops_of(d->family), d->kept, d->kept, d->dev, hops_of(d->family));
+		"oif \"%s\" ct status snat %s set 1\n"
+		"oif \"%s\" %s %s set 1\n",
+		d->dev, hops, d->kept, d->kept, d->dev, hops, d->dev,
+		bound_of(d->family, bound), hops);
 	add_ours(s, d);
 	script_add(s, " oifname != { \"%s\", \"lo\" } drop\n}\n", d->dev);
 }

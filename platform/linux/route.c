@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: MIT */
-#include "platform/net.h"
+#include "platform/linux/route.h"
 
 #include "base/log.h"
 #include "platform/linux/default_routes.h"
 #include "platform/linux/link.h"
 #include "platform/linux/netlink.h"
+#include "platform/net.h"
 
 #include <errno.h>
 #include <linux/fib_rules.h>
@@ -35,6 +36,10 @@
  * (where nothing but the user leads into the device), since a lookup that was refused
  * does not go on to the next best route.
  *
+ * What is sent by a socket that is bound to the device has a table of its own,
+ * whose default route has a gateway.  To the device that is nothing, and the
+ * firewall tells such packets by it.
+ *
  * Rules and routes say that they are the kernel's: systemd-networkd, when it
  * begins, removes those of everybody else.
  */
@@ -45,13 +50,14 @@ enum rule {
 	RULE_OURS,     /* everything else: our table */
 	RULE_PAST,     /* does nothing: where the first two jump to */
 	RULE_NOWHERE,  /* beside the first: what is marked so is dropped */
+	RULE_BOUND, /* beside the engine's: sockets bound to the device, by their table */
 	RULES
 };
 
 /* As they are added, and in reverse removed: each moment is either the machine's own
  * routing or ours, and no jump is without its aim. */
 static const enum rule rule_order[RULES] = { RULE_NOWHERE, RULE_PAST, RULE_MARKED,
-	RULE_ENGINE, RULE_SPECIFIC, RULE_OURS };
+	RULE_ENGINE, RULE_BOUND, RULE_SPECIFIC, RULE_OURS };
 
 /* For marked packets and the engine's sockets, in this order, all at WAY_PREF. */
 enum way {
@@ -82,6 +88,7 @@ struct route {
 	unsigned table;
 	struct cidr to; /* bits 0: default */
 	unsigned index; /* of the device; 0: none */
+	struct ip via;  /* family 0: none */
 	unsigned metric;
 };
 
@@ -105,12 +112,17 @@ route_change(uint16_t type, uint16_t flags, const struct route *t)
 	r->rtm_table = RT_TABLE_UNSPEC;
 	r->rtm_protocol = protocol_of(type);
 	r->rtm_type = t->type;
-	r->rtm_scope = t->type == RTN_UNICAST ? RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+	r->rtm_scope = t->type == RTN_UNICAST && t->via.family == 0 ? RT_SCOPE_LINK
+								    : RT_SCOPE_UNIVERSE;
 	mnl_attr_put_u32(m.head, RTA_TABLE, t->table);
 	if (t->to.bits > 0)
 		netlink_put_ip(&m, RTA_DST, &t->to.ip);
 	if (t->index != 0)
 		mnl_attr_put_u32(m.head, RTA_OIF, t->index);
+	if (t->via.family != 0) {
+		r->rtm_flags = RTNH_F_ONLINK;
+		netlink_put_ip(&m, RTA_GATEWAY, &t->via);
+	}
 	if (t->metric != 0)
 		mnl_attr_put_u32(m.head, RTA_PRIORITY, t->metric);
 	return netlink_ask(NETLINK_ROUTE, &m, NULL, NULL);
@@ -150,6 +162,20 @@ static unsigned
 defaults_table(const struct net_routes *c)
 {
 	return c->table + 1;
+}
+
+static unsigned
+bound_table(const struct net_routes *c)
+{
+	return c->table + 2;
+}
+
+/* The dummy address of RFC 7600, and a link-local one: nobody's behind the device. */
+struct ip
+route_bound_hop(int family)
+{
+	return family == 6 ? (struct ip){ 6, { 0xfe, 0x80, [14] = 0x1c, 0xca } }
+			   : (struct ip){ 4, { 192, 0, 0, 8 } };
 }
 
 /* The device's group has the number of our table (claim.h). */
@@ -228,7 +254,11 @@ ways_del(int family, const struct net_routes *c)
 static unsigned
 rule_pref(enum rule which, const struct net_routes *c)
 {
-	return c->pref + (unsigned)(which == RULE_NOWHERE ? RULE_MARKED : which);
+	if (which == RULE_NOWHERE)
+		which = RULE_MARKED;
+	else if (which == RULE_BOUND)
+		which = RULE_ENGINE;
+	return c->pref + (unsigned)which;
 }
 
 static int
@@ -262,6 +292,11 @@ rule_change(uint16_t type, uint16_t flags, int family, enum rule which,
 		h->action = FR_ACT_TO_TBL;
 		mnl_attr_put_u32(m.head, FRA_TABLE, c->table);
 		break;
+	case RULE_BOUND:
+		h->action = FR_ACT_TO_TBL;
+		mnl_attr_put_u32(m.head, FRA_TABLE, bound_table(c));
+		mnl_attr_put_strz(m.head, FRA_OIFNAME, c->dev);
+		break;
 	case RULE_NOWHERE:
 		h->action = FR_ACT_BLACKHOLE;
 		mark_put(&m, net_mark_nowhere(c->mark));
@@ -274,18 +309,15 @@ rule_change(uint16_t type, uint16_t flags, int family, enum rule which,
 	return netlink_ask(NETLINK_ROUTE, &m, NULL, NULL);
 }
 
-/* Calls route_change for all routes of a family; stops at the first failure but what
- * `fine` names. How many it changed, or -errno. */
+/* Stops at the first failure but what `fine` names. How many it changed, or -errno; so do
+ * the following. */
 static int
-routes_change(
-	uint16_t type, uint16_t flags, int family, const struct net_routes *c, int fine)
+noise_change(uint16_t type, uint16_t flags, int family, unsigned table, int fine)
 {
-	struct route t = { .family = family, .table = c->table };
-	bool carried = family == 6 ? c->v6 : c->v4;
+	struct route t = { .family = family, .type = RTN_THROW, .table = table };
 	size_t i;
 	int r, n = 0;
 
-	t.type = RTN_THROW;
 	for (i = 0; i < sizeof lan_noise / sizeof *lan_noise; i++) {
 		t.to = lan_noise[i];
 		if (t.to.ip.family != family)
@@ -295,8 +327,42 @@ routes_change(
 			return r;
 		n += r == 0;
 	}
-	memset(&t.to, 0, sizeof t.to);
-	t.type = RTN_UNREACHABLE;
+	return n;
+}
+
+static int
+bound_change(
+	uint16_t type, uint16_t flags, int family, const struct net_routes *c, int fine)
+{
+	struct route t = {
+		.family = family,
+		.type = RTN_UNICAST,
+		.table = bound_table(c),
+		.index = if_nametoindex(c->dev),
+		.via = route_bound_hop(family),
+	};
+	bool has = family == 6 ? c->has6 : c->has4;
+	int r, n = noise_change(type, flags, family, t.table, fine);
+
+	/* How the device was is not remembered; without it its route has gone, too. */
+	if (n < 0 || (type == RTM_DELROUTE ? t.index == 0 : !has))
+		return n;
+	r = t.index == 0 ? -ENODEV : route_change(type, flags, &t);
+	if (r < 0 && r != fine)
+		return r;
+	return n + (r == 0);
+}
+
+static int
+ours_change(
+	uint16_t type, uint16_t flags, int family, const struct net_routes *c, int fine)
+{
+	struct route t = { .family = family, .type = RTN_UNREACHABLE, .table = c->table };
+	bool carried = family == 6 ? c->v6 : c->v4;
+	int r, n = noise_change(type, flags, family, t.table, fine);
+
+	if (n < 0)
+		return n;
 	t.metric = METRIC_LAST;
 	r = route_change(type, flags, &t);
 	if (r < 0 && r != fine)
@@ -311,6 +377,17 @@ routes_change(
 	if (r < 0 && r != fine)
 		return r;
 	return n + (r == 0);
+}
+
+/* All routes of a family. */
+static int
+routes_change(
+	uint16_t type, uint16_t flags, int family, const struct net_routes *c, int fine)
+{
+	int n = ours_change(type, flags, family, c, fine);
+	int r = n < 0 ? n : bound_change(type, flags, family, c, fine);
+
+	return r < 0 ? r : n + r;
 }
 
 /* Where nothing is led into the device, only the engine's own way out is ours. */

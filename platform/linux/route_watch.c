@@ -3,6 +3,7 @@
 
 #include "platform/linux/netlink.h"
 #include "platform/linux/nfevents.h"
+#include "platform/linux/route.h"
 #include "platform/net.h"
 
 #include <errno.h>
@@ -65,7 +66,7 @@ route_news_lost(const void *p, size_t n, unsigned index, unsigned table)
 	int left = (int)n;
 
 	for (h = p; nfevents_is_whole(h, left); h = mnl_nlmsg_next(h, &left))
-		lost = lost || is_loss(h, index, table, table + 1);
+		lost = lost || is_loss(h, index, table, table + ROUTE_TABLES - 1);
 	return lost;
 }
 

@@ -6,7 +6,7 @@
 #include <stddef.h>
 
 /* Whether by these news, `n` bytes of netlink messages at p, which is aligned for them,
- * anything may be missing of the device of this index, the table or its rules. */
+ * anything may be missing of the device of this index, the tables or their rules. */
 bool route_news_lost(const void *p, size_t n, unsigned index, unsigned table);
 
 #endif

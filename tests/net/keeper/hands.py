@@ -19,6 +19,8 @@ REMOVALS = (
     "ip -6 rule flush; ip -6 rule add pref 32766 lookup main",
     "ip rule del pref 7374; ip -6 rule del pref 7370",
     "ip rule del pref 32765 fwmark 7370 lookup main suppress_ifgroup 7370",
+    "ip rule del pref 7371 oif tun7; ip -6 rule del pref 7371 oif tun7",
+    "ip route del default table 7372; ip -6 route flush table 7372",
     "ip route del unreachable default table 7370 metric 2147483647",
     "ip addr flush dev tun7",
     "ip -6 addr flush dev tun7",

@@ -15,7 +15,7 @@ def test_start_and_stop(l):
     rules = w.box.run("ip -4 rule") + w.box.run("ip -6 rule")
     for part in ("7370:\tfrom all fwmark 0x1cca goto 7374", "7371:\tfrom all uidrange", "lookup main suppress_prefixlength 0",
                  "fwmark 0x1cca lookup main suppress_ifgroup 7370", "fwmark 0x1cca lookup 7371", "fwmark 0x1cca unreachable",
-                 "7370:\tfrom all fwmark 0x80001cca blackhole", "7373:\tfrom all lookup 7370", "7374:\tfrom all nop"):
+                 "7370:\tfrom all fwmark 0x80001cca blackhole", "7371:\tfrom all oif tun7 lookup 7372", "7373:\tfrom all lookup 7370", "7374:\tfrom all nop"):
         assert rules.count(part) == 2, f"{part} in\n{rules}"
     routes = w.box.run("ip -4 route show table 7370")
     for part in ("default dev tun7", "unreachable default", "throw 224.0.0.0/4", "throw 169.254.0.0/16",
@@ -24,6 +24,9 @@ def test_start_and_stop(l):
     routes = w.box.run("ip -6 route show table 7370")
     for part in ("default dev tun7", "unreachable default", "throw ff00::/8", "throw fe80::/10"):
         assert part in routes, routes
+    for family, hop, noise in ((4, "192.0.0.8", "throw 224.0.0.0/4"), (6, "fe80::1cca", "throw ff00::/8")):
+        routes = w.box.run(f"ip -{family} route show table 7372")
+        assert f"default via {hop} dev tun7" in routes and noise in routes, routes
     assert "tun7" not in w.box.run("ip -6 route show table local type multicast")
     assert "table inet sluice" in w.box.run("nft list ruleset")
     # The copy of the machine's default routes is for devices that are led to by hand (direct/byhand.py).

@@ -64,6 +64,7 @@ what_may_be_missing(void **state)
 	assert_true(address_lost(RTM_DELADDR, DEVICE));
 	assert_true(route_lost(RTM_DELROUTE, TABLE));
 	assert_true(route_lost(RTM_DELROUTE, TABLE + 1));
+	assert_true(route_lost(RTM_DELROUTE, TABLE + 2));
 }
 
 static void
@@ -75,7 +76,7 @@ what_is_of_others_or_added(void **state)
 	assert_false(address_lost(RTM_DELADDR, OTHER));
 	assert_false(address_lost(RTM_NEWADDR, DEVICE));
 	assert_false(route_lost(RTM_DELROUTE, TABLE - 1));
-	assert_false(route_lost(RTM_DELROUTE, TABLE + 2));
+	assert_false(route_lost(RTM_DELROUTE, TABLE + 3));
 	assert_false(route_lost(RTM_DELROUTE, RT_TABLE_MAIN));
 	assert_false(route_lost(RTM_NEWROUTE, TABLE));
 }
