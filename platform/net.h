@@ -71,6 +71,8 @@ struct net_firewall {
 	unsigned kept; /* of connections that net_direct looks after; 0: none */
 };
 int net_firewall_add(const struct net_firewall *f, struct err *e);
+/* The same in the place of what is left of it, with no moment between. */
+int net_firewall_mend(const struct net_firewall *f, struct err *e);
 int net_firewall_del(struct err *e);
 
 /* A sysctl by its dotted name, in which a slash stands for a dot within a part, as in that

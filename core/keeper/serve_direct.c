@@ -386,7 +386,7 @@ firewall_mend(const struct serve *s, struct err *e)
 	struct net_firewall f;
 
 	serve_firewall(s, &f);
-	return net_firewall_del(e) < 0 ? -1 : net_firewall_add(&f, e);
+	return net_firewall_mend(&f, e);
 }
 
 /* All of them: a flush is told of table by table, and the others' turn comes next. First

@@ -461,11 +461,16 @@ static const struct script_piece pieces[] = {
 		"chain c { type route hook output priority mangle; }\n" },
 };
 
+/* Adding first makes the deletion succeed where the table is gone. */
+static const char unmade[] = "add table inet sluice\ndelete table inet sluice\n";
+
+/* `first` says what becomes of a table that is there. */
 static int
-table_add(struct script *s, const struct net_firewall *f, bool tells, struct err *e)
+table_add(struct script *s, const struct net_firewall *f, const char *first, bool tells,
+	struct err *e)
 {
 	s->len = 0;
-	script_add(s, "create table inet sluice\ntable inet sluice {\n");
+	script_add(s, "%stable inet sluice {\n", first);
 	add_sets(s);
 	add_output(s, f);
 	add_into_device(s, f, tells);
@@ -482,10 +487,11 @@ table_add(struct script *s, const struct net_firewall *f, bool tells, struct err
 /* Without news of what others mislead (CONFIG_NFT_LOG, CONFIG_NETFILTER_NETLINK_LOG) the
  * rest works all the same.  Where they are there, what was refused may pass now. */
 static int
-table_add_again(struct script *s, const struct net_firewall *f, struct err *e)
+table_add_again(
+	struct script *s, const struct net_firewall *f, const char *first, struct err *e)
 {
 	bool tells = !script_is_missing("inet", "chain c { log group 7\n }\n");
-	int r = table_add(s, f, tells, e);
+	int r = table_add(s, f, first, tells, e);
 
 	if (r == -EINVAL)
 		return script_name_missing(
@@ -497,22 +503,17 @@ table_add_again(struct script *s, const struct net_firewall *f, struct err *e)
 	return r;
 }
 
-int
-net_firewall_add(const struct net_firewall *f, struct err *e)
+static int
+firewall_add(const struct net_firewall *f, const char *first, struct err *e)
 {
 	struct script *s = script_new(SCRIPT_MAX);
 	int r;
 
 	if (!s)
 		return err_set(e, "nft: out of memory");
-	r = table_add(s, f, true, e);
-	if (r < 0 && strstr(e->text, "File exists"))
-		(void)err_set(e,
-			"the nft table `inet sluice` exists already, and was not made by "
-			"sluice, which has to call its own so; rename it, or remove it "
-			"(nft delete table inet sluice)");
-	else if (r == -EINVAL)
-		r = table_add_again(s, f, e);
+	r = table_add(s, f, first, true, e);
+	if (r == -EINVAL)
+		r = table_add_again(s, f, first, e);
 	/* Now the table sees every connection that begins, so the list is complete. */
 	if (r == 0)
 		connections_keep(s);
@@ -521,11 +522,34 @@ net_firewall_add(const struct net_firewall *f, struct err *e)
 }
 
 int
+net_firewall_add(const struct net_firewall *f, struct err *e)
+{
+	int r = firewall_add(f, "create table inet sluice\n", e);
+
+	if (r < 0 && strstr(e->text, "File exists"))
+		(void)err_set(e,
+			"the nft table `inet sluice` exists already, and was not made by "
+			"sluice, which has to call its own so; rename it, or remove it "
+			"(nft delete table inet sluice)");
+	return r;
+}
+
+int
+net_firewall_mend(const struct net_firewall *f, struct err *e)
+{
+	return firewall_add(f, unmade, e);
+}
+
+int
 net_firewall_del(struct err *e)
 {
-	/* Adding first makes the deletion succeed where the table is gone. */
-	static char text[] = "add table inet sluice\ndelete table inet sluice\n";
-	const struct script s = { .text = text, .len = sizeof text - 1 };
+	struct script *s = script_new(sizeof unmade + 1);
+	int r;
 
-	return script_run(&s, e) == 0 ? 0 : -1;
+	if (!s)
+		return err_set(e, "nft: out of memory");
+	script_add(s, "%s", unmade);
+	r = script_run(s, e);
+	script_free(s);
+	return r == 0 ? 0 : -1;
 }

@@ -3,6 +3,7 @@
 import contextlib
 import re
 import socket
+import struct
 import threading
 
 from direct import NEAR, World, lab, noise, read_exactly, sites, tcp, tun_address, works
@@ -124,6 +125,40 @@ def test_changed(l):
                 said(s, b"word")
 
 
+NETLINK_NETFILTER = 12
+NFTABLES_NEWS, NEWTABLE, DELTABLE, NEWGEN = 1 << 6, 10 << 8, 10 << 8 | 2, 10 << 8 | 15
+
+
+def transactions(news):
+    """The tables that each one has made and taken away, in turn, as (family, name), of what a socket has got."""
+    made, gone = set(), set()
+    with contextlib.suppress(BlockingIOError):
+        while data := news.recv(1 << 17, socket.MSG_DONTWAIT):
+            while data:
+                n, kind = struct.unpack("=IH", data[:6])
+                if kind in (NEWTABLE, DELTABLE):
+                    name = data[24:20 + struct.unpack("=H", data[20:22])[0]]
+                    (made if kind == NEWTABLE else gone).add((data[16], name.rstrip(b"\0").decode()))
+                elif kind == NEWGEN:
+                    yield made, gone
+                    made, gone = set(), set()
+                data = data[(n + 3) & ~3:]
+
+
+def test_mended_at_once(l):
+    """What is put back takes the place of what is there: no packet finds nothing between."""
+    w = World(l)
+    ours_all = {(1, "sluice"), (2, "sluice_direct"), (10, "sluice_direct")}
+    with kernel(w) as p, w.app.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER) as news:
+        news.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
+        news.bind((0, NFTABLES_NEWS))
+        w.app.run("nft insert rule inet sluice output accept")
+        p.wait_line("somebody changed our firewall rules.*they are put back")
+        mended = [(made, gone) for made, gone in transactions(news) if made or gone]
+        assert set().union(*(made for made, _ in mended)) == ours_all, mended
+        assert all(made == gone for made, gone in mended), mended
+
+
 def pour(connection, _peer):
     while True:
         connection.sendall(bytes(65536))
@@ -209,4 +244,4 @@ def test_routes_amid(l):
         assert not strange, strange[:5]
 
 
-lab.main(test_deaths_and_losses, test_flushed_again, test_changed, test_flushed_amid, test_routes_amid)
+lab.main(test_deaths_and_losses, test_flushed_again, test_changed, test_mended_at_once, test_flushed_amid, test_routes_amid)
