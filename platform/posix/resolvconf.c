@@ -17,8 +17,13 @@ enum {
 	DNS_PORT = 53,
 };
 
-/* How ours begins, and how it is known again. */
+/* How ours begins, and how it is known again; where there was no file; and, in one that is
+ * written in place, what stands before the lines of the old one, which are comments there:
+ * the copy in the state folder is gone after a power failure. */
 static const char ours[] = "# Written by sluice";
+static const char ours_alone[] = "# Written by sluice, which removes it";
+static const char old_follows[] = "\n# The machine's own:\n";
+static const char old_line[] = "#: ";
 
 struct plan {
 	char way[8]; /* moved, absent, copied */
@@ -133,6 +138,36 @@ resolvconf_plan(const char *path, const char *state_dir, char plan[static NET_PL
 	return 0;
 }
 
+static size_t
+head_make(char *to, size_t cap, const struct plan *p)
+{
+	static const char hint[] = "# Should it not run any more: sluice recover\n";
+
+	if (strcmp(p->way, "absent") == 0)
+		return (size_t)snprintf(to, cap, "%s when it ends: there was none.\n%s",
+			ours_alone, hint);
+	return (size_t)snprintf(to, cap,
+		"%s, which puts the machine's own (kept in %s) back when it ends.\n%s",
+		ours, p->saved, hint);
+}
+
+/* The old file line by line as comments; nothing where there is no room for all of it. */
+static size_t
+old_keep(char *to, size_t cap, const char *old)
+{
+	size_t len = (size_t)snprintf(to, cap, "%s", old_follows + 1);
+	const char *line, *end;
+
+	for (line = old; *line; line = *end ? end + 1 : end) {
+		end = line + strcspn(line, "\n");
+		if (len + (size_t)(end - line) + sizeof old_line + 1 > cap)
+			return 0;
+		len += (size_t)snprintf(to + len, cap - len, "%s%.*s\n", old_line,
+			(int)(end - line), line);
+	}
+	return len;
+}
+
 /* Our content: our servers, and everything of the old file that is not a server. */
 static size_t
 content_make(char *to, size_t cap, const char *old, const struct plan *p,
@@ -140,15 +175,9 @@ content_make(char *to, size_t cap, const char *old, const struct plan *p,
 {
 	static const char *const kept[] = { "search", "domain", "options", "sortlist" };
 	char text[IP_TEXT];
-	const bool absent = strcmp(p->way, "absent") == 0;
 	const char *line, *end;
-	size_t len, i;
+	size_t len = head_make(to, cap, p), i;
 
-	len = (size_t)snprintf(to, cap,
-		"%s, which puts the machine's own%s%s%s back when it ends.\n"
-		"# Should it not run any more: sluice recover\n",
-		ours, absent ? "" : " (kept in ", absent ? "" : p->saved,
-		absent ? "" : ")");
 	for (i = 0; i < (size_t)n; i++)
 		len += (size_t)snprintf(to + len, cap - len, "nameserver %s\n",
 			ip_format(&servers[i], text));
@@ -162,6 +191,9 @@ content_make(char *to, size_t cap, const char *old, const struct plan *p,
 				to + len, cap - len, "%.*s\n", (int)(end - line), line);
 		}
 	}
+	/* What is longer could not be read back. */
+	if (strcmp(p->way, "copied") == 0 && len < CONF_MAX - 1)
+		len += old_keep(to + len, CONF_MAX - 1 - len, old);
 	return len;
 }
 
@@ -305,20 +337,71 @@ resolvconf_restore(const char *plan, struct err *e)
 	return 0;
 }
 
+/* The lines behind old_follows, without what stands before each; in place. */
+static size_t
+old_unpack(char *text)
+{
+	char *to = text, *line = text;
+	size_t n;
+
+	while (strncmp(line, old_line, sizeof old_line - 1) == 0) {
+		line += sizeof old_line - 1;
+		n = strcspn(line, "\n");
+		n += line[n] == '\n';
+		memmove(to, line, n);
+		to += n;
+		line += n;
+	}
+	return (size_t)(to - text);
+}
+
+/* From what the file itself says. 1, or -errno; -ENOENT: it says nothing. */
+static int
+itself_restore(const char *path)
+{
+	char *text = calloc(1, CONF_MAX), *old = NULL;
+	int r = -ENOMEM;
+
+	if (!text)
+		return r;
+	r = -ENOENT;
+	if (file_read(path, text, CONF_MAX) > 0)
+		old = strstr(text, old_follows);
+	if (old) {
+		old += sizeof old_follows - 1;
+		r = file_write(path, true, old, old_unpack(old));
+	} else if (strncmp(text, ours_alone, sizeof ours_alone - 1) == 0) {
+		r = unlink(path) == -1 ? -errno : 0;
+	}
+	free(text);
+	return r < 0 ? r : 1;
+}
+
 int
 resolvconf_rescue(const char *path, struct err *e)
 {
 	char plan[NET_PLAN];
 	struct stat st;
 	struct plan p;
-	int n;
+	int n, r;
 
 	n = snprintf(plan, sizeof plan, "moved %s", path);
 	if (n < 0 || n >= NET_PLAN || plan_parse(&p, plan, e) < 0)
 		return 0;
-	if (!is_ours(path) || lstat(p.saved, &st) == -1)
+	if (!is_ours(path))
 		return 0;
-	return resolvconf_restore(plan, e) < 0 ? -1 : 1;
+	if (lstat(p.saved, &st) == 0)
+		return resolvconf_restore(plan, e) < 0 ? -1 : 1;
+	r = itself_restore(path);
+	if (r == -ENOENT)
+		return err_set(e,
+			"%s was written by a sluice that was killed, and the machine's own "
+			"is not in %s any more: write your name servers into it "
+			"(nameserver ADDRESS), then start sluice again",
+			path, p.saved);
+	if (r < 0)
+		return err_set(e, "%s cannot be put back: %s", path, strerror(-r));
+	return 1;
 }
 
 static void

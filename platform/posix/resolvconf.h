@@ -14,13 +14,15 @@
  *                       attributes cannot get lost, not even by a power failure
  *   absent PATH         there was none
  *   copied PATH SAVED   the file is mounted there by itself and can only be
- *                       written in place; a copy is in SAVED
+ *                       written in place; a copy is in SAVED, and as
+ *                       comments in the file itself
  */
 int resolvconf_plan(const char *path, const char *state_dir, char plan[static NET_PLAN],
 	struct err *e);
 int resolvconf_take(const char *plan, const struct ip *servers, int n, struct err *e);
 int resolvconf_restore(const char *plan, struct err *e);
-/* Without a plan: when the file at `path` is ours and its original waits beside it. */
+/* Without a plan: when the file at `path` is ours, and its original waits beside it, stands in
+ * it, or never was. 1: it is put back, 0: it is not ours, -1 and why. */
 int resolvconf_rescue(const char *path, struct err *e);
 /* The servers and search domains that a file names. 0, or -errno. */
 int resolvconf_read(const char *path, struct net_resolvers *r);

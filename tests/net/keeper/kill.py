@@ -5,7 +5,7 @@ import signal
 import socket
 import threading
 
-from keeper import CONFIG, ENGINE, World, lab
+from keeper import CONFIG, ENGINE, RESOLV, World, lab
 
 
 class Prober:
@@ -192,13 +192,24 @@ def test_recover_without_journal(l):
     p.wait()
     lab.until(lambda: "tun7" not in w.box.run("ip -o link"), "the device to go")
     status, out = w.box.call(recover_other)
-    assert status == 0 and "2 undone" in out and "with that --state" in out, out
+    assert status == 0 and "3 undone" in out and "with that --state" in out, out
+    assert w.box.resolv_text() == RESOLV    # which is a mount there: its old lines stand in it
     assert not os.path.exists(other)
     assert "sluice" not in w.box.run("nft list ruleset") and "737" not in w.box.run("ip rule") + w.box.run("ip -6 rule")
     assert "0 undone" in w.box.call(recover_other)[1]
     status, out = w.recover()       # the rest, and what is gone already does no harm
     assert status == 0, out
     lab.equal(w.box.system(), before, "after both")
+
+
+def test_dead_resolver(l):
+    """Ours, and nothing of the old one: it is no resolver of the machine's."""
+    w = World(l)
+    w.box.resolv("# Written by sluice\nnameserver 198.18.0.53\n")
+    p = w.start(ready=False)
+    for status, out in ((p.wait(), p.text), w.recover()):
+        assert status == 1 and "resolv.conf was written by a sluice that was killed" in out, out
+        assert "write your name servers into it" in out, out
 
 
 def test_table_of_somebody_else(l):
@@ -235,4 +246,4 @@ def test_never_ready(l):
 if __name__ == "__main__":
     lab.main(test_engine_dies, test_engine_stops_reading, test_keeper_dies_recover, test_keeper_dies_start,
              test_both_die_recover, test_both_die_start, test_killed_at_any_moment, test_recover_without_journal,
-             test_table_of_somebody_else, test_recover_while_it_runs, test_never_ready)
+             test_dead_resolver, test_table_of_somebody_else, test_recover_while_it_runs, test_never_ready)

@@ -260,6 +260,35 @@ rescue_after_power_failure(void **state)
 	assert_int_equal(resolvconf_rescue(f->path, &e), 0);
 }
 
+/* The same where nothing lies beside it. */
+static void
+rescue_by_itself(void **state)
+{
+	struct fixture *f = *state;
+	char plan[NET_PLAN], saved[80];
+	struct net_resolvers r;
+	struct err e;
+
+	take(f, plan);
+	assert_int_equal(resolvconf_rescue(f->path, &e), 1);
+	assert_int_equal(access(f->path, F_OK), -1);
+	put(f->path, theirs);
+	snprintf(saved, sizeof saved, "%.60s/saved", f->dir);
+	snprintf(plan, sizeof plan, "copied %.120s %.60s", f->path, saved);
+	assert_int_equal(resolvconf_take(plan, &f->server, 1, &e), 0);
+	/* Whoever reads it finds our server alone. */
+	assert_int_equal(resolvconf_read(f->path, &r), 0);
+	assert_true(r.n == 1 && ip_equal(&r.at[0].ip, &f->server));
+	assert_int_equal(unlink(saved), 0);
+	assert_int_equal(resolvconf_rescue(f->path, &e), 1);
+	/* But for the end of its last line. */
+	assert_memory_equal(get(f->path), theirs, sizeof theirs - 1);
+	assert_string_equal(get(f->path) + sizeof theirs - 1, "\n");
+	put(f->path, "# Written by sluice\nnameserver 198.18.0.53\n");
+	assert_int_equal(resolvconf_rescue(f->path, &e), -1);
+	assert_non_null(strstr(e.text, "write your name servers into it"));
+}
+
 static void
 not_a_file(void **state)
 {
@@ -353,6 +382,7 @@ main(void)
 		TEST(somebody_else_wrote),
 		TEST(killed_half_way),
 		TEST(rescue_after_power_failure),
+		TEST(rescue_by_itself),
 		TEST(not_a_file),
 		TEST(bad_plans),
 		TEST(reads),
