@@ -41,7 +41,7 @@ static const char help[] =
 	"  device     name, mtu; ipv4, ipv6, dns: led into it (where one of ipv4 and ipv6 is,\n"
 	"             the other is unreachable meanwhile); firewall_lost,\n"
 	"             routes_lost: somebody changed what is ours, and it is not back; mended\n"
-	"             (how often device, routes or rules were put back), mended_ago_ms;\n"
+	"             (how often it was put back), mended_ago_ms;\n"
 	"             led_back (packets that rules of others led into the device, though they\n"
 	"             had to leave: those that were told of), led_back_ago_ms, led_back_mark;\n"
 	"             ipv4_past, ipv6_past: the interface by which the family leaves past the\n"

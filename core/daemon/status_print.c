@@ -103,8 +103,8 @@ changes_print(const struct keeper_report *k)
 		     "routing rules, and\n           they cannot be put back: see the "
 		     "log");
 	else if (k->mends > 0)
-		printf("           somebody changed our device, addresses, routes or "
-		       "routing rules; put back:\n           %" PRIu32
+		printf("           somebody changed our firewall rules, device, addresses, "
+		       "routes or routing rules;\n           put back: %" PRIu32
 		       " times, the last %s ago\n",
 			k->mends, span(k->mended, buf));
 	if (k->led_back > 0)

@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "keeper/serve_ends.h"
 #include "platform/direct.h"
+#include "platform/sys.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -462,6 +463,15 @@ give_up(const struct serve *s, unsigned left, const struct err *e)
 		serve_ends_all(s, 6);
 }
 
+static void
+rules_mended(struct serve *s)
+{
+	s->mends++;
+	s->mended = sys_boottime();
+	log_warn("somebody changed our firewall rules, or took them away; they are put "
+		 "back");
+}
+
 void
 serve_rules_mend(struct serve *s)
 {
@@ -476,9 +486,7 @@ serve_rules_mend(struct serve *s)
 		s->lost = left | net_rules_lost(s->rules, NET_RULES_ALL & ~left, 0);
 		s->lost &= ours_of(s);
 		if (left == 0)
-			log_warn(
-				"somebody changed our firewall rules, or took them away; "
-				"they are put back");
+			rules_mended(s);
 	}
 	all_hold(s);
 	s->missed = left;

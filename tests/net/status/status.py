@@ -129,6 +129,18 @@ def test_counts(l):
     assert json.loads(asked[asked.index("{"):asked.index("}") + 1])["state"] == "not running", asked
 
 
+def test_mends(l):
+    """What was put back is counted, be it the firewall's or a routing rule."""
+    m = Machine(l)
+    p = m.start(m.path)
+    for n, words in enumerate(("nft delete table inet sluice", "nft delete table inet sluice", "ip rule del pref 7373"), 1):
+        m.app.run(words)
+        p.wait_line("they are put back")
+        lab.until(lambda: m.told()["device"]["mended"] == n, words)
+    assert "put back: 3 times" in m.status(), m.status()
+    assert p.stop() == 0, p.text
+
+
 def test_deaths(l):
     """The engine killed, hanging, and not coming back."""
     m = Machine(l)
@@ -292,4 +304,4 @@ def test_asked_again(l):
     assert p.stop() == 0, p.text
 
 
-lab.main(test_counts, test_deaths, test_kills, test_askers, test_kernel, test_asked_again)
+lab.main(test_counts, test_mends, test_deaths, test_kills, test_askers, test_kernel, test_asked_again)
