@@ -203,6 +203,33 @@ test_freedom_binds(void **state)
 	close(fd);
 }
 
+/* What the kernel may carry: whatever a setting would change is not plain. */
+static void
+test_plain(void **state)
+{
+	const struct outbound_spec others[] = {
+		{ .kind = OUTBOUND_VMESS },
+		{ .kind = OUTBOUND_BLACKHOLE },
+		{ .kind = OUTBOUND_FREEDOM, .u.freedom.strategy = DOMAIN_USE_IP },
+		{ .kind = OUTBOUND_FREEDOM, .u.freedom.redirect_address = "192.0.2.1" },
+		{ .kind = OUTBOUND_FREEDOM, .u.freedom.redirect_address = "" },
+		{ .kind = OUTBOUND_FREEDOM, .u.freedom.redirect_port = 80 },
+		{ .kind = OUTBOUND_FREEDOM, .sock.source = ip_of("192.0.2.1") },
+		{ .kind = OUTBOUND_FREEDOM, .sock.source = ip_of("2001:db8::1") },
+		{ .kind = OUTBOUND_FREEDOM, .sock.interface = "eth0" },
+		{ .kind = OUTBOUND_FREEDOM, .sock.mark = 1 },
+	};
+	const struct outbound_spec plain = {
+		.kind = OUTBOUND_FREEDOM, .tag = "direct", .sock.nodelay = true
+	};
+
+	(void)state;
+	assert_true(outbound_is_plain(&plain));
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (outbound_is_plain(&others[i]))
+			fail_msg("the outbound %zu is plain", i);
+}
+
 static void
 test_blackhole(void **state)
 {
@@ -319,6 +346,7 @@ main(void)
 		cmocka_unit_test(test_freedom_dials),
 		cmocka_unit_test(test_freedom_carries),
 		cmocka_unit_test(test_freedom_binds),
+		cmocka_unit_test(test_plain),
 		cmocka_unit_test(test_blackhole),
 		cmocka_unit_test(test_bad_specs),
 		cmocka_unit_test(test_vmess_dials),
