@@ -17,7 +17,7 @@ import time
 
 from direct import (ACK, APP, APP6, DEAD, DEAD6, FAR, FAR6, NEAR, NEAR6, SLUICE, SYN, TUN, Injector, World, datagram, engine_of, family, ip4,
                     ip6, lab, read_exactly, segment, sites, tcp, tun_address, udp, works)
-from handed import BOTH, echoes, heard, kernel, killed, said
+from handed import BOTH, echoes, heard, kernel, killed, said, tracked
 
 PIDFD_OPEN, PIDFD_GETFD = 434, 438
 libc = ctypes.CDLL(None, use_errno=True)
@@ -32,10 +32,6 @@ def fault(s):
 
 
 ABORTED, RESET = 103, 104
-
-
-def tracked(w, match):
-    return [x for x in w.app.run("cat /proc/net/nf_conntrack").splitlines() if re.search(match, x)]
 
 
 def forget_all(w):

@@ -4,6 +4,7 @@ import contextlib
 import ctypes
 import json
 import os
+import re
 import socket
 import threading
 
@@ -56,6 +57,11 @@ def killed(w, p):
     ready = len([x for x in p.lines if "ready" in x])
     os.kill(engine_of(p), 9)
     lab.until(lambda: len([x for x in p.lines if "ready: device" in x]) > ready, "the next engine")
+
+
+def tracked(w, match):
+    """The lines of what the kernel tracks, by a pattern."""
+    return [x for x in w.app.run("cat /proc/net/nf_conntrack").splitlines() if re.search(match, x)]
 
 
 def told(w):
