@@ -73,7 +73,8 @@ ephemeral_first(void)
  * Hence it is noted who asked which port at which address, and the answer gets
  * that address before conntrack sees it.  Only for ports that the kernel gives
  * to nobody who asks by himself: else whoever can forge a datagram from a name
- * server could open a way beside the device for the questions to it.
+ * server could open a way beside the device for the questions to it.  Resolvers
+ * draw lower ports themselves, so nothing from a name server's port is a question.
  */
 static void
 add_asked(struct script *s, const struct net_firewall *f)
@@ -95,6 +96,7 @@ add_asked(struct script *s, const struct net_firewall *f)
 		"meta l4proto != udp return\n"
 		"ct direction reply return\n"
 		"fib daddr type != local return\n"
+		"udp sport 53 return\n"
 		"udp dport >= %u return\n",
 		ephemeral_first());
 	for (i = 0; i < 2; i++)

@@ -162,6 +162,31 @@ def test_other_connections_do_not_escape(l):
         x.close()
 
 
+def test_forged_answers_open_nothing(l):
+    """A datagram from a name server's port is no question: what a resolver asks it from that port, however low, stays
+    inside, while others who ask there get their answers."""
+    w = World(l)
+    peers = [w.far.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(2)]
+    for u, port in zip(peers, (53, 500)):
+        u.bind(("203.0.113.9", port))
+    asked = w.box.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    asked.bind(("", 5000))
+    with lab.Sniffer(w.router, "r0") as s:
+        p = w.start()
+        for u in peers:
+            u.sendto(b"forged", (V4, 5000))
+            assert asked.recv(100) == b"forged"
+        asked.sendto(b"escaped", ("203.0.113.9", 53))
+        p.wait_line(r"engine: \d+ packets")
+        asked.sendto(b"answer", ("203.0.113.9", 500))
+        s.wait(lambda q: b"answer" in q.data, "the answer to who may ask")
+        left = s.seen(lambda q: b"escaped" in q.data)
+        assert not left, left
+        assert p.stop() == 0
+    for x in (asked, *peers):
+        x.close()
+
+
 def test_nobody_reaches_the_device_address(l):
     """A neighbour's packet to the device's own address is dropped, so that it cannot speak into what runs inside."""
     w = World(l)
@@ -209,4 +234,4 @@ def test_container(l):
 
 
 lab.main(test_container, test_rp_filter_0, test_rp_filter_1, test_rp_filter_2, test_after_a_kill,
-         test_other_connections_do_not_escape, test_nobody_reaches_the_device_address)
+         test_other_connections_do_not_escape, test_forged_answers_open_nothing, test_nobody_reaches_the_device_address)
