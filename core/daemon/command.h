@@ -38,6 +38,8 @@ int command_usage(const char *command);
 /* Takes the file that -c names. STATUS_OK, or STATUS_USAGE for a second one, which is said:
  * none of them is dropped in silence. */
 int command_file_take(const char **file, const char *word);
+/* Takes the folder of --data, if it is one. STATUS_OK, or STATUS_USAGE and it is said. */
+int command_data_take(const char **dir, const char *word);
 
 /* A configuration as the commands without a keeper have it: read, its warnings printed
  * to standard error and counted, its rules loaded from the files of this machine. */

@@ -21,7 +21,8 @@ static const char help[] =
 	"  -c, --config FILE  the configuration; - for standard input\n"
 	"      --data DIR     where geosite.dat and country.mmdb are looked for after FILE's\n"
 	"                     own directory, and before /var/lib/sluice, /usr/share/sluice\n"
-	"                     and the folders of Xray and v2ray\n"
+	"                     and the folders of Xray and v2ray; in between also in\n"
+	"                     $XRAY_LOCATION_ASSET, which `sluice run` does not ask\n"
 	"  -q, --quiet        no warnings\n";
 
 enum { OPTION_DATA = 256 };
@@ -127,7 +128,8 @@ command_check(int argc, char **argv)
 				return STATUS_USAGE;
 			break;
 		case OPTION_DATA:
-			s.data_dir = optarg;
+			if (command_data_take(&s.data_dir, optarg) != STATUS_OK)
+				return STATUS_USAGE;
 			break;
 		case 'q':
 			s.silent = true;

@@ -28,7 +28,9 @@ static const char help[] =
 	"      --protocol WORD  what its first bytes are: http, tls, bittorrent\n"
 	"      --data DIR       where geosite.dat and country.mmdb are looked for after FILE's\n"
 	"                       own directory, and before /var/lib/sluice,\n"
-	"                       /usr/share/sluice and the folders of Xray and v2ray\n"
+	"                       /usr/share/sluice and the folders of Xray and v2ray; in\n"
+	"                       between also in $XRAY_LOCATION_ASSET, which `sluice run`\n"
+	"                       does not ask\n"
 	"      --no-resolve     look up no addresses\n"
 	"      --json           one object, for programs\n";
 
@@ -146,8 +148,8 @@ option_take(struct explain *x, int option)
 		x->json = true;
 		return 0;
 	case OPTION_DATA:
-		x->setup.data_dir = optarg;
-		return 0;
+		return command_data_take(&x->setup.data_dir, optarg) == STATUS_OK ? 0
+										  : -1;
 	case 'h':
 		return 1;
 	default:

@@ -5,6 +5,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 /* Where warnings go. */
 struct printer {
@@ -28,6 +29,19 @@ command_file_take(const char **file, const char *word)
 		return STATUS_USAGE;
 	}
 	*file = word;
+	return STATUS_OK;
+}
+
+int
+command_data_take(const char **dir, const char *word)
+{
+	struct stat st;
+
+	if (stat(word, &st) == -1 || !S_ISDIR(st.st_mode)) {
+		fprintf(stderr, "sluice: --data %s: there is no such folder\n", word);
+		return STATUS_USAGE;
+	}
+	*dir = word;
 	return STATUS_OK;
 }
 

@@ -60,16 +60,15 @@ find(struct rules_files *files, const char *name, char *path, size_t cap, struct
 	if (country && d->geoip)
 		return err_set(
 			e, "the country database %s (sluice.geoip) cannot be read", name);
-	if (country)
-		return err_set(e,
-			"there is no country database: %s is neither beside the "
-			"configuration nor in /var/lib/sluice or /usr/share/sluice; "
-			"tools/geodata in sluice's source fetches one, or sluice.geoip names one",
-			name);
 	return err_set(e,
-		"%s is neither beside the configuration nor in $XRAY_LOCATION_ASSET, "
-		"/var/lib/sluice, /usr/share/sluice, /usr/share/xray or /usr/share/v2ray",
-		name);
+		"%s%s is neither beside the configuration nor in %s%s"
+		"$XRAY_LOCATION_ASSET, $V2RAY_LOCATION_ASSET, /var/lib/sluice, or sluice, "
+		"xray or v2ray in /usr/share or /usr/local/share%s",
+		country ? "there is no country database: " : "", name,
+		d->data ? d->data : "", d->data ? ", " : "",
+		country ? "; tools/geodata in sluice's source fetches one, or "
+			  "sluice.geoip names one"
+			: "");
 }
 
 void

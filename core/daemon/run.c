@@ -93,7 +93,8 @@ run_parse(int argc, char **argv, struct keeper_config *k, struct engine_options 
 				return -1;
 			break;
 		case OPTION_DATA:
-			k->data_dir = optarg;
+			if (command_data_take(&k->data_dir, optarg) != STATUS_OK)
+				return -1;
 			break;
 		case OPTION_STATE:
 			k->state_dir = optarg;

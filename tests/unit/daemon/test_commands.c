@@ -333,6 +333,9 @@ data_is_looked_for_elsewhere(void **state)
 	s = check_text(STDERR_FILENO, more, text);
 	if (s.status != STATUS_OK)
 		fail_msg("%s", s.text);
+	expect_text(
+		call(command_check, STDERR_FILENO, "check -c GOOD --data /nonexistent"),
+		STATUS_USAGE, "sluice: --data /nonexistent: there is no such folder\n");
 	snprintf(more, sizeof(more), "explain -c GOOD --data %s a.test:80", folder);
 	assert_int_equal(call(command_explain, STDOUT_FILENO, more).status, STATUS_OK);
 	unlink(path);

@@ -108,6 +108,15 @@ says_what_is_missing(void **state)
 	assert_int_equal(
 		d.files.open(&d.files, "no-such.dat", path, sizeof(path), &e), -1);
 	assert_non_null(strstr(e.text, "no-such.dat is neither beside"));
+	data_files_init(&d, "/nonexistent/config.json", NULL);
+	data_files_also(&d, "/nonexistent/data");
+	/* One may be installed here. */
+	if (d.files.open(&d.files, "geoip", path, sizeof(path), &e) == 0)
+		return;
+	assert_non_null(strstr(e.text,
+		"country.mmdb is neither beside the configuration nor in "
+		"/nonexistent/data, $XRAY_LOCATION_ASSET, "));
+	assert_non_null(strstr(e.text, "xray or v2ray in /usr/share or"));
 }
 
 int
