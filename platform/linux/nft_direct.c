@@ -338,9 +338,10 @@ add_leaving(struct script *s, const struct net_direct *d)
  * device's own address by then.  It is told apart by a hop limit of 1, and the
  * engine relays it.  So is what an application sends from a port that such a
  * translation has already, and which was therefore given another one: its
- * answers must come by the device.  So must those to a socket that is bound to
- * it.  Nothing leaves with the device's address,
- * whatever went wrong with its translation.
+ * answers must come by the device, where it is undone.  So must those to what
+ * somebody else's rule sends to another target, and to a socket that is bound to
+ * the device.  Nothing leaves with the device's address, whatever went wrong
+ * with its translation.
  */
 static void
 add_edges(struct script *s, const struct net_direct *d)
@@ -360,7 +361,7 @@ add_edges(struct script *s, const struct net_direct *d)
 		"chain last {\n"
 		"type filter hook postrouting priority srcnat + 200; policy accept;\n"
 		"ct original zone %u goto left\n"
-		"oif \"%s\" ct status snat %s set 1\n"
+		"oif \"%s\" ct status snat,dnat %s set 1\n"
 		"oif \"%s\" %s %s set 1\n",
 		d->dev, hops, d->kept, d->kept, d->dev, hops, d->dev,
 		bound_of(d->family, bound), hops);

@@ -250,6 +250,26 @@ def test_marked_late(l):
                         lab.equal(answered(w, address), b"datagram", address)
 
 
+def test_translated(l):
+    """A rule sends what is for one address to another, as those for services of a cluster do: with either way."""
+    services = "192.0.2.77", "2001:db8:a::77"
+    rules = "\n".join(f"meta l4proto {{ tcp, udp }} {ip} daddr {a} th dport 77 dnat {ip} to {to}:7"
+                      for ip, a, to in zip(("ip", "ip6"), services, (NEAR, f"[{NEAR6}]")))
+    w = World(l)
+    echoes(w)
+    with ruled(w, ("type nat hook output priority -100", rules)):
+        for way in ("stack", "auto", "kernel"):
+            with kernel(w, way=way):
+                for address in services:
+                    with tcp(w.app, address, 77) as s:
+                        said(s, b"word")
+                        exchanged(s)
+                    with udp(w.app, address, seconds=1) as u:
+                        for word in (b"1", b"2", b"3"):
+                            heard(u, word, (address, 77))
+                words(w)
+
+
 def test_untracked(l):
     """What leaves is kept from connection tracking: either way has its answers, also where the way back is looked up
     strictly."""
@@ -303,4 +323,4 @@ def test_unseen(l):
 
 
 lab.main(test_marks_restored, test_way_back, test_unasked, test_remarked, test_remarked_without_ends,
-         test_remarked_with_none, test_remarked_user, test_marked_as_usual, test_marked_to_be_let_in, test_marked_late, test_untracked, test_unseen)
+         test_remarked_with_none, test_remarked_user, test_marked_as_usual, test_marked_to_be_let_in, test_marked_late, test_translated, test_untracked, test_unseen)
