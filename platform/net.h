@@ -110,8 +110,10 @@ int net_resolver_plan(const char *dev, const char *state_dir, char plan[static N
 int net_resolver_take(const char *plan, const struct ip *servers, int n, struct err *e);
 int net_resolver_restore(const char *plan, struct err *e);
 /* Puts back what a power failure left taken over, whose journal is gone. 1: it was so,
- * 0: it was not, -1 and why. */
+ * 0: it was not, -1 and why, also where it cannot be known what was there. */
 int net_resolver_rescue(struct err *e);
+/* Whether resolv.conf is one that net_resolver_take wrote. */
+bool net_resolver_is_ours(void);
 
 /* The interface and source address by which a packet of ours to `to` would leave, asked
  * from the kernel now. 0, or -errno. */

@@ -3,6 +3,7 @@
 #include "daemon/command.h"
 #include "daemon/status_print.h"
 #include "keeper/journal.h"
+#include "keeper/leftovers.h"
 #include "keeper/status.h"
 
 #include <getopt.h>
@@ -124,12 +125,28 @@ has_left_changes(const char *state_dir)
 static void
 remains_tell(const char *state_dir, struct err *e)
 {
-	if (has_left_changes(state_dir))
+	enum leftovers found;
+	char dev[TUN_NAME];
+
+	if (has_left_changes(state_dir)) {
 		err_set(e,
 			"sluice does not run, but was killed, or could not undo all that it "
 			"had changed: changes of the system are left (%s/journal), and "
 			"\"sudo sluice recover\" puts them back",
 			state_dir);
+		return;
+	}
+	found = leftovers_look(dev);
+	if (found == LEFTOVERS_RUNNING)
+		err_set(e,
+			"nobody answers in %s, but sluice runs (device %s) with another "
+			"--state; name that one",
+			state_dir, dev);
+	else if (found == LEFTOVERS_REMAIN)
+		err_set(e,
+			"sluice does not run, but was killed, or lost power: its "
+			"resolv.conf, routing rules or firewall table are left, and \"sudo "
+			"sluice recover\" puts them back");
 }
 
 /* There is nothing to tell of. */

@@ -108,6 +108,17 @@ leftovers_undo(struct journal *j, const char *state_dir, struct err *e)
 	return remains < 0 ? -1 : undone + rescued + remains;
 }
 
+enum leftovers
+leftovers_look(char dev[static TUN_NAME])
+{
+	struct net_routes routes = { .mark = OUR_MARK, .pref = OUR_RULES };
+
+	if (net_claim_find(OUR_TABLE, dev) == 1)
+		return LEFTOVERS_RUNNING;
+	return net_resolver_is_ours() || net_remains_find(&routes) != 0 ? LEFTOVERS_REMAIN
+									: LEFTOVERS_NONE;
+}
+
 int
 keeper_recover(const char *state_dir, struct err *e)
 {

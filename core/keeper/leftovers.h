@@ -12,4 +12,12 @@ int leftovers_undo(struct journal *j, const char *state_dir, struct err *e);
  * anything is undone: while the routes still let nothing of them out. */
 void leftovers_connections_end(const struct journal *j);
 
+/* What is seen of sluice by whom nobody answers. */
+enum leftovers {
+	LEFTOVERS_NONE,
+	LEFTOVERS_REMAIN, /* nobody has this machine's traffic; not all is put back */
+	LEFTOVERS_RUNNING /* an instance runs; `dev` is its device */
+};
+enum leftovers leftovers_look(char dev[static TUN_NAME]);
+
 #endif

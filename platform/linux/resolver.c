@@ -181,3 +181,9 @@ net_resolver_rescue(struct err *e)
 {
 	return resolvconf_rescue(conf, e);
 }
+
+bool
+net_resolver_is_ours(void)
+{
+	return resolvconf_is_ours(conf);
+}

@@ -99,8 +99,8 @@ file_write(const char *path, bool there, const char *p, size_t len)
 	return r;
 }
 
-static bool
-is_ours(const char *path)
+bool
+resolvconf_is_ours(const char *path)
 {
 	char start[sizeof ours] = "";
 	ssize_t n;
@@ -288,7 +288,7 @@ copy_restore(const struct plan *p)
 		r = 0; /* the change was never made */
 	else if (len < 0)
 		r = (int)len;
-	else if (!is_ours(p->path) && !is_empty(p->path))
+	else if (!resolvconf_is_ours(p->path) && !is_empty(p->path))
 		r = 0;
 	else if (is_there(p->path, old, (size_t)len))
 		r = 0;
@@ -303,7 +303,7 @@ copy_restore(const struct plan *p)
 static int
 moved_restore(const struct plan *p)
 {
-	if (!is_ours(p->path)) {
+	if (!resolvconf_is_ours(p->path)) {
 		(void)unlink(p->saved);
 		return 0;
 	}
@@ -313,7 +313,7 @@ moved_restore(const struct plan *p)
 static int
 absent_restore(const struct plan *p)
 {
-	if (!is_ours(p->path) && !is_empty(p->path))
+	if (!resolvconf_is_ours(p->path) && !is_empty(p->path))
 		return 0;
 	return unlink(p->path) == -1 && errno != ENOENT ? -errno : 0;
 }
@@ -388,7 +388,7 @@ resolvconf_rescue(const char *path, struct err *e)
 	n = snprintf(plan, sizeof plan, "moved %s", path);
 	if (n < 0 || n >= NET_PLAN || plan_parse(&p, plan, e) < 0)
 		return 0;
-	if (!is_ours(path))
+	if (!resolvconf_is_ours(path))
 		return 0;
 	if (lstat(p.saved, &st) == 0)
 		return resolvconf_restore(plan, e) < 0 ? -1 : 1;

@@ -24,6 +24,8 @@ int resolvconf_restore(const char *plan, struct err *e);
 /* Without a plan: when the file at `path` is ours, and its original waits beside it, stands in
  * it, or never was. 1: it is put back, 0: it is not ours, -1 and why. */
 int resolvconf_rescue(const char *path, struct err *e);
+/* Whether it begins as those do that resolvconf_take writes. */
+bool resolvconf_is_ours(const char *path);
 /* The servers and search domains that a file names. 0, or -errno. */
 int resolvconf_read(const char *path, struct net_resolvers *r);
 

@@ -191,9 +191,14 @@ def test_kills(l):
         asked = m.status(*words, want=NOT_THERE)
         assert "does not run" in asked and "was killed" in asked and "sluice recover" in asked, asked
     assert "sluice recover" in json.loads(asked[asked.index("{"):asked.index("}") + 1])["why"], asked
+    # The same of what is seen without a journal.
+    elsewhere = m.app.call([SLUICE, "status", "--state", m.app.dir + "/elsewhere"])
+    assert elsewhere[0] == NOT_THERE and "sluice recover" in elsewhere[1], elsewhere
     # The next start is not kept off by what lies there, nor does anything of it stay.
     p = m.start(m.path)
     assert m.told()["engine"]["restarts"] == 0
+    elsewhere = m.app.call([SLUICE, "status", "--state", m.app.dir + "/elsewhere"])
+    assert elsewhere[0] == NOT_THERE and "sluice runs (device" in elsewhere[1], elsewhere
     p.send(signal.SIGKILL)
     p.wait()
     m.app.run([SLUICE, "recover", "--state", m.app.state])
