@@ -88,7 +88,7 @@ def ping(w, address):
 def many(w, address):
     """Short ones on few ports."""
     def run():
-        for i in range(500):
+        for i in range(1000):
             with socket.socket(family(address), socket.SOCK_STREAM) as s:
                 s.settimeout(5)
                 s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
