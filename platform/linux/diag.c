@@ -227,7 +227,7 @@ diag_abort_all(struct mnl_socket *bus, const struct diag_search *s)
 
 	do {
 		r = diag_connections(s, &l);
-		if (r < 0)
+		if (r != 0)
 			return r;
 		before = n;
 		for (i = 0; i < l->n; i++)
