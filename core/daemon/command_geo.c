@@ -34,7 +34,7 @@ struct geo_request {
 static int
 complain(const struct err *e)
 {
-	fprintf(stderr, "%s\n", e->text);
+	fprintf(stderr, "sluice: %s\n", e->text);
 	return STATUS_WRONG;
 }
 

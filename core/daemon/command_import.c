@@ -186,7 +186,7 @@ command_import(int argc, char **argv)
 			return command_usage("import");
 		}
 	}
-	if (optind + 1 != argc || (r.all && r.ndirect)) {
+	if (optind + 1 != argc || argv[optind][0] == '\0' || (r.all && r.ndirect)) {
 		fputs("sluice: import takes a link, a file or -, and --direct or --all; "
 		      "see sluice import --help\n",
 			stderr);

@@ -126,8 +126,10 @@ log_level_read(const struct node *n, enum log_level *out)
 		return -1;
 	if (i < 0 && s[0]) {
 		near = text_nearest(s, words);
-		node_warn(n, "%s is not a level; warning is taken%s%s%s", shown(s).text,
-			near ? " (did you mean " : "", near ? near : "",
+		node_warn(n,
+			"%s is not a level (debug, info, warning, error, none); warning is "
+			"taken%s%s%s",
+			shown(s).text, near ? " (did you mean " : "", near ? near : "",
 			near ? "?)" : "");
 	}
 	*out = levels[i < 0 ? 2 : i];

@@ -339,8 +339,10 @@ strategy_read(const struct node *n, enum domain_resolve *out)
 		return -1;
 	if (i < 0 && s[0]) {
 		near = text_nearest(s, words);
-		node_warn(n, "%s is not a strategy; AsIs is taken%s%s%s", shown(s).text,
-			near ? " (did you mean " : "", near ? near : "",
+		node_warn(n,
+			"%s is not a strategy (AsIs, IPIfNonMatch, IPOnDemand); AsIs is "
+			"taken%s%s%s",
+			shown(s).text, near ? " (did you mean " : "", near ? near : "",
 			near ? "?)" : "");
 	}
 	*out = i == 1 ? RESOLVE_IF_NON_MATCH : i == 2 ? RESOLVE_ON_DEMAND : RESOLVE_AS_IS;
@@ -372,6 +374,8 @@ config_read_routing(const struct node *root)
 	if (node_keys(&routing, keys) == -1 || node_keys(&settings, keys) == -1 ||
 		strategy_read(&strategy, &c->strategy) == -1)
 		return -1;
+	if (rules.json && !node_is_list(&rules) && !node_is_object(&rules))
+		return node_fail(&rules, "is not a list of rules");
 	if (n > RULES_MAX)
 		return node_fail(&rules, "more than %d rules", RULES_MAX);
 	c->rule = config_memory_take(root->reader->memory, n, sizeof(*c->rule));

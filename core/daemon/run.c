@@ -110,6 +110,12 @@ run_parse(int argc, char **argv, struct keeper_config *k, struct engine_options 
 		fputs("sluice: run takes -c FILE; see sluice run --help\n", stderr);
 		return -1;
 	}
+	if (strcmp(k->config_path, "-") == 0) {
+		fputs("sluice: run takes no standard input: FILE is read again when the "
+		      "engine is started again\n",
+			stderr);
+		return -1;
+	}
 	return 0;
 }
 

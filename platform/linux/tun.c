@@ -41,7 +41,15 @@ create_error(const char *name, struct err *e)
 			"that it belongs to, or choose another name",
 			name);
 	if (errno == EPERM)
-		return err_set(e, "TUN %s: not allowed; run as root", name);
+		return err_set(e,
+			"TUN %s: not allowed: it takes root with the capability "
+			"CAP_NET_ADMIN (containers often have none)",
+			name);
+	if (errno == ENOTTY)
+		return err_set(e,
+			"TUN %s: /dev/net/tun is not the device that it should be "
+			"(mknod /dev/net/tun c 10 200)",
+			name);
 	return err_set(e, "TUN %s: %s", name, strerror(errno));
 }
 

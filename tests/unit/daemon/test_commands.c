@@ -511,7 +511,10 @@ geo_names_the_missing_file(void **state)
 
 	(void)state;
 	assert_int_equal(s.status, STATUS_WRONG);
+	assert_int_equal(strncmp(s.text, "sluice: ", 8), 0);
 	assert_non_null(strstr(s.text, "/nonexistent/x.mmdb"));
+	assert_int_equal(
+		call(command_import, STDERR_FILENO, "import ").status, STATUS_USAGE);
 }
 
 /* What is wrong is said once. */

@@ -208,6 +208,8 @@ static const struct {
 		"c.json: rooting: unknown key; did you mean routing?" },
 	{ "misspelt rules", TOP("\"routing\":{\"rule\":[]}"),
 		"c.json: routing.rule: unknown key; did you mean rules?" },
+	{ "rules that are none", TOP("\"routing\":{\"rules\":true}"),
+		"c.json: routing.rules: is not a list of rules" },
 	{ "misspelt matcher", RULE("{\"port\":80,\"ips\":[],\"outboundTag\":\"direct\"}"),
 		"c.json: routing.rules[0].ips: unknown key; did you mean ip?" },
 	{ "misspelt network", STREAM("\"netwrk\":\"ws\""),

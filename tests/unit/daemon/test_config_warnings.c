@@ -107,8 +107,8 @@ static const struct {
 		"{\"outbounds\":[{\"protocol\":\"freedom\",\"mux\":{\"enable\":true}}]}",
 		"c.json: outbounds[0].mux.enable: unknown key; did you mean enabled?" },
 	{ "AxIs", TOP("\"routing\":{\"domainStrategy\":\"AxIs\"}"),
-		"c.json: routing.domainStrategy: AxIs is not a strategy; AsIs is taken "
-		"(did you mean AsIs?)" },
+		"c.json: routing.domainStrategy: AxIs is not a strategy (AsIs, "
+		"IPIfNonMatch, IPOnDemand); AsIs is taken (did you mean AsIs?)" },
 	{ "bittorent", RULE("{\"protocol\":[\"bittorent\"],\"outboundTag\":\"direct\"}"),
 		"c.json: routing.rules[0].protocol: bittorent is not a protocol that is "
 		"recognised; did you mean bittorrent?" },
@@ -159,7 +159,8 @@ static const struct {
 		"c.json: outbounds[0].streamSettings.tlsSettings.alpn: h2 cannot carry "
 		"WebSocket; only http/1.1 is offered" },
 	{ "level of the log", TOP("\"log\":{\"loglevel\":\"warn\"}"),
-		"c.json: log.loglevel: warn is not a level; warning is taken" },
+		"c.json: log.loglevel: warn is not a level (debug, info, warning, error, "
+		"none); warning is taken" },
 	{ "log file", TOP("\"log\":{\"access\":\"/var/log/a\"}"),
 		"c.json: log.access: log files are not written; the log goes to standard "
 		"error" },
