@@ -114,6 +114,10 @@ int net_resolver_restore(const char *plan, struct err *e);
 int net_resolver_rescue(struct err *e);
 /* Whether resolv.conf is one that net_resolver_take wrote. */
 bool net_resolver_is_ours(void);
+/* A descriptor that becomes readable when somebody may have written over it; or -errno. */
+int net_resolver_watch(void);
+/* Reads all the news that there is. */
+void net_resolver_seen(int fd);
 
 /* The interface and source address by which a packet of ours to `to` would leave, asked
  * from the kernel now. 0, or -errno. */

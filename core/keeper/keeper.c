@@ -8,6 +8,7 @@
 #include "keeper/serve_direct.h"
 #include "keeper/serve_ends.h"
 #include "keeper/serve_misled.h"
+#include "keeper/serve_resolver.h"
 #include "keeper/serve_routes.h"
 #include "keeper/signals.h"
 #include "keeper/state.h"
@@ -361,7 +362,8 @@ wait_ms(const struct keeper *k)
 	uint64_t now = sys_monotonic();
 	bool timed = k->phase == PHASE_WAITING || k->phase == PHASE_ENDING ||
 		(k->phase == PHASE_RUNNING && k->sock < 0);
-	int most = k->serve.lost != 0 || k->serve.astray || status_rests(&k->questions)
+	int most = k->serve.lost != 0 || k->serve.astray || k->serve.usurped ||
+			status_rests(&k->questions)
 		? MEND_WAIT
 		: -1;
 
@@ -388,7 +390,7 @@ routes_mend(struct keeper *k)
 static void
 turn(struct keeper *k)
 {
-	struct pollfd p[10] = {
+	struct pollfd p[11] = {
 		{ .fd = k->wake, .events = POLLIN },
 		{ .fd = k->sock, .events = POLLIN },
 		{ .fd = k->serve.rules, .events = POLLIN },
@@ -400,10 +402,11 @@ turn(struct keeper *k)
 		{ .fd = k->serve.marks, .events = POLLIN },
 		{ .fd = k->serve.policy, .events = POLLIN },
 		{ .fd = k->serve.misled, .events = POLLIN },
+		{ .fd = k->serve.resolver, .events = POLLIN },
 	};
 	int stops;
 
-	if (poll(p, 10, wait_ms(k)) == -1 && errno != EINTR)
+	if (poll(p, 11, wait_ms(k)) == -1 && errno != EINTR)
 		log_error("poll: %s", strerror(errno));
 	stops = signals_read();
 	/* Where something is missing there, traffic leaves beside the device. */
@@ -426,6 +429,8 @@ turn(struct keeper *k)
 		serve_policy_follow(&k->serve);
 	if (k->serve.misled >= 0 && p[9].revents)
 		serve_misled_follow(&k->serve);
+	if (k->serve.resolver >= 0 && (p[10].revents || k->serve.usurped))
+		serve_resolver_mend(&k->serve);
 	if (p[4].revents)
 		question_answer(k);
 	if (stops > 0)

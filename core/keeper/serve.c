@@ -7,6 +7,7 @@
 #include "keeper/serve_direct.h"
 #include "keeper/serve_ends.h"
 #include "keeper/serve_misled.h"
+#include "keeper/serve_resolver.h"
 #include "keeper/serve_routes.h"
 #include "platform/claim.h"
 #include "platform/sock.h"
@@ -38,7 +39,7 @@ serve_init(struct serve *s, const struct keeper_config *c, struct journal *j)
 	s->losses = -1;
 	s->settings = -1;
 	s->marks = s->changes = s->policy = s->misled = -1;
-	s->raw4 = s->raw6 = -1;
+	s->raw4 = s->raw6 = s->resolver = -1;
 }
 
 static void
@@ -68,6 +69,7 @@ serve_fini(struct serve *s)
 	descriptor_end(&s->changes);
 	descriptor_end(&s->policy);
 	descriptor_end(&s->misled);
+	descriptor_end(&s->resolver);
 	descriptor_end(&s->raw4);
 	descriptor_end(&s->raw6);
 }
@@ -326,25 +328,10 @@ is_taken_by(const struct serve *s, const struct request_resolver *q)
 	return true;
 }
 
-/* The newest entry of the resolver, undone: a new engine wants other servers. */
-static void
-resolver_release(struct serve *s)
-{
-	int i;
-
-	for (i = s->journal->n - 1; i >= 0; i--) {
-		if (s->journal->change[i].kind == CHANGE_RESOLVER)
-			(void)journal_undo(s->journal, i);
-	}
-	s->taken = false;
-}
-
 static int
 resolver_serve(struct serve *s, const struct request *q, struct reply *r, struct err *e)
 {
-	struct change c = { .until = CHANGE_SESSION, .kind = CHANGE_RESOLVER };
 	const struct request_resolver *want = &q->u.resolver;
-	int from;
 
 	(void)r;
 	if (check_resolver(want, e) < 0)
@@ -352,20 +339,9 @@ resolver_serve(struct serve *s, const struct request *q, struct reply *r, struct
 	if (is_taken_by(s, want))
 		return 0;
 	resolvers_note(s);
-	if (s->taken)
-		resolver_release(s);
-	from = s->journal->n;
-	if (net_resolver_plan(s->tun_name, s->config->state_dir, c.u.plan, e) < 0 ||
-		journal_add(s->journal, &c, e) < 0)
-		return -1;
-	if (net_resolver_take(c.u.plan, want->server, want->n, e) < 0) {
-		(void)journal_undo(s->journal, from);
-		return -1;
-	}
-	s->taken = true;
 	s->nservers = want->n;
 	memcpy(s->servers, want->server, sizeof s->servers);
-	return 0;
+	return serve_resolver_take(s, e);
 }
 
 static int

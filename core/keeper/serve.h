@@ -40,6 +40,7 @@ struct serve {
 	int policy;     /* net_policy_watch; -1: none; closed by serve_fini */
 	int changes;    /* net_changes_watch; -1: none; closed by serve_fini */
 	int misled;     /* net_misled_watch; -1: none; closed by serve_fini */
+	int resolver;   /* net_resolver_watch; -1: none; closed by serve_fini */
 	bool can_end;   /* the kernel ends connections of others */
 	unsigned index; /* of the device */
 	bool astray;    /* of it or what leads there something is missing */
@@ -64,7 +65,9 @@ struct serve {
 	struct net_routes routes;
 	struct net_resolvers before; /* the machine's own, noted before any change */
 	bool noted, taken;
-	int nservers; /* of `servers`, when taken */
+	bool usurped;     /* somebody wrote over our resolv.conf, and it is not back; */
+	uint64_t retaken; /* ms of boot time: when that was last tried; 0: never */
+	int nservers;     /* of `servers`, when taken */
 	struct ip servers[NET_RESOLVERS];
 	bool ready; /* this engine has said so; the keeper clears it */
 };

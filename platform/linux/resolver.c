@@ -9,6 +9,7 @@
 #include <linux/fs.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,7 +23,7 @@
  */
 enum { RESOLVECTL_WAIT = 5000 /* ms */ };
 
-static const char conf[] = "/etc/resolv.conf";
+static const char conf[] = "/etc/resolv.conf", folder[] = "/etc";
 static const char uplinks[] = "/run/systemd/resolve/resolv.conf";
 
 int
@@ -186,4 +187,32 @@ bool
 net_resolver_is_ours(void)
 {
 	return resolvconf_is_ours(conf);
+}
+
+int
+net_resolver_watch(void)
+{
+	const uint32_t put = IN_MOVED_TO | IN_MOVED_FROM | IN_CREATE | IN_DELETE;
+	int r, fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+
+	if (fd == -1)
+		return -errno;
+	/* The folder, since most write another file and give it the name; where this one is
+	 * a mount, it alone. */
+	if (inotify_add_watch(fd, folder, put | IN_CLOSE_WRITE) != -1 &&
+		(!resolvconf_is_mounted(conf) ||
+			inotify_add_watch(fd, conf, IN_CLOSE_WRITE) != -1))
+		return fd;
+	r = -errno;
+	close(fd);
+	return r;
+}
+
+void
+net_resolver_seen(int fd)
+{
+	_Alignas(struct inotify_event) char events[4096];
+
+	while (read(fd, events, sizeof events) > 0)
+		;
 }

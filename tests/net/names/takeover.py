@@ -88,12 +88,15 @@ def test_both_killed(l):
 
 
 def test_others_write(l):
-    """What somebody else has written meanwhile, such as a DHCP client, is left to them."""
+    """What somebody else has written meanwhile, such as a DHCP client, is what is put back; until then it is ours."""
     w = world(l)
-    new = f"# by DHCP\nnameserver {NEAR}\n"
-    with running(w, first="direct"):
+    with running(w, first="direct") as p:
         check_taken(w)
-        w.app.resolv(new)
+        for i in (1, 2):
+            new = f"# by DHCP, {i}\nnameserver {ROUTER}\nsearch example.test\n"
+            w.app.resolv(new)
+            p.wait_line("somebody wrote over sluice's resolv.conf; it has taken its place again")
+            check_taken(w)
     lab.equal(w.app.resolv_text(), new, "resolv.conf")
 
 
