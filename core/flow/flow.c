@@ -250,7 +250,7 @@ flows_note_hunger(struct flows *fs, const struct outbound *o)
 {
 	struct flow_table *t = &fs->tcp;
 
-	if (!t->relief.armed && outbound_is_starved(o))
+	if (!t->relief.armed && (t->refused || outbound_is_starved(o)))
 		timer_arm(&t->relief, RELIEF_MS);
 }
 
@@ -496,8 +496,9 @@ relieve(struct timer *timer)
 	struct list *n, *next;
 	struct flow *f;
 
-	if (!is_starved(fs))
+	if (!t->refused && !is_starved(fs))
 		return;
+	t->refused = false;
 	timer_arm(&t->relief, RELIEF_MS);
 	for (n = t->by_use.next; n != &t->by_use; n = next) {
 		next = n->next;

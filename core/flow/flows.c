@@ -87,6 +87,8 @@ flows_let_out(struct flows *fs, const struct outbound *o)
 {
 	if (!outbound_is_short(o))
 		return true;
+	fs->tcp.refused = true;
+	flows_note_hunger(fs, o);
 	fs->count.over++;
 	fs->over_said++;
 	log_limited(&fs->shortage, loop_now(fs->loop), LOG_WARNING,

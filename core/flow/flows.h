@@ -24,6 +24,7 @@ struct flow_table {
 	size_t max;
 	size_t peak, peak_bytes; /* the most at a time, since memory was given back */
 	struct timer relief;     /* ends those who hold what others wait for */
+	bool refused;            /* somebody, for want of memory, since it looked last */
 	struct timer trim;       /* gives it back, a while after many have ended */
 };
 
@@ -59,8 +60,8 @@ void flows_note_failure(struct flows *fs, struct outbound *o, int error,
 	const char *reason, const struct endpoint *target);
 /* Bytes of applications have passed, either way. */
 void flows_note_bytes(struct flows *fs, struct outbound *o, uint64_t up, uint64_t down);
-/* Something by it has had its turn: where any wait for memory, those who hold it without need
- * will be looked for. */
+/* Something by it has had its turn, or was refused: where any wait for memory, those who hold
+ * it without need will be looked for. */
 void flows_note_hunger(struct flows *fs, const struct outbound *o);
 /* No flow goes to such an address: nobody, everybody, or the engine itself. */
 bool flows_refuse(const struct ip *target);

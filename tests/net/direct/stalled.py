@@ -74,7 +74,7 @@ def test_10000_readers(l):
 
 def test_10000_readers_by_vmess(l):
     """Each holds a block of chunks here, for which there is a part of sluice.memory: once that is taken the others wait
-    at the door, and come in when those before them have read."""
+    at the door, and come in when those before them have read, or have not for ten seconds."""
     w = World(l)
     sites(w)
     vmess_servers(w)

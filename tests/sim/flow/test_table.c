@@ -104,6 +104,38 @@ bytes_are_given_back(void **state)
 	sim_end();
 }
 
+/* Who has not been read for long gives way where others are refused, and not before. */
+static void
+refused_for_memory(void **state)
+{
+	static uint8_t much[100000];
+	struct sim_config c = { .rule = &sim_by_server, .nrule = 1 };
+	struct app *stalled, *late;
+	struct budget *all;
+	size_t taken = 0;
+	struct far *f;
+
+	(void)state;
+	sim_begin(&c);
+	tcp_memory_limit(memory, 4 << 20);
+	all = tcp_memory_budget(memory);
+	stalled = sim_connected("198.18.0.1:4000", "203.0.113.7:443", &f);
+	stalled->deaf = true;
+	far_says(f, much, sizeof(much));
+	while (budget_take(all, 1024))
+		taken += 1024;
+	sim_pass(12000);
+	assert_false(stalled->rst);
+	late = app_new("198.18.0.1:4001", "203.0.113.7:443");
+	app_syn(late);
+	sim_settle();
+	assert_int_equal(far_count(), 1);
+	sim_pass(1100);
+	assert_true(stalled->rst && f->freed);
+	budget_give(all, taken);
+	sim_end();
+}
+
 int
 main(void)
 {
@@ -111,6 +143,7 @@ main(void)
 		cmocka_unit_test(table_is_full),
 		cmocka_unit_test(table_is_full_of_admitted),
 		cmocka_unit_test(bytes_are_given_back),
+		cmocka_unit_test(refused_for_memory),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
