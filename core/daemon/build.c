@@ -3,6 +3,7 @@
 
 #include "base/log.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -24,6 +25,20 @@ setup_free(struct setup *s)
 	free(s);
 }
 
+bool
+build_interface_lacks(const struct outbound_spec *spec, char line[static BUILD_LINE])
+{
+	if (!spec->sock.interface[0] || net_link_index(spec->sock.interface) != 0)
+		return false;
+	snprintf(line, BUILD_LINE,
+		"%s: is bound to the interface %s (sockopt.interface or "
+		"autoOutboundsInterface), which is not there: until it is, all that goes by "
+		"this outbound%s%s fails",
+		spec->path ? spec->path : "", spec->sock.interface,
+		spec->tag && spec->tag[0] ? ", " : "", spec->tag ? spec->tag : "");
+	return true;
+}
+
 static int
 outbounds_build(struct setup *s, const struct config *c, const struct outbound_env *env,
 	struct err *e)
@@ -34,10 +49,14 @@ outbounds_build(struct setup *s, const struct config *c, const struct outbound_e
 		.tag = "local resolver", .path = c->file, .kind = OUTBOUND_FREEDOM
 	};
 
+	char line[BUILD_LINE];
+
 	s->outbound = calloc(c->noutbound, sizeof(struct outbound *));
 	if (!s->outbound)
 		return err_set(e, "%s: no memory for the outbounds", c->file);
 	for (; s->noutbound < c->noutbound; s->noutbound++) {
+		if (build_interface_lacks(&c->outbound[s->noutbound], line))
+			log_warn("%s", line);
 		s->outbound[s->noutbound] = outbound_new(
 			&c->outbound[s->noutbound], env, e);
 		if (!s->outbound[s->noutbound])

@@ -23,6 +23,12 @@
 struct setup *build_setup(struct config *c, struct rules *rules,
 	const struct outbound_env *env, struct err *e);
 
+/* An interface that an outbound is bound to may come later; until then all that it carries
+ * fails.  True: it is not there, and the line says so. */
+enum { BUILD_LINE = 1024 };
+bool
+build_interface_lacks(const struct outbound_spec *spec, char line[static BUILD_LINE]);
+
 /*
  * The time servers of the configuration, which must outlive them, into env->times; and
  * whether headers may have their time.  Nobody is asked before times_open.  -1: no memory.

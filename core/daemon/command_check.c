@@ -64,6 +64,16 @@ time_servers_warn(struct command_setup *s, const struct setup *built)
 	}
 }
 
+static void
+interfaces_warn(struct command_setup *s)
+{
+	char line[BUILD_LINE];
+
+	for (size_t i = 0; i < s->config->noutbound; i++)
+		if (build_interface_lacks(&s->config->outbound[i], line))
+			command_setup_warn(s, line);
+}
+
 /* All that `sluice run` would make of it, short of the system: certificates are read, and
  * what they lack is an error. */
 static int
@@ -80,8 +90,10 @@ build(struct command_setup *s, struct err *e)
 	} else {
 		err_set(e, "no memory to start with");
 	}
-	if (built)
+	if (built) {
+		interfaces_warn(s);
 		time_servers_warn(s, built);
+	}
 	setup_drop(built);
 	if (env.loop)
 		loop_free(env.loop);

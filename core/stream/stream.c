@@ -206,6 +206,8 @@ stream_error_text(int error)
 	case EMFILE:
 	case ENFILE:
 		return "no file descriptor left";
+	case ENODEV:
+		return "the interface that it is bound to is not there";
 	case EADDRNOTAVAIL:
 		return "no local address or port left";
 	case EAFNOSUPPORT:

@@ -342,6 +342,21 @@ data_is_looked_for_elsewhere(void **state)
 	rmdir(folder);
 }
 
+/* It may come later. */
+static void
+an_interface_that_is_not_there(void **state)
+{
+	struct said s = check_text(STDERR_FILENO, "",
+		"{\"outbounds\":[{\"tag\":\"d\",\"protocol\":\"freedom\","
+		"\"streamSettings\":{\"sockopt\":{\"interface\":\"nowhere.101\"}}}]}");
+
+	(void)state;
+	assert_int_equal(s.status, STATUS_OK);
+	assert_non_null(
+		strstr(s.text, "outbounds[0]: is bound to the interface nowhere.101 "));
+	assert_non_null(strstr(s.text, "this outbound, d fails"));
+}
+
 static void
 check_looks_at_what_is_left_out_of_sniffing(void **state)
 {
@@ -572,6 +587,7 @@ main(void)
 		cmocka_unit_test(check_looks_at_certificates),
 		cmocka_unit_test(check_looks_at_time_servers),
 		cmocka_unit_test(data_is_looked_for_elsewhere),
+		cmocka_unit_test(an_interface_that_is_not_there),
 		cmocka_unit_test(quiet_is_quiet),
 		cmocka_unit_test(connect_says_one_line),
 		cmocka_unit_test(explain_tells_each_rule),
