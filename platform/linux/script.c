@@ -82,9 +82,9 @@ nft_run(const struct script *s, const char *const argv[], struct err *e)
 
 	if (!argv[0])
 		return err_set(e,
-			"the program `nft` is not installed (or not executable), and without it the way out "
-			"cannot be kept apart from the way in; install the package "
-			"nftables");
+			"the program `nft` is not installed (or not executable), and "
+			"without it the way out cannot be kept apart from the way in; "
+			"install the package nftables");
 	if (s->cut)
 		return err_set(e, "nft: the rule set has no room");
 	status = sys_run(argv, s->text, NFT_WAIT, e);
