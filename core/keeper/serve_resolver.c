@@ -7,9 +7,8 @@
 
 #include <string.h>
 
-enum {
-	AGAIN = 1000
-}; /* ms: two programs that each write over the other leave it at that */
+/* Two programs that each write over the other leave it at that. */
+enum { AGAIN = 1000 }; /* ms */
 
 /* Its entry alone, undone: what somebody else wrote stays. */
 static void

@@ -50,7 +50,7 @@ enum rule {
 	RULE_OURS,     /* everything else: our table */
 	RULE_PAST,     /* does nothing: where the first two jump to */
 	RULE_NOWHERE,  /* beside the first: what is marked so is dropped */
-	RULE_BOUND, /* beside the engine's: sockets bound to the device, by their table */
+	RULE_BOUND,    /* beside the engine's: for sockets bound to the device */
 	RULES
 };
 
