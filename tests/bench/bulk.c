@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "now.h"
 #include "place.h"
 
 #include <errno.h>
@@ -8,7 +9,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/time.h>
-#include <time.h>
 #include <unistd.h>
 
 /*
@@ -21,15 +21,6 @@
 enum { PIECE = 256 * 1024, PATIENCE = 10 };
 
 static uint8_t piece[PIECE];
-
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 /* Less than 0: it is broken, or stands still. */
 static double

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "now.h"
 #include "place.h"
 
 #include <errno.h>
@@ -10,7 +11,6 @@
 #include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 /*
@@ -43,15 +43,6 @@ enum {
 static const double lost_most = 0.001, ask_timeout = 2;
 
 static int poller;
-
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static int
 socket_new(void)

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "now.h"
+
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -32,15 +34,6 @@ struct flow {
 static const uint8_t bytes[SIZE];
 static float *took;
 static size_t answers;
-
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static int
 flow_open(struct flow *f, const struct sockaddr_in *at, int poller)

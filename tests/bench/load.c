@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include "now.h"
 #include "place.h"
 
 #include <errno.h>
@@ -43,15 +44,6 @@ struct flow {
 
 static int poller;
 static const uint8_t bytes[SIZE];
-
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static void
 watch(int fd, void *p, uint32_t events)

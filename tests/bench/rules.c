@@ -2,24 +2,15 @@
 /* What a decision costs: 100,000 domains, 10,000 networks, a thousand keywords, and the
  * country of an address where a database is named. */
 #include "rules/rules.h"
+#include "now.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum { DOMAINS = 100000, NETS = 10000, KEYWORDS = 1000, TURNS = 300000, VALUE = 48 };
 
 static const char *geoip_path;
-
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 static int
 file_open(struct rules_files *f, const char *name, char *path, size_t cap, struct err *e)

@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "now.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
@@ -10,7 +12,6 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 /*
@@ -53,15 +54,6 @@ static struct {
 	unsigned long opened, whole, cut, failed, wrong, stuck;
 	unsigned long long bytes;
 } count;
-
-static double
-now(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
-}
 
 /* xorshift64. */
 static uint64_t
