@@ -41,6 +41,9 @@ no_multicast_route(unsigned index)
 	struct netlink_message m;
 	struct rtmsg *r;
 
+	/* Of a device that has gone it would be any other's. */
+	if (index == 0)
+		return;
 	r = netlink_begin(&m, RTM_DELROUTE, NLM_F_ACK, sizeof *r);
 	r->rtm_family = AF_INET6;
 	r->rtm_table = RT_TABLE_LOCAL;
