@@ -309,23 +309,31 @@ rule_change(uint16_t type, uint16_t flags, int family, enum rule which,
 	return netlink_ask(NETLINK_ROUTE, &m, NULL, NULL);
 }
 
-/* Stops at the first failure but what `fine` names. How many it changed, or -errno; so do
- * the following. */
+/* One more route after n others. How many were changed, or -errno, but what `fine` names;
+ * so do the following, which stop at the first failure. */
+static int
+route_count(int n, uint16_t type, uint16_t flags, const struct route *t, int fine)
+{
+	int r = -ENODEV;
+
+	if (t->type != RTN_UNICAST || t->index != 0)
+		r = route_change(type, flags, t);
+	if (r < 0 && r != fine)
+		return r;
+	return n + (r == 0);
+}
+
 static int
 noise_change(uint16_t type, uint16_t flags, int family, unsigned table, int fine)
 {
 	struct route t = { .family = family, .type = RTN_THROW, .table = table };
 	size_t i;
-	int r, n = 0;
+	int n = 0;
 
-	for (i = 0; i < sizeof lan_noise / sizeof *lan_noise; i++) {
+	for (i = 0; n >= 0 && i < sizeof lan_noise / sizeof *lan_noise; i++) {
 		t.to = lan_noise[i];
-		if (t.to.ip.family != family)
-			continue;
-		r = route_change(type, flags, &t);
-		if (r < 0 && r != fine)
-			return r;
-		n += r == 0;
+		if (t.to.ip.family == family)
+			n = route_count(n, type, flags, &t, fine);
 	}
 	return n;
 }
@@ -342,15 +350,12 @@ bound_change(
 		.via = route_bound_hop(family),
 	};
 	bool has = family == 6 ? c->has6 : c->has4;
-	int r, n = noise_change(type, flags, family, t.table, fine);
+	int n = noise_change(type, flags, family, t.table, fine);
 
 	/* How the device was is not remembered; without it its route has gone, too. */
 	if (n < 0 || (type == RTM_DELROUTE ? t.index == 0 : !has))
 		return n;
-	r = t.index == 0 ? -ENODEV : route_change(type, flags, &t);
-	if (r < 0 && r != fine)
-		return r;
-	return n + (r == 0);
+	return route_count(n, type, flags, &t, fine);
 }
 
 static int
@@ -359,24 +364,17 @@ ours_change(
 {
 	struct route t = { .family = family, .type = RTN_UNREACHABLE, .table = c->table };
 	bool carried = family == 6 ? c->v6 : c->v4;
-	int r, n = noise_change(type, flags, family, t.table, fine);
+	int n = noise_change(type, flags, family, t.table, fine);
 
-	if (n < 0)
-		return n;
 	t.metric = METRIC_LAST;
-	r = route_change(type, flags, &t);
-	if (r < 0 && r != fine)
-		return r;
-	n += r == 0;
+	if (n >= 0)
+		n = route_count(n, type, flags, &t, fine);
 	t.type = RTN_UNICAST;
 	t.metric = 0;
 	t.index = if_nametoindex(c->dev);
-	if (!carried || (type == RTM_DELROUTE && t.index == 0))
+	if (n < 0 || !carried || (type == RTM_DELROUTE && t.index == 0))
 		return n;
-	r = t.index == 0 ? -ENODEV : route_change(type, flags, &t);
-	if (r < 0 && r != fine)
-		return r;
-	return n + (r == 0);
+	return route_count(n, type, flags, &t, fine);
 }
 
 /* All routes of a family. */
