@@ -38,7 +38,8 @@ def test_start_and_stop(l):
     assert "fe80" not in link, link
     assert w.box.run("sysctl -n net.ipv4.conf.all.src_valid_mark").strip() == "1"
     text = w.box.resolv_text()
-    assert "nameserver 198.18.0.53\n" in text and "192.0.2.1" not in text and "search example.org" in text, text
+    servers = [x for x in text.splitlines() if x.startswith("nameserver")]      # the machine's own stand in comments
+    assert servers == ["nameserver 198.18.0.53"] and "search example.org" in text, text
     said = p.text
     assert "before 192.0.2.1:53 search 'example.org example.net'" in said, said
     assert "before [2001:db8:1::1]:53" in said, said
