@@ -4,6 +4,7 @@ import atexit
 import json
 import os
 import pathlib
+import re
 import resource
 import shutil
 import subprocess
@@ -108,7 +109,7 @@ class Bench:
 
     def fail(self, measure, client, why):
         """What failed once with a peer, and took its time, would do so in the next round."""
-        why = " ".join(str(why).split())[-300:]
+        why = " ".join(re.sub(r"^\[.*?\] in \w+: ", "", str(why)).split())[-300:]     # its argv says no more
         self.results.append({"measure": measure, "client": client.name, "failed_with": why})
         print(f"  {measure:36} {client.name:54} -  {why}", flush=True)
         if client.peer:

@@ -21,8 +21,8 @@
  *	dgram names ADDRESS PORT               answers every question with an address
  *	dgram rate ADDRESS PORT FLOWS SECONDS [SIZE]
  *	                  64 or so many bytes, a flow after the other: the highest rate
- *	                  that loses less than 0.1 %, by bisection; and what arrived a second
- *	                  where the smallest share was lost
+ *	                  that loses less than 0.1 %, by bisection; and the most that
+ *	                  arrived a second, whatever was lost
  *	dgram asks ADDRESS PORT COUNT AT-ONCE [SECONDS]
  *	                  a question from a new socket each; after so many seconds no more
  *	dgram hold ADDRESS PORT FLOWS          a datagram and its echo each; until ended
@@ -203,7 +203,7 @@ static int
 rate(size_t flows, double seconds, size_t size)
 {
 	double low = 0, high = 1e6, first = 10e3, try, share, best = 0, loss = 0, offered,
-	       least = 1, through = 0;
+	       through = 0, missed = 1;
 	int *fd = flows_open(flows + 1), step;
 	unsigned long all, sent, got, carried = 0;
 
@@ -218,9 +218,9 @@ rate(size_t flows, double seconds, size_t size)
 		carried += got;
 		share = 1 - (double)got / (double)sent;
 		offered = (double)sent / seconds;
-		if (share <= least) {
-			least = share;
+		if ((double)got > through * seconds) {
 			through = (double)got / seconds;
+			missed = share;
 		}
 		if (share < lost_most) {
 			low = try;
@@ -234,9 +234,9 @@ rate(size_t flows, double seconds, size_t size)
 		if (offered < try * 0.97 && share < lost_most)
 			break; /* the sender can no more */
 	}
-	printf("{\"rate\": %.0f, \"lost\": %.5f, \"carried\": %lu, \"least_lost\": %.5f, "
-	       "\"through\": %.0f}\n",
-		best, loss, carried, least, through);
+	printf("{\"rate\": %.0f, \"lost\": %.5f, \"carried\": %lu, \"through\": %.0f, "
+	       "\"missed\": %.5f}\n",
+		best, loss, carried, through, missed);
 	return 0;
 }
 
