@@ -4,10 +4,9 @@ import contextlib
 import os
 import signal
 import socket
-import threading
 import time
 
-from direct import (APP, FAR, FAR6, NEAR, NEAR6, SLUICE, TUN, World, engine_of, lab, noise, read_exactly, sites, tcp, udp,
+from direct import (APP, FAR, FAR6, NEAR, NEAR6, SLUICE, TUN, Restless, World, engine_of, lab, noise, read_exactly, sites, tcp, udp,
                     works)
 from world import DIRECT
 
@@ -18,25 +17,23 @@ def recover(w):
     return out
 
 
-class Probe:
+class Probe(Restless):
     """An application that never stops trying to get out: datagrams that say so, and connections to one port."""
 
     WORD, PORT = b"this must stay inside", 4567
 
     def __init__(self, w):
-        self.w, self.over, self.tries = w, threading.Event(), 0
-        self.sockets = [udp(w.app, a) for a in (FAR, FAR6)]
-        self.thread = threading.Thread(target=w.app.inside, args=(self._run,), daemon=True)
+        super().__init__(w, 0.002)
+        self.tries, self.sockets = 0, [udp(w.app, a) for a in (FAR, FAR6)]
 
-    def _run(self):
-        while not self.over.wait(0.002):        # its pace
-            for s, address in zip(self.sockets, (FAR, FAR6)):
-                with contextlib.suppress(OSError):
-                    s.sendto(self.WORD, (address, self.PORT))
-                with contextlib.suppress(OSError), socket.socket(s.family, socket.SOCK_STREAM) as c:
-                    c.setblocking(False)
-                    c.connect_ex((address, self.PORT))
-            self.tries += 1
+    def turn(self):
+        for s, address in zip(self.sockets, (FAR, FAR6)):
+            with contextlib.suppress(OSError):
+                s.sendto(self.WORD, (address, self.PORT))
+            with contextlib.suppress(OSError), socket.socket(s.family, socket.SOCK_STREAM) as c:
+                c.setblocking(False)
+                c.connect_ex((address, self.PORT))
+        self.tries += 1
 
     def go_on(self, n=20):
         """It has tried n more times."""
@@ -47,16 +44,6 @@ class Probe:
     def mine(cls, p):
         """Its packets; answers to it are none."""
         return p.dst in (FAR, FAR6) and p.dport == cls.PORT
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        self.thread.join()
-        for s in self.sockets:
-            s.close()
 
 
 # What the probe does is nowhere allowed to go; all else is direct.

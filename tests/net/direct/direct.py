@@ -6,6 +6,7 @@ import pathlib
 import socket
 import struct
 import sys
+import threading
 import time
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
@@ -135,6 +136,34 @@ def datagram(src, dst, sport, dport, payload, length=None, wrong=0):
 
 
 FIN, SYN, RST, PSH, ACK, URG = 1, 2, 4, 8, 16, 32
+
+
+class Restless:
+    """An application that has a turn every `pace` seconds beside the test; its sockets are closed at the end."""
+
+    def __init__(self, w, pace):
+        self.w, self.pace, self.over, self.sockets = w, pace, threading.Event(), []
+        self.thread = threading.Thread(target=w.app.inside, args=(self._run,), daemon=True)
+
+    def turn(self):
+        raise NotImplementedError
+
+    def _run(self):
+        while not self.over.wait(self.pace):
+            self.turn()
+
+    def stop(self):
+        self.over.set()
+        self.thread.join()
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self.stop()
+        for s in self.sockets:
+            s.close()
 
 
 class Injector:

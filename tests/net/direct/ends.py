@@ -15,7 +15,7 @@ import struct
 import threading
 import time
 
-from direct import (ACK, APP, APP6, DEAD, DEAD6, FAR, FAR6, NEAR, NEAR6, SLUICE, SYN, TUN, Injector, World, datagram, engine_of, family, ip4,
+from direct import (ACK, APP, APP6, DEAD, DEAD6, FAR, FAR6, NEAR, NEAR6, SLUICE, SYN, TUN, Injector, Restless, World, datagram, engine_of, family, ip4,
                     ip6, lab, read_exactly, segment, sites, tcp, tun_address, udp, works)
 from handed import BOTH, echoes, heard, kernel, killed, said, tracked
 
@@ -162,35 +162,24 @@ def test_stop(l):
     said(other, b"after")
 
 
-class Asking:
+class Asking(Restless):
     """An application that goes on asking for connections; those that have the device's addresses in the end."""
 
     def __init__(self, w, address, mine):
-        self.w, self.address, self.mine = w, address, mine
-        self.over, self.sockets = threading.Event(), []
-        self.thread = threading.Thread(target=w.app.inside, args=(self._run,), daemon=True)
+        super().__init__(w, 0.02)
+        self.address, self.mine = address, mine
 
-    def _run(self):
-        while not self.over.wait(0.02) and len(self.sockets) < 500:     # its pace
-            s = socket.socket(family(self.address), socket.SOCK_STREAM)
-            s.setblocking(False)
-            s.connect_ex((self.address, 7))
-            self.sockets.append(s)
-
-    def __enter__(self):
-        self.thread.start()
-        return self
-
-    def __exit__(self, *_):
-        self.over.set()
-        self.thread.join()
-        for s in self.sockets:
-            s.close()
+    def turn(self):
+        if len(self.sockets) == 500:
+            return
+        s = socket.socket(family(self.address), socket.SOCK_STREAM)
+        s.setblocking(False)
+        s.connect_ex((self.address, 7))
+        self.sockets.append(s)
 
     def left(self):
         """Those that still ask, or speak, from the device."""
-        self.over.set()
-        self.thread.join()
+        self.stop()
         return [s for s in self.sockets
                 if s.getsockname()[0] in self.mine and s.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == 0]
 
