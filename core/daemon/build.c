@@ -48,7 +48,6 @@ outbounds_build(struct setup *s, const struct config *c, const struct outbound_e
 	const struct outbound_spec local = {
 		.tag = "local resolver", .path = c->file, .kind = OUTBOUND_FREEDOM
 	};
-
 	char line[BUILD_LINE];
 
 	s->outbound = calloc(c->noutbound, sizeof(struct outbound *));

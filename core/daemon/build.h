@@ -23,9 +23,9 @@
 struct setup *build_setup(struct config *c, struct rules *rules,
 	const struct outbound_env *env, struct err *e);
 
+enum { BUILD_LINE = 1024 };
 /* An interface that an outbound is bound to may come later; until then all that it carries
  * fails.  True: it is not there, and the line says so. */
-enum { BUILD_LINE = 1024 };
 bool
 build_interface_lacks(const struct outbound_spec *spec, char line[static BUILD_LINE]);
 
