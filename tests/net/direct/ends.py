@@ -59,7 +59,7 @@ def test_another_connections(l):
     def begun(address):
         s = w.app.socket(family(address), socket.SOCK_STREAM)
         s.settimeout(10)
-        s.bind((tun_address(w, ":" in address), 40000))
+        s.bind((tun_address(w, ":" in address), 20000))
         s.connect((address, 7))
         said(s, b"word")
         return s
@@ -85,7 +85,7 @@ def listening(w):
     """A server of the application's host on the port that a connection comes from."""
     s = w.app.socket(socket.AF_INET, socket.SOCK_STREAM)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    s.bind(("", 40000))
+    s.bind(("", 20000))
     s.listen()
     return s
 
@@ -94,7 +94,7 @@ def from_that_port(w):
     s = w.app.socket(socket.AF_INET, socket.SOCK_STREAM)
     s.settimeout(10)
     s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-    s.bind((tun_address(w), 40000))
+    s.bind((tun_address(w), 20000))
     s.connect((NEAR, 7))
     return s
 

@@ -47,11 +47,11 @@ def test_only_the_first_packet(l):
         for n in (100000, 1):
             with w.app.socket(socket.AF_INET, socket.SOCK_STREAM) as c:
                 c.settimeout(5)
-                c.bind(("", 40000))
+                c.bind(("", 20000))
                 c.connect((NEAR, 7))
                 said(c, noise(n))
                 reset(c)
-        up = int(p.wait_line(r"tcp .*:40000 .*no rule, direct \(kernel\), up (\d+) down \d+, .*: reset")[1])
+        up = int(p.wait_line(r"tcp .*:20000 .*no rule, direct \(kernel\), up (\d+) down \d+, .*: reset")[1])
         assert up > 100000, up
     lab.equal(w.app.system(), before, "after the end")
     assert w.app.run(f"sysctl -n {acct}").strip() == "0"
@@ -83,11 +83,11 @@ def test_told_of_ends(l):
     for word in (b"one", b"two"):
         with w.app.socket(socket.AF_INET, socket.SOCK_STREAM) as c:
             c.settimeout(5)
-            c.bind(("", 40000))
+            c.bind(("", 20000))
             c.connect((NEAR, 7))
             said(c, word)
             reset(c)
-    p.wait_line(r"tcp .*:40000 .*no rule, direct \(kernel\), .*: reset")
+    p.wait_line(r"tcp .*:20000 .*no rule, direct \(kernel\), .*: reset")
     # The same machine, by the stack; it has other settings then, and they are nobody's any more.
     w.config([], first="direct", sluice={"geoip": w.database(), "direct": "stack"})
     killed(w, p)
@@ -112,11 +112,11 @@ def test_never_beside_the_tunnel(l):
         tun = tun_address(w, ":" in address)
         flows[address] = tcp(w.app, address, 7), udp(w.app, address, seconds=1)
         said(flows[address][0], b"direct")
-        flows[address][1].bind((tun, 40001))
+        flows[address][1].bind((tun, 20001))
         heard(flows[address][1], b"direct", (address, 7))
         with w.app.socket(family(address), socket.SOCK_STREAM) as s:
             s.settimeout(5)
-            s.bind((tun, 40000))
+            s.bind((tun, 20000))
             s.connect((address, 7))
             said(s, b"direct")
             reset(s)
@@ -136,7 +136,7 @@ def test_never_beside_the_tunnel(l):
             heard(datagrams, b"tunnel", (address, 7))
             with w.app.socket(family(address), socket.SOCK_STREAM) as s:
                 s.settimeout(5)
-                s.bind((tun, 40000))
+                s.bind((tun, 20000))
                 s.connect((address, 7))
                 said(s, b"tunnel")
         # But that the old one's server hears of its end.
@@ -270,7 +270,7 @@ def test_others(l):
         w.app.run(f"nft add table {word} other")
         w.app.run(f"nft add chain {word} other post {{ type nat hook postrouting priority srcnat ; }}")
         w.app.run(f"nft add rule {word} other post {word} saddr {inside} masquerade")
-    port = 40000
+    port = 20000
     with kernel(w, [{"ip": [FAR, FAR6], "outboundTag": "proxy"}]), lab.Sniffer(w.app, "eth0") as out:
         for address in (FAR, FAR6):
             for space in (w.app, box):

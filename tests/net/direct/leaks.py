@@ -125,13 +125,13 @@ def test_other_name(l):
             tun = tun_address(w, ":" in address)
             for name in (DIRECT, TUNNEL):
                 learn(w, name)
-                with lab.Sniffer(w.app, "eth0") as out, bound(w, address, 40000) as c:
+                with lab.Sniffer(w.app, "eth0") as out, bound(w, address, 20000) as c:
                     c.connect((address, 7))
                     said(c, b"word")
                     reset(c)
                     if name == DIRECT:
                         continue
-                    send_late(device, tun, address, 40000)
+                    send_late(device, tun, address, 20000)
                     assert_kept(w, out)
 
 
@@ -147,7 +147,7 @@ def test_other_engine(l):
     name is when the late packet comes."""
     w = two_names(l)
     w.app.sysctl("net.netfilter.nf_conntrack_tcp_be_liberal", 1)
-    cases = [(address, port, end) for address in BOTH for port, end in ((40000, reset), (40001, silently))]
+    cases = [(address, port, end) for address in BOTH for port, end in ((20000, reset), (20001, silently))]
 
     p = w.start(w.config(NAMED, first="direct", sluice={"geoip": w.database(), "direct": "kernel"}))
     with w.app.inside(socket.socket, socket.AF_PACKET, socket.SOCK_DGRAM, 0) as device:
@@ -199,7 +199,7 @@ def test_late_words(l):
         for liberal in (True, False):
             w.app.sysctl("net.netfilter.nf_conntrack_tcp_be_liberal", int(liberal))
             learn(w, DIRECT)
-            olds = [bound(w, address, 40001 + liberal) for address in BOTH]
+            olds = [bound(w, address, 20001 + liberal) for address in BOTH]
             for old, address in zip(olds, BOTH):
                 old.connect((address, 7))
                 said(old, b"word")
@@ -214,7 +214,7 @@ def test_late_words(l):
                     for old in olds:
                         old.sendall(b"old words")
                         reset(old)
-                    news = [connects(w, address, 40001 + liberal) for address in BOTH]
+                    news = [connects(w, address, 20001 + liberal) for address in BOTH]
                 finally:
                     os.kill(engine, signal.SIGCONT)
                 for new in news:

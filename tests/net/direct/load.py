@@ -194,7 +194,8 @@ def test_short_connections(l):
 
 def test_ports_again(l):
     """3,000 connections over 16 ports, one after the other: each port comes back long before what the stack
-    remembers of its last connection has gone, and none is left unanswered."""
+    remembers of its last connection has gone, and none is left unanswered.  They are below those that the system
+    gives out by itself, which the engine's own connections take."""
     w = World(l)
 
     def serve(connection, _peer):
@@ -208,7 +209,7 @@ def test_ports_again(l):
         with w.app.socket(socket.AF_INET, socket.SOCK_STREAM) as s:
             s.settimeout(0.9)                   # a SYN that is not answered is repeated after a second
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            s.bind(("", 40000 + i % 16))
+            s.bind(("", 20000 + i % 16))
             s.connect((NEAR, 4000))
             s.sendall(b"%d" % (i % 10))
             assert read_all(s) == b"%d" % (i % 10), i
