@@ -140,11 +140,10 @@ not_sent(struct udp *u, struct socket *s, const struct dgram_out *d, int error)
 		watch_want(&s->w, WATCH_WRITE);
 		return 0;
 	}
-	if (s->w.fd >= 0 && (error == -ENOBUFS || error == -ENOMEM)) {
-		/* An interface's queue or the kernel's memory, of which no event tells. */
-		loop_ready(s->w.loop, s->w.owner);
-		return 0;
-	}
+	/* An interface's queue was full, of which no event tells: lost, as it is for whoever
+	 * does not ask for errors of that kind. */
+	if (s->w.fd >= 0 && (error == -ENOBUFS || error == -ENOMEM))
+		return 1;
 	if (!meaning(-error))
 		return u->error = (int16_t)error;
 	say(u, &d->to, meaning(-error));

@@ -9,6 +9,7 @@ import signal
 import socket
 import subprocess
 import threading
+import time
 
 from direct import (NEAR, NEAR6, SLUICE, TUN, Injector, World, at_once, count_exactly, datagram, engine_of, ip4, lab,
                     noise, private, read_all, read_exactly, reset, running, sites, tcp, tun_address, udp, works)
@@ -476,7 +477,41 @@ def test_crowd_at_the_door(l):
         lab.until(lambda: came, "one of them to arrive")
 
 
+def processor_time(pid):
+    with open(f"/proc/{pid}/stat") as f:
+        return sum(map(int, f.read().rpartition(")")[2].split()[11:13])) / os.sysconf("SC_CLK_TCK")
+
+
+def test_full_uplink(l):
+    """Datagrams for which a slow link has no room are lost, as any sender's are: nothing turns in a circle meanwhile,
+    and what comes later passes."""
+    w = World(l)
+    came = set()
+    l.server(w.near, NEAR, 7, lambda data, _: came.add(data[:4]), socket.SOCK_DGRAM)
+    with running(w) as p, udp(w.app, NEAR) as s:
+        s.settimeout(None)
+        engine = engine_of(p)
+        w.app.run("tc qdisc add dev eth0 root tbf rate 8mbit burst 3000 limit 6000")
+        began, used = time.monotonic(), processor_time(engine)
+        while time.monotonic() < began + 2:     # twice what the link carries
+            for _ in range(20):
+                s.sendto(b"some".ljust(1000), (NEAR, 7))
+            select.select([], [], [], 0.01)
+        used = (processor_time(engine) - used) / (time.monotonic() - began)
+        print(f"        {used:.0%} of a processor", flush=True)
+        lab.until(lambda: b"some" in came, "one of them to arrive")
+        assert used < 0.5, f"{used:.0%} of a processor"
+        w.app.run("tc qdisc del dev eth0 root")
+
+        def later():
+            s.sendto(b"late", (NEAR, 7))
+            return b"late" in came
+
+        lab.until(later, "one that comes later")
+
+
 count_exactly()
 lab.main(test_slow_reader, test_budget, test_slow_server, test_short_connections, test_ports_again, test_2000_open,
          test_descriptors_raised, test_too_few_descriptors, test_few_memory, test_tail_beside_short_ones, test_few_descriptors,
-         test_6000_datagram_sockets, test_mtus, test_narrow_path, test_crowd_at_the_door)
+         test_6000_datagram_sockets, test_mtus, test_narrow_path, test_full_uplink,
+         test_crowd_at_the_door)
