@@ -43,6 +43,7 @@ peer_see(const struct inet_diag_msg *d, struct walk *w)
 		.inbound = (l->served[port / 8] >> port % 8 & 1) != 0,
 	};
 
+	memcpy(p.cookie, d->id.idiag_cookie, sizeof p.cookie);
 	if (w->search->is_wanted && !w->search->is_wanted(&p, w->search->arg))
 		return;
 	if (l->n == DIAG_PEERS)
@@ -158,8 +159,10 @@ diag_free(struct diag_list *l)
 	free(l);
 }
 
-static void
-abort_begin(struct netlink_message *m, uint16_t type, const struct diag_peer *peer)
+/* With a cookie that matches any socket. */
+static struct inet_diag_req_v2 *
+exact_begin(struct netlink_message *m, uint16_t type, int protocol,
+	const struct diag_peer *peer)
 {
 	const struct endpoint *local = &peer->local, *remote = &peer->remote;
 	size_t size = local->ip.family == 6 ? 16 : 4;
@@ -167,7 +170,7 @@ abort_begin(struct netlink_message *m, uint16_t type, const struct diag_peer *pe
 
 	q = netlink_begin(m, type, NLM_F_ACK, sizeof *q);
 	q->sdiag_family = netlink_domain(local->ip.family);
-	q->sdiag_protocol = IPPROTO_TCP;
+	q->sdiag_protocol = (uint8_t)protocol;
 	q->idiag_states = ~0u;
 	q->id.idiag_sport = htons(local->port);
 	q->id.idiag_dport = htons(remote->port);
@@ -175,11 +178,12 @@ abort_begin(struct netlink_message *m, uint16_t type, const struct diag_peer *pe
 	memcpy(q->id.idiag_dst, remote->ip.b, size);
 	q->id.idiag_if = peer->interface;
 	memset(q->id.idiag_cookie, 0xff, sizeof q->id.idiag_cookie);
+	return q;
 }
 
 struct found {
 	uint16_t remote_port; /* network order */
-	uint32_t cookie[2];
+	uint32_t *cookie;
 	bool is_one;
 };
 
@@ -194,27 +198,36 @@ found_see(const struct nlmsghdr *h, void *arg)
 		mnl_nlmsg_get_payload_len(h) < sizeof *d ||
 		d->idiag_state == TCP_LISTEN || d->id.idiag_dport != f->remote_port)
 		return MNL_CB_OK;
-	memcpy(f->cookie, d->id.idiag_cookie, sizeof f->cookie);
+	memcpy(f->cookie, d->id.idiag_cookie, sizeof d->id.idiag_cookie);
 	f->is_one = true;
 	return MNL_CB_OK;
+}
+
+/* The one that has this cookie, and no other. */
+static int
+known_abort(struct mnl_socket *bus, int protocol, const struct diag_peer *peer)
+{
+	struct inet_diag_req_v2 *q;
+	struct netlink_message m;
+
+	q = exact_begin(&m, SOCK_DESTROY, protocol, peer);
+	memcpy(q->id.idiag_cookie, peer->cookie, sizeof peer->cookie);
+	return netlink_say(bus, &m, NULL, NULL);
 }
 
 int
 diag_abort(struct mnl_socket *bus, const struct diag_peer *peer)
 {
-	struct found f = { .remote_port = htons(peer->remote.port) };
-	struct inet_diag_req_v2 *q;
+	struct diag_peer known = *peer;
+	struct found f = { htons(peer->remote.port), known.cookie, false };
 	struct netlink_message m;
 	int r;
 
-	abort_begin(&m, SOCK_DIAG_BY_FAMILY, peer);
+	(void)exact_begin(&m, SOCK_DIAG_BY_FAMILY, IPPROTO_TCP, peer);
 	r = netlink_say(bus, &m, found_see, &f);
 	if (r < 0 || !f.is_one)
 		return r < 0 ? r : -ENOENT;
-	abort_begin(&m, SOCK_DESTROY, peer);
-	q = mnl_nlmsg_get_payload(m.head);
-	memcpy(q->id.idiag_cookie, f.cookie, sizeof f.cookie);
-	return netlink_say(bus, &m, NULL, NULL);
+	return known_abort(bus, IPPROTO_TCP, &known);
 }
 
 /* Those that the list had no room for come in the next one. */
@@ -231,7 +244,7 @@ diag_abort_all(struct mnl_socket *bus, const struct diag_search *s)
 			return r;
 		before = n;
 		for (i = 0; i < l->n; i++)
-			if (diag_abort(bus, &l->peer[i]) == 0)
+			if (known_abort(bus, s->protocol, &l->peer[i]) == 0)
 				n++;
 		left_out = l->left_out;
 		diag_free(l);
@@ -254,7 +267,7 @@ diag_can_abort(struct mnl_socket *bus)
 	r = netlink_say(bus, &m, NULL, NULL);
 	if (r < 0)
 		return r == -ENOENT ? -EOPNOTSUPP : r;
-	abort_begin(&m, SOCK_DESTROY, &nobody);
+	(void)exact_begin(&m, SOCK_DESTROY, IPPROTO_TCP, &nobody);
 	r = netlink_say(bus, &m, NULL, NULL);
 	return r == -ENOENT ? 0 : r;
 }
@@ -279,13 +292,15 @@ is_here(const struct ip *ip)
 void
 net_connections_end(const struct ip *from)
 {
-	const struct diag_search s = {
+	struct diag_search s = {
 		.protocol = IPPROTO_TCP, .from = from, .state = DIAG_ALIVE
 	};
 	struct mnl_socket *bus;
 
 	if (is_here(from) || netlink_open(NETLINK_SOCK_DIAG, &bus) < 0)
 		return;
+	(void)diag_abort_all(bus, &s);
+	s.protocol = IPPROTO_UDP;
 	(void)diag_abort_all(bus, &s);
 	mnl_socket_close(bus);
 }

@@ -14,6 +14,7 @@ enum { DIAG_PEERS = 8192 }; /* connections of one protocol that are looked at */
 struct diag_peer {
 	struct endpoint local, remote; /* IPv4-mapped addresses as the IPv4 ones */
 	unsigned interface;            /* that the socket is bound to; 0: to none */
+	uint32_t cookie[2];            /* the kernel's own name of it, in a list */
 	bool inbound; /* the local port is one that this machine serves */
 };
 
@@ -57,7 +58,8 @@ struct mnl_socket;
  * (CONFIG_INET_DIAG_DESTROY); or -errno.
  */
 int diag_abort(struct mnl_socket *bus, const struct diag_peer *peer);
-/* Ends all TCP connections that are wanted, however many. How many, or -errno. */
+/* Ends all connections that are wanted, however many; UDP sockets lose their peer.  How
+ * many, or -errno. */
 int diag_abort_all(struct mnl_socket *bus, const struct diag_search *s);
 /* Whether this kernel can: 0, -EOPNOTSUPP (without CONFIG_INET_DIAG, too), or -errno. */
 int diag_can_abort(struct mnl_socket *bus);

@@ -193,19 +193,23 @@ def test_stop_of_one_that_hangs(l):
     fars = FAR, FAR6
     for address in fars:
         l.server(w.far, address, 7, lab.echo)
+        l.server(w.far, address, 7, lab.echo_datagram, socket.SOCK_DGRAM)
     for way in ("kernel", "stack"):
         p = w.start(w.config([{"ip": list(fars), "outboundTag": "proxy"}], first="direct",
                              sluice={"geoip": w.database(), "direct": way}))
         mine = tun_address(w), tun_address(w, True)
         ones = [tcp(w.app, address, 7) for address in (*BOTH, *fars)]
-        for s in ones:
+        callers = [udp(w.app, address) for address in (*BOTH, *fars)]
+        for u, s in zip(callers, ones):
+            u.connect(s.getpeername()[:2])
+            said(u, b"word")
             said(s, b"word")
         os.kill(engine_of(p), signal.SIGSTOP)
         with lab.Sniffer(w.app, "eth0") as out, Asking(w, FAR, mine) as four, Asking(w, FAR6, mine) as six:
             for s in ones[2:]:
                 s.sendall(b"secret")
             assert p.stop() == 1 and "did not end by itself" in p.text, p.text
-            assert [fault(s) for s in ones] == [ABORTED] * 4
+            assert [fault(s) for s in ones + callers] == [ABORTED] * 8
             assert not four.left() and not six.left()
             beside = out.seen(lambda q: q.outgoing and (q.src in mine or b"secret" in q.data))
             assert not beside, beside
