@@ -24,9 +24,8 @@ int net_address_mend(const char *dev, const struct cidr *c, struct err *e);
 /* 0: there is no such device. */
 unsigned net_link_index(const char *dev);
 /* Ends the connections from an address that is no more, by ECONNABORTED (UDP sockets lose
- * their peer), while the
- * routes still let nothing of them out: nobody else would tell their applications. Does
- * nothing where the machine has the address. */
+ * their peer), while the routes still let nothing of them out: nobody else would tell
+ * their applications. Does nothing where the machine has the address. */
 void net_connections_end(const struct ip *from);
 
 /*
