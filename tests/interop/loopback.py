@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """What the servers of these tests have in common: threads, ports and V2Ray, all on loopback."""
 
+import itertools
 import json
 import os
 import re
@@ -14,10 +15,18 @@ def on_thread(function, *args):
     threading.Thread(target=function, args=args, daemon=True).start()
 
 
+# Below those that the system gives out by itself, and others than another run's beside this one.
+_ports = itertools.count(10000 + os.getpid() % 200 * 100)
+
+
 def free_port():
-    """A port that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as s:
-        return s.getsockname()[1]
+    """A port that nobody has, none twice: a server may be given it later."""
+    for port in _ports:
+        try:
+            socket.create_server(("127.0.0.1", port)).close()
+            return port
+        except OSError:
+            pass
 
 
 def listener(serve, host="127.0.0.1"):
