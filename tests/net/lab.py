@@ -25,18 +25,15 @@ import atexit
 import contextlib
 import ctypes
 import hashlib
-import inspect
 import ipaddress
 import json
 import os
 import pathlib
 import re
-import select
 import shlex
 import shutil
 import signal
 import socket
-import struct
 import subprocess
 import sys
 import tempfile
@@ -44,13 +41,11 @@ import threading
 import time
 import traceback
 
-SECONDS = 20                    # the deadline of every wait that names none
+from sniffer import Packet, Sniffer                                     # noqa: F401
+from waiting import SECONDS, Failed, until
+
 CLONE_NEWNET = 0x40000000
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-class Failed(AssertionError):
-    """What was expected did not come."""
 
 
 class Absent(Exception):
@@ -60,18 +55,6 @@ class Absent(Exception):
 def absent(feature):
     """Ends the test as skipped; `feature` must stand in tests/absent."""
     raise Absent(feature)
-
-
-def until(condition, what=None, seconds=SECONDS):
-    """Asks until the answer is true, and gives it back."""
-    end = time.monotonic() + seconds
-    while True:
-        answer = condition()
-        if answer:
-            return answer
-        if time.monotonic() > end:
-            raise Failed(f"waited {seconds} s in vain for {what or inspect.getsource(condition).strip()}")
-        time.sleep(0.01)
 
 
 def _command(argv):
@@ -332,10 +315,17 @@ class Lab:
             self._before[number] = signal.signal(number, lambda n, _: sys.exit(128 + n))
         return self
 
-    def __exit__(self, *_):
+    def __exit__(self, kind, *_):
+        if kind and issubclass(kind, Exception) and not issubclass(kind, Absent):
+            self._tell()
         self.close()
         for number, how in self._before.items():
             signal.signal(number, how)
+
+    def _tell(self):
+        """What the programs of a test that failed said last."""
+        for p in [p for p in self.processes if p.lines][-8:]:
+            print(f"--- {shlex.join(p.argv)}:", *p.lines[-40:], sep="\n", flush=True)
 
     def close(self):
         # A second Ctrl-C, to us or to the programs that are run here, must not leave half of it.
@@ -490,91 +480,6 @@ def store(content):
             digest.update(data)
         connection.sendall(digest.hexdigest().encode())
     return serve
-
-
-class Packet:
-    """An IP packet that was seen: version, src, dst (text), proto, sport, dport (0 without), data."""
-
-    def __init__(self, data, outgoing):
-        self.data, self.outgoing, self.at = data, outgoing, time.monotonic()
-        self.version = data[0] >> 4 if data else 0
-        self.src = self.dst = ""
-        self.proto, self.sport, self.dport, self.payload = -1, 0, 0, b""
-        if self.version == 4 and len(data) >= 20:
-            self.proto, head = data[9], (data[0] & 15) * 4
-            self.src, self.dst = socket.inet_ntoa(data[12:16]), socket.inet_ntoa(data[16:20])
-        elif self.version == 6 and len(data) >= 40:
-            self.proto, head = data[6], 40
-            self.src = socket.inet_ntop(socket.AF_INET6, data[8:24])
-            self.dst = socket.inet_ntop(socket.AF_INET6, data[24:40])
-        else:
-            return
-        self.payload = data[head:]
-        if self.proto in (6, 17) and len(self.payload) >= 8:
-            self.sport, self.dport = struct.unpack("!HH", self.payload[:4])
-
-    @property
-    def body(self):
-        """What TCP or UDP carries."""
-        if self.proto == 6 and len(self.payload) >= 20:
-            return self.payload[(self.payload[12] >> 4) * 4:]
-        return self.payload[8:] if self.proto == 17 else self.payload
-
-    def __repr__(self):
-        way = ">" if self.outgoing else "<"
-        return f"{way} {self.src}:{self.sport} {self.dst}:{self.dport} proto {self.proto} {len(self.data)} bytes"
-
-
-class Sniffer:
-    """Records the IP packets on an interface in a space, from `with` on."""
-
-    def __init__(self, space, dev):
-        self.packets = []
-        self._lock = threading.Lock()
-
-        def open_there():
-            # With a protocol it would hear all links until it is bound to one.
-            s = socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, 0)
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8 << 20)
-            s.bind((dev, 3))
-            return s
-
-        self._socket = space.inside(open_there)
-        self._end, self._ended = os.pipe()
-        self._thread = threading.Thread(target=self._read, daemon=True)
-        self._thread.start()
-
-    def _read(self):
-        while True:
-            ready, _, _ = select.select([self._socket, self._end], [], [])
-            if self._socket in ready:
-                data, where = self._socket.recvfrom(65535)
-                if where[1] in (0x0800, 0x86DD):
-                    with self._lock:
-                        self.packets.append(Packet(data, where[2] == socket.PACKET_OUTGOING))
-            elif self._end in ready:
-                return
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        os.close(self._ended)
-        self._thread.join()
-        self._socket.close()
-        os.close(self._end)
-
-    def count(self):
-        with self._lock:
-            return len(self.packets)
-
-    def seen(self, matches, since=0):
-        """The packets for which matches(packet) holds, from number `since` on."""
-        with self._lock:
-            return [p for p in self.packets[since:] if matches(p)]
-
-    def wait(self, matches, what="a packet", seconds=SECONDS, since=0):
-        return until(lambda: self.seen(matches, since), what, seconds)
 
 
 def equal(got, want, what):

@@ -58,7 +58,6 @@ def running(w, rules=(), first="direct", env=None, **more):
         yield p
     except BaseException:
         p.stop(seconds=30)
-        print("\n".join(p.lines[-40:]), flush=True)
         raise
     w.stop(p)
 
