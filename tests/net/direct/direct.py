@@ -82,11 +82,12 @@ def count_exactly():
 
 
 def private(p):
-    """Bytes that belong to keeper and engine alone."""
+    """Bytes that keeper and engine have written, each for itself: their code may be another process's, too."""
     n = 0
     for pid in (p.pid, engine_of(p)):
         with open(f"/proc/{pid}/smaps_rollup") as f:
-            n += sum(int(line.split()[1]) << 10 for line in f if line.startswith("Private"))
+            n += sum(int(line.split()[1]) << 10 for line in f
+                     if line.startswith(("Private_Dirty:", "Swap:")))
     return n
 
 
