@@ -45,12 +45,13 @@ class Packet:
 
 
 class Sniffer:
-    """Records the IP packets on an interface in a space, from `with` on.  Whoever asks hears of all that passed before."""
+    """Records the IP packets on an interface in a space, from `with` on, the first `keep` bytes of each.  Whoever asks
+    hears of all that passed before."""
     QUEUE = 8 << 20                     # bytes, of which the kernel makes twice as many
     MOST = 2 * QUEUE // 512             # packets in it: the kernel counts more for the least
 
-    def __init__(self, space, dev):
-        self.packets = []
+    def __init__(self, space, dev, keep=65535):
+        self.packets, self._keep = [], keep
         self._lock = threading.Lock()
 
         def open_there():
@@ -78,7 +79,7 @@ class Sniffer:
             return
         with contextlib.suppress(BlockingIOError):
             for _ in range(self.MOST):
-                data, where = self._socket.recvfrom(65535)
+                data, where = self._socket.recvfrom(self._keep)
                 if where[1] in (0x0800, 0x86DD):
                     self.packets.append(Packet(data, where[2] == socket.PACKET_OUTGOING))
 

@@ -230,7 +230,7 @@ def test_routes_amid(l):
     for address in BOTH:
         l.server(w.near, address, 9, pour)
         l.server(w.near, address, 10, swallow)
-    with kernel(w) as p, lab.Sniffer(w.app, "eth0") as out, contextlib.ExitStack() as stack:
+    with kernel(w) as p, lab.Sniffer(w.app, "eth0", keep=64) as out, contextlib.ExitStack() as stack:
         tun = {tun_address(w), tun_address(w, True)}
         ones = [stack.enter_context(Transfer(w, address, port)) for address in BOTH for port in (9, 10)]
         for what in REMOVALS:
