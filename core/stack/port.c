@@ -360,15 +360,13 @@ expire(struct stack *s, struct list *l, uint64_t ms, bool reset)
 	}
 }
 
-/* A timer may cut a segment that no longer fits into the window, and finds one impossible
- * that is longer than it believes possible: hence sizes_choose_all. */
 void
 port_tick(struct timer *t)
 {
 	struct stack *s = container_of(t, struct stack, tick);
 
 	s->slow = !s->slow;
-	shard_tick(s->slow, sizes_choose_all);
+	shard_tick(s->slow, sizes_tick);
 	output_rest();
 	expire(s, &s->opening, OPENING_MS, false);
 	expire(s, &s->lingering, list_empty(&s->hungry) ? LINGER_MS : LINGER_HUNGRY_MS,
@@ -546,6 +544,7 @@ port_push(struct conn *c)
 		c->sent_fin = tcp_shutdown(pcb, 0, 1) == ERR_OK;
 	ack_push(c, pcb);
 	tcp_output(pcb);
+	sizes_fit(c, pcb);
 	stack_work_later(c, pcb->flags & TF_ACK_DELAY && !(pcb->flags & TF_ACK_NOW));
 	c->ack_late = false;
 	persist_mend(c);

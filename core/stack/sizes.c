@@ -6,6 +6,9 @@
 
 #include "lwip/priv/tcp_priv.h"
 
+/* Whoever offers a window of less by less does not have segments cut for each. */
+enum { FIT_LEAST = 64 };
+
 /* The largest MSS that the way to the application has room for. */
 static uint16_t
 mss_max(const struct conn *c)
@@ -44,14 +47,50 @@ sizes_choose(const struct conn *c, struct tcp_pcb *pcb, bool large)
 	pcb->mss = (u16_t)((large ? c->large : c->mss) + stamps_len(pcb));
 }
 
+/* Nothing is on its way whose acknowledgement would open the window for what waits first. */
+static bool
+is_too_long(const struct tcp_pcb *pcb)
+{
+	return pcb->unsent && !pcb->unacked && pcb->unsent->len > pcb->snd_wnd;
+}
+
 void
-sizes_choose_all(bool large)
+sizes_fit(const struct conn *c, struct tcp_pcb *pcb)
+{
+	if (!is_too_long(pcb) || pcb->snd_wnd < FIT_LEAST ||
+		pcb->snd_wnd < pcb->snd_wnd_max / 2)
+		return;
+	sizes_choose(c, pcb, true);
+	(void)tcp_split_unsent_seg(pcb, (u16_t)pcb->snd_wnd);
+	sizes_choose(c, pcb, false);
+	tcp_output(pcb);
+}
+
+/* lwIP has waited for a tick at least for the window to open, and would wait longer with
+ * each segment.  What is offered now is believed to be all that there is; what is sent from
+ * now on is cut by it (lwIP sends halves of the largest window). */
+static void
+window_believe(struct tcp_pcb *pcb)
+{
+	if (!pcb->persist_backoff || !pcb->persist_cnt || !pcb->snd_wnd ||
+		!is_too_long(pcb))
+		return;
+	pcb->snd_wnd_max = pcb->snd_wnd;
+	stack_work(pcb->callback_arg);
+}
+
+void
+sizes_tick(bool before)
 {
 	struct tcp_pcb *pcb;
 
-	for (pcb = tcp_active_pcbs; pcb; pcb = pcb->next)
-		if (pcb->callback_arg)
-			sizes_choose(pcb->callback_arg, pcb, large);
+	for (pcb = tcp_active_pcbs; pcb; pcb = pcb->next) {
+		if (!pcb->callback_arg)
+			continue;
+		sizes_choose(pcb->callback_arg, pcb, before);
+		if (before)
+			window_believe(pcb);
+	}
 }
 
 /* Cuts what waits to be sent.  lwIP cuts the first segment of a queue, into two, of which

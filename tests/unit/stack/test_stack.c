@@ -383,6 +383,45 @@ test_probe(void **state)
 	assert_int_equal(stack_counters(host.stack)->retransmitted, 0);
 }
 
+/* A window that shrinks for good, below a segment that waits: some ticks later all goes by
+ * what it has room for, and by whole segments again once it opens. */
+static void
+shrink_for_good(const struct pair *pair, uint32_t window)
+{
+	enum { SIZE = 400000, TICK = 250, PATIENCE = 1000 };
+	uint8_t *b = pattern(SIZE);
+	size_t n = 0, waited = 0, before;
+	struct stream *c;
+	struct peer p;
+
+	c = peer_start(&p, pair->me, pair->to);
+	peer_shrink(&p, window);
+	while (p.ngot < SIZE) {
+		if (p.ngot >= SIZE / 2)
+			p.window = 64 << 10;
+		before = p.ngot;
+		n += conn_write(c, b + n, SIZE - n);
+		peer_pump(&p);
+		if (p.ngot > before)
+			continue;
+		host_pass(TICK);
+		waited += TICK;
+		assert_true(waited <= PATIENCE);
+	}
+	assert_memory_equal(p.got, b, SIZE);
+	assert_int_equal(stack_counters(host.stack)->retransmitted, 0);
+	peer_fini(&p);
+	free(b);
+}
+
+static void
+test_shrinks_for_good(void **state)
+{
+	(void)state;
+	shrink_for_good(&pairs[0], 1280);
+	shrink_for_good(&pairs[1], 20000);
+}
+
 /* Bytes that come one by one. */
 static void
 test_crumbs(void **state)
@@ -527,6 +566,7 @@ main(void)
 		HOST_TEST(test_full_ack),
 		HOST_TEST(test_sleeps),
 		HOST_TEST(test_probe),
+		HOST_TEST(test_shrinks_for_good),
 		HOST_TEST(test_crumbs),
 		HOST_TEST(test_mss),
 		HOST_TEST(test_contradictions),
