@@ -5,6 +5,7 @@ import random
 import socket
 import struct
 import threading
+import time
 
 import lab
 
@@ -64,9 +65,9 @@ def noise(size, seed=0):
     return random.Random(seed).randbytes(size)
 
 
-def at_once(jobs):
-    """Runs all functions in threads of their own; the first failure is raised."""
-    errors = []
+def at_once(jobs, seconds=200):
+    """Runs all functions in threads of their own; the first failure is raised, and where one is not done in time."""
+    errors, end = [], time.monotonic() + seconds
 
     def work(job):
         try:
@@ -78,7 +79,10 @@ def at_once(jobs):
     for t in threads:
         t.start()
     for t in threads:
-        t.join()
+        t.join(max(0, end - time.monotonic()))
+        if t.is_alive():
+            errors.append(lab.Failed(f"not all was done in {seconds} s"))
+            break
     if errors:
         raise errors[0]
 
