@@ -8,6 +8,7 @@ import threading
 import time
 
 import lab
+from cost import children
 
 
 def family(address):
@@ -89,9 +90,7 @@ def at_once(jobs, seconds=200):
 
 def engine_of(p):
     """The process that the keeper `p` has forked; None: there is none now."""
-    with open(f"/proc/{p.pid}/task/{p.pid}/children") as f:
-        children = f.read().split()
-    return int(children[0]) if children else None
+    return next(iter(children(p.pid)), None)
 
 
 def nothing_twice(p):

@@ -15,6 +15,7 @@ sys.path.append(str(pathlib.Path(__file__).resolve().parents[2] / "bench"))
 import lab                                                              # noqa: E402
 import sinks                                                            # noqa: E402
 import world                                                            # noqa: E402
+from cost import total                                                  # noqa: E402
 from talk import at_once, engine_of, family, noise, nothing_twice, read_all, read_exactly, reset, tcp, udp    # noqa: E402,F401
 from world import (APP, APP6, DEAD, DEAD6, FAR, FAR6, GONE, GONE6, NEAR, NEAR6,  # noqa: E402,F401
                    SLUICE, World, web)
@@ -83,12 +84,7 @@ def count_exactly():
 
 def private(p):
     """Bytes that keeper and engine have written, each for itself: their code may be another process's, too."""
-    n = 0
-    for pid in (p.pid, engine_of(p)):
-        with open(f"/proc/{pid}/smaps_rollup") as f:
-            n += sum(int(line.split()[1]) << 10 for line in f
-                     if line.startswith(("Private_Dirty:", "Swap:")))
-    return n
+    return sum(total(f"/proc/{pid}/smaps_rollup", "Private_Dirty:", "Swap:") for pid in (p.pid, engine_of(p))) << 10
 
 
 def checksum(data):

@@ -13,6 +13,7 @@ import time
 
 from direct import (NEAR, NEAR6, SLUICE, TUN, Injector, World, at_once, count_exactly, datagram, engine_of, ip4, lab,
                     noise, private, read_all, read_exactly, reset, running, sites, tcp, tun_address, udp, works)
+from cost import processor_time
 
 BOTH = (NEAR, NEAR6)
 MB = 1 << 20
@@ -475,11 +476,6 @@ def test_crowd_at_the_door(l):
         os.kill(engine_of(p), signal.SIGCONT)
         assert lost == 0, f"the device dropped {lost}"
         lab.until(lambda: came, "one of them to arrive")
-
-
-def processor_time(pid):
-    with open(f"/proc/{pid}/stat") as f:
-        return sum(map(int, f.read().rpartition(")")[2].split()[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 def test_full_uplink(l):

@@ -4,6 +4,7 @@ import os
 import signal
 
 from names import A, AAAA, FAR, FAR6, NEAR, ROUTER, SERVER, SERVER6, Resolver, World, ask, lab, running, web
+from talk import engine_of
 
 NAME = "vmess.example.test"
 MANY = [SERVER] + [f"203.0.113.{i}" for i in range(100, 199)]
@@ -84,8 +85,7 @@ def test_after_the_engine_died(l):
     p = w.start(w.config(address=NAME))
     assert fetch(w)[0] == 0
     w.resolver.asked.clear()
-    with open(f"/proc/{p.pid}/task/{p.pid}/children") as f:
-        engine = int(f.read().split()[0])
+    engine = engine_of(p)
     os.kill(engine, signal.SIGKILL)
     p.wait_line(rf"process {engine}\) was ended by signal 9")
     p.wait_line("engine: ready")

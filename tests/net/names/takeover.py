@@ -4,6 +4,7 @@ import os
 import signal
 
 from names import FAR, NEAR, ROUTER, Resolver, World, addresses, lab, nameservers, running
+from talk import engine_of
 from world import SLUICE
 
 # Odd on purpose: comments, options, no newline at the end.
@@ -55,8 +56,7 @@ def test_engine_killed(l):
     p = w.start(w.config(first="direct"))
     for _ in range(2):
         check_taken(w)
-        with open(f"/proc/{p.pid}/task/{p.pid}/children") as f:
-            engine = int(f.read().split()[0])
+        engine = engine_of(p)
         os.kill(engine, signal.SIGKILL)
         p.wait_line(rf"process {engine}\) was ended by signal 9")
         p.wait_line("engine: ready")
@@ -72,8 +72,7 @@ def test_both_killed(l):
     for next_one in ("recover", "run"):
         p = w.start(w.config(first="direct"))
         check_taken(w)
-        with open(f"/proc/{p.pid}/task/{p.pid}/children") as f:
-            both = [p.pid] + [int(x) for x in f.read().split()]
+        both = [p.pid, engine_of(p)]
         for pid in both:
             os.kill(pid, signal.SIGKILL)
         p.wait()

@@ -23,6 +23,11 @@ def total(path, *starts):
         return sum(int(x.split()[1]) for x in f if x.startswith(starts))
 
 
+def private(pid):
+    """Its memory that is nobody else's, KB."""
+    return total(f"/proc/{pid}/smaps_rollup", "Private_Clean", "Private_Dirty")
+
+
 class Family:
     """Programs and what they have forked, together."""
 
@@ -34,7 +39,7 @@ class Family:
 
     def memory(self):
         """Private, KB."""
-        return sum(total(f"/proc/{pid}/smaps_rollup", "Private_Clean", "Private_Dirty") for pid in self.pids)
+        return sum(private(pid) for pid in self.pids)
 
     def switches(self):
         """How often their threads have begun to wait."""
